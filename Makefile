@@ -1,0 +1,55 @@
+# Everything starts here and sets itself up: `make demo` and `make test` need Python 3.11 or newer,
+# make and the package index, nothing else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PYTEST_WORKERS ?= 2
+TESTS  ?= tests
+
+.PHONY: help demo serve test check conformance bench clean
+
+help:
+	@echo "make demo         a pretend LMS, a pretend provider and the bridge, on this machine"
+	@echo "make test         all tests (browser tests need Chromium; they say so without it)"
+	@echo "make check        format, lint, types, tests, conformance: what CI runs"
+	@echo "make conformance  which item of the specifications is proved by which test"
+	@echo "make bench        launches and grades per second, beside a floor of the same run"
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and no python3 was found."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$("$(PYTHON)" -V). Set PYTHON=…"; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]' || \
+	  { echo "The package index could not be reached, or a package did not install (see above)."; exit 1; }
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/lti-bridge demo
+
+serve: $(READY)
+	$(BIN)/lti-bridge serve
+
+test: $(READY)
+	$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist loadgroup --junitxml=build/tests.xml $(TESTS)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) test
+	$(BIN)/python -m tests.conformance.report --junit build/tests.xml --check
+
+conformance: $(READY)
+	@test -f build/tests.xml || $(MAKE) test
+	$(BIN)/python -m tests.conformance.report --junit build/tests.xml
+
+bench: $(READY)
+	$(BIN)/lti-bridge bench
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,158 @@
+"""The command line: one command is one call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lti_bridge import __version__, log
+from lti_bridge.app import build, now
+from lti_bridge.errors import BridgeError
+from lti_bridge.keyring import Keyring
+from lti_bridge.settings import Settings, load
+
+FAILED = 1
+config_option = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("config.toml"),
+    show_default=True,
+    help="The configuration file. Without a config.toml, serve uses defaults.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for scripts.")
+
+
+class _Commands(click.Group):
+    """Shows a named failure as one readable message, and exits with status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BridgeError as error:
+            click.echo(error.detail or error.sentence, err=True)
+            click.echo(error.remedy, err=True)
+            sys.exit(FAILED)
+
+
+@click.group(cls=_Commands)
+@click.version_option(__version__, prog_name="lti-bridge")
+def main() -> None:
+    """A course link in any LMS opens a test at a provider, and the grade comes back."""
+
+
+@main.command()
+@config_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option("--no-worker", is_flag=True, help="Deliver no grades here; run lti-bridge worker.")
+def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> None:
+    """Serve the bridge; one worker that delivers grades runs inside."""
+    from lti_bridge.serving import serve as run
+
+    settings = _settings(config)
+    _start_log(settings)
+    _prepare(settings)
+    run(config, host=host, port=port, workers=workers, with_worker=not no_worker)
+
+
+@main.command()
+@config_option
+@click.option("--with-parent", is_flag=True, hidden=True)
+def worker(config: Path, with_parent: bool) -> None:
+    """Deliver grades; any number of these may run at the same time."""
+    from lti_bridge.worker import run
+
+    settings = _settings(config)
+    _start_log(settings)
+    run(_prepare(settings), with_parent=with_parent)
+
+
+@main.command()
+@config_option
+def migrate(config: Path) -> None:
+    """Bring the database to the newest schema."""
+    bridge = build(_settings(config))
+    bridge.store.database.migrate()
+    click.echo("The database is up to date.")
+
+
+@main.group()
+def config() -> None:
+    """Look at the configuration."""
+
+
+@config.command()
+@config_option
+def check(config: Path) -> None:
+    """Check the configuration file without starting anything."""
+    settings = load(config)
+    from lti_bridge.catalogue import Catalogue
+    from lti_bridge.providers.contract import Tools
+
+    Catalogue(settings, Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name))
+    click.echo(
+        f"{config}: good. {len(settings.lms)} LMSs, {len(settings.connection)} connections, "
+        f"{len(settings.activity)} activities."
+    )
+
+
+@main.group()
+def keys() -> None:
+    """The keys by which the bridge signs."""
+
+
+@keys.command("list")
+@config_option
+@json_option
+def keys_list(config: Path, as_json: bool) -> None:
+    """List the keys of both roles."""
+    rows = _keyring(config).list()
+    if as_json:
+        click.echo(json.dumps(rows, default=str, indent=2))
+        return
+    for row in rows:
+        click.echo("  ".join(f"{name}={value}" for name, value in row.items()))
+
+
+@keys.command("rotate")
+@config_option
+@click.option("--role", type=click.Choice(["tool", "platform"]), default="tool", show_default=True)
+def keys_rotate(config: Path, role: str) -> None:
+    """Make a new key: published at once, used in an hour, the old one kept for 30 days."""
+    _keyring(config).rotate(role, now())
+    click.echo(f"A new {role} key is published; it signs in one hour.")
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+def demo(port: int) -> None:
+    """Start a pretend LMS, a pretend provider and the bridge, and print the address to open."""
+    from lti_bridge.demo import run
+
+    run(port)
+
+
+def _settings(path: Path) -> Settings:
+    if path == Path("config.toml") and not path.exists():
+        return Settings()
+    return load(path)
+
+
+def _keyring(path: Path) -> Keyring:
+    return Keyring.open(Path(_settings(path).bridge.keys_dir), now)
+
+
+def _start_log(settings: Settings) -> None:
+    log.configure(settings.bridge.log_level, json=settings.bridge.log_format == "json")
+
+
+def _prepare(settings: Settings) -> Any:
+    bridge = build(settings)
+    bridge.store.database.migrate()
+    return bridge

@@ -1,0 +1,1 @@
+"""What the bridge knows: launching, linking, results, passback, scoring; plain Python, no I/O."""

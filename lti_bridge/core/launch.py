@@ -1,0 +1,141 @@
+"""A launch: one verified click, in one vocabulary whatever the protocol it came by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+Lti = Literal["1.1", "1.3", "api"]
+Standing = Literal["learner", "staff", "observer", "guest"]
+
+RESOURCE_LINK = "LtiResourceLinkRequest"
+DEEP_LINKING = "LtiDeepLinkingRequest"
+SUBMISSION_REVIEW = "LtiSubmissionReviewRequest"
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who clicked, as far as the LMS says. `id` is opaque; an empty string means anonymous."""
+
+    id: str = ""
+    given_name: str = ""
+    family_name: str = ""
+    middle_name: str = ""
+    full_name: str = ""
+    email: str = ""
+    username: str = ""
+    sourced_id: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The course. `types` are full URIs of the context vocabulary."""
+
+    id: str = ""
+    label: str = ""
+    title: str = ""
+    types: tuple[str, ...] = ()
+    section_sourced_id: str = ""
+    offering_sourced_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLink:
+    """The course link that was clicked."""
+
+    id: str = ""
+    title: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The LMS instance that sent the launch."""
+
+    guid: str = ""
+    name: str = ""
+    family: str = ""
+    version: str = ""
+    description: str = ""
+    url: str = ""
+    contact_email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How the LMS shows the tool. `width` and `height` are pixels, 0 when unknown."""
+
+    target: str = ""
+    width: int = 0
+    height: int = 0
+    locale: str = ""
+    return_url: str = ""
+    css_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GradeTarget:
+    """Where the LMS wants this learner's grade; every field may be empty.
+
+    `outcome_url` and `sourced_id` are Basic Outcomes (LTI 1.1, or the claim of LTI 1.3);
+    `line_item`, `line_items` and `scopes` are AGS.
+    """
+
+    outcome_url: str = ""
+    sourced_id: str = ""
+    line_item: str = ""
+    line_items: str = ""
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def offered(self) -> bool:
+        """Whether a grade can be brought anywhere at all."""
+        return bool((self.outcome_url and self.sourced_id) or self.line_item or self.line_items)
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A value that may be used once: recorded in the same commit as what it allows."""
+
+    scope: str
+    value: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One verified click: who, which course, which link, which roles, where the grade goes.
+
+    `registration` is the name of the LMS's registration; every identifier is unique only
+    within it. `roles` are full URIs (LTI 1.3 vocabulary) in the order received; `standing` is what
+    they amount to in this course (guest: no role that we know) and `test_user` marks an LMS's
+    pretend student. `custom` holds
+    the link's custom parameters without prefix. `extra` holds further verified claims that a
+    later step may need (deep linking settings, NRPS, the 1.1 migration claim). `once` is what
+    makes this very message usable once.
+    """
+
+    registration: str
+    lti: Lti
+    once: Once
+    received_at: datetime
+    message: str = RESOURCE_LINK
+    deployment_id: str = ""
+    person: Person = Person()
+    context: Context = Context()
+    resource_link: ResourceLink = ResourceLink()
+    platform: Platform = Platform()
+    presentation: Presentation = Presentation()
+    grade_target: GradeTarget = GradeTarget()
+    roles: tuple[str, ...] = ()
+    standing: Standing = "guest"
+    test_user: bool = False
+    mentor_scope: tuple[str, ...] = ()
+    custom: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    extra: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))

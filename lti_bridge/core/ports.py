@@ -1,0 +1,191 @@
+"""What the core needs from the outside: a store, providers, and a way to an LMS's gradebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from lti_bridge.core.handoff import Handoff
+from lti_bridge.core.launch import (
+    Context,
+    Launch,
+    Once,
+    Person,
+    Platform,
+    Presentation,
+    ResourceLink,
+)
+from lti_bridge.core.records import Activity, Attempt, Delivery, Incoming, Link
+from lti_bridge.core.scoring import Score, Scored
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a provider gets to open one attempt (or a preview): already filtered for privacy.
+
+    Ids are the provider's own pseudonyms (pairwise, opaque), never those of the LMS.
+    `attempt_id` is empty for a preview; `sourced_id` is empty when no grade may come back.
+    `custom` holds the activity's parameters with substitution variables resolved.
+    """
+
+    attempt_id: str
+    attempt_number: int
+    learner_id: str
+    person: Person
+    roles: tuple[str, ...]
+    context: Context
+    resource_link: ResourceLink
+    platform: Platform
+    presentation: Presentation
+    settings: Any
+    custom: Mapping[str, str]
+    return_url: str
+    outcome_url: str = ""
+    sourced_id: str = ""
+
+
+class Provider(Protocol):
+    """One configured connection. What a kind cannot do is said in its `Kind`."""
+
+    def start(self, session: Session) -> Handoff:
+        """Open the attempt at the provider, or return to it."""
+
+    def custom(self, settings: Any) -> Mapping[str, str]:
+        """The parameters of an activity's settings, which may hold substitution variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One configured account at a provider, ready to use.
+
+    `privacy` names the fields of a person that may leave; `needs` those it cannot do without.
+    """
+
+    name: str
+    kind: str
+    provider: Provider
+    privacy: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+    registrations: frozenset[str] = frozenset()
+
+
+class Catalogue(Protocol):
+    """The configured connections and activities."""
+
+    def connection(self, name: str) -> Connection:
+        """The connection of that name; NotConfigured when there is none."""
+
+    def activity(self, activity_id: str) -> Activity | None:
+        """The activity of that id in the configuration file, or None."""
+
+    def inline(self, custom: Mapping[str, str]) -> Activity | None:
+        """The activity that a link writes out in its own custom parameters, or None."""
+
+    def allows_inline(self, registration: str) -> bool:
+        """Whether links of this LMS may write their activity out themselves."""
+
+
+class Transaction(Protocol):
+    """The steps of one database transaction; nothing is kept unless all of it is."""
+
+    def use_once(self, once: Once) -> bool:
+        """Record the value; False when it was already recorded."""
+
+    def learner(self, registration: str, user_id: str, new_id: str, now: datetime) -> str:
+        """The id of this LMS user's learner, who is created on the first launch."""
+
+    def find_link(self, launch: Launch) -> Link | None:
+        """The link that this launch came by, if it was seen before."""
+
+    def save_link(self, launch: Launch, activity_id: str, new_id: str) -> Link:
+        """Create the link, or let it point to `activity_id`."""
+
+    def stored_activity(self, activity_id: str) -> Activity | None:
+        """An activity that lives in the database."""
+
+    def save_activity(self, activity: Activity, custom: Mapping[str, str], now: datetime) -> None:
+        """Keep an activity in the database, once."""
+
+    def open_attempt(self, link_id: str, learner_id: str) -> Attempt | None:
+        """The attempt that a next click continues."""
+
+    def count_attempts(self, link_id: str, learner_id: str) -> int:
+        """How many attempts this learner has made at this link."""
+
+    def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
+        """Create the attempt; if another worker was faster, return the one it created."""
+
+    def close_attempt(self, attempt: Attempt, now: datetime) -> None:
+        """Close an attempt that nobody will finish: its link opens another activity now."""
+
+    def save_launch(
+        self, launch_id: str, launch: Launch, link_id: str, learner_id: str, attempt_id: str
+    ) -> None:
+        """Record the click."""
+
+    def save_target(self, grade_id: str, launch: Launch, link_id: str, learner_id: str) -> None:
+        """Keep the newest place for this learner's grade."""
+
+    def lock_attempt(self, attempt_id: str, connection: str) -> Attempt | None:
+        """The attempt if it belongs to that connection, its gradebook cell locked."""
+
+    def save_result(
+        self, result_id: str, attempt: Attempt, incoming: Incoming, now: datetime
+    ) -> bool:
+        """Record what the provider said; False when this event was already recorded."""
+
+    def save_score(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
+        """Give the attempt its new state and score."""
+
+    def scores(self, link_id: str, learner_id: str) -> list[Scored]:
+        """The scores of all attempts of this cell."""
+
+    def want_grade(self, link_id: str, learner_id: str, score: Score | None, now: datetime) -> bool:
+        """Let the gradebook cell want this score; False when it already does."""
+
+
+class Store(Protocol):
+    """Persistence. Every method is one transaction; none is open during a network call."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Several steps as one."""
+
+    def hold_launch(self, token: str, text: str, until: datetime) -> None:
+        """Keep a launch for a second click."""
+
+    def held_launch(self, token: str) -> str | None:
+        """The launch kept under this token, while it lasts."""
+
+    def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
+        """Lease grades that are due, oldest first, at most `limit`."""
+
+    def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
+        """Record how a delivery ended and give the lease back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one try of a delivery ended: delivered, or when (if ever) to try again."""
+
+    state: str
+    due_at: datetime | None = None
+    error: str = ""
+    count_try: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an LMS said when it took a grade."""
+
+    detail: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Gradebook(Protocol):
+    """The way to the gradebooks of all connected LMSs."""
+
+    def deliver(self, delivery: Delivery) -> Receipt:
+        """Bring one grade to its LMS. Raises DeliveryFailed (again later) or DeliveryRefused."""

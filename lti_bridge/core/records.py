@@ -1,0 +1,100 @@
+"""What the store keeps, as frozen records: links, attempts, grades and deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from lti_bridge.core.launch import GradeTarget
+from lti_bridge.core.scoring import GradePolicy, Score
+
+AttemptState = Literal[
+    "created",
+    "started",
+    "finished",
+    "awaiting-marks",
+    "graded",
+    "invalidated",
+    "expired",
+    "unclear",
+]
+DeliveryState = Literal["none", "pending", "delivered", "refused", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What an instructor or the configuration file set up; a course link points to one.
+
+    `settings` is the provider kind's typed model. `attempts` is the number of attempts a learner
+    may make (0: no limit). `registrations` names the LMSs that may use it (empty: all).
+    """
+
+    id: str
+    title: str
+    connection: str
+    settings: Any
+    grade: GradePolicy = "best"
+    attempts: int = 0
+    registrations: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One placement of the tool in a course."""
+
+    id: str
+    activity_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One sitting of one learner at one activity."""
+
+    id: str
+    link_id: str
+    learner_id: str
+    number: int
+    activity_id: str
+    connection: str
+    grade_policy: GradePolicy
+    state: AttemptState
+    score: Score | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One grade on its way to one gradebook cell, claimed by one worker.
+
+    `score` None means: clear the grade. `stamp` is the time to tell the LMS; it rises strictly
+    for one cell and stays the same when the same grade is tried again (AGS 2.0 §3.4.9).
+    `tries` counts the tries before this one.
+    """
+
+    grade_id: str
+    version: int
+    score: Score | None
+    registration: str
+    deployment_id: str
+    user_id: str
+    target: GradeTarget
+    stamp: datetime
+    tries: int
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a provider said about an attempt: verified, kept raw and normalised.
+
+    `score` None clears the attempt's score; `state` None leaves an ungraded attempt as it is and
+    takes a grade back from a graded one. `event` makes the same message count once;
+    `raw` is what the provider sent, without anything about the learner.
+    """
+
+    source: str
+    event: str
+    state: AttemptState | None
+    score: Score | None
+    raw: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,64 @@
+"""What a provider said about an attempt becomes a result, a grade and a delivery, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lti_bridge.core.launch import Once
+from lti_bridge.core.ports import Store
+from lti_bridge.core.records import Attempt, AttemptState, Incoming
+from lti_bridge.core.scoring import grade_of
+from lti_bridge.errors import OutcomeRefused, SignatureRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Records results. `new_id` returns a fresh id; `wake` tells a worker that grades are due."""
+
+    store: Store
+    new_id: Callable[[], str]
+    wake: Callable[[], None]
+
+    def record(
+        self, once: Once | None, attempt_id: str, connection: str, incoming: Incoming, now: datetime
+    ) -> Attempt:
+        """Record a verified result; when this returns, it is on disk and on its way.
+
+        The message's `once` is used up in the same commit. Raises SignatureRefused when it was
+        used before, and OutcomeRefused when the attempt is not this connection's: then nothing
+        has changed.
+        """
+        with self.store.transaction() as tx:
+            if once is not None and not tx.use_once(once):
+                raise SignatureRefused("this nonce was already used")
+            attempt = tx.lock_attempt(attempt_id, connection)
+            if attempt is None:
+                raise OutcomeRefused("no such attempt at this connection")
+            incoming = replace(incoming, state=_next_state(attempt, incoming))
+            due = False
+            if tx.save_result(self.new_id(), attempt, incoming, now):
+                tx.save_score(attempt, incoming, now)
+                scored = tx.scores(attempt.link_id, attempt.learner_id)
+                grade = grade_of(attempt.grade_policy, scored)
+                due = tx.want_grade(attempt.link_id, attempt.learner_id, grade, now)
+        if due:
+            self.wake()
+        return attempt
+
+    def read(self, once: Once, attempt_id: str, connection: str) -> Attempt:
+        """The attempt with its present score, for a provider that asks. Raises as `record`."""
+        with self.store.transaction() as tx:
+            if not tx.use_once(once):
+                raise SignatureRefused("this nonce was already used")
+            attempt = tx.lock_attempt(attempt_id, connection)
+        if attempt is None:
+            raise OutcomeRefused("no such attempt at this connection")
+        return attempt
+
+
+def _next_state(attempt: Attempt, incoming: Incoming) -> AttemptState:
+    if incoming.state is not None:
+        return incoming.state
+    return "invalidated" if attempt.state == "graded" else attempt.state

@@ -1,0 +1,302 @@
+"""Everything that can go wrong, each with a code, an HTTP status and a sentence for people.
+
+    BridgeError
+      ConfigurationError          the configuration file, or an activity's settings
+      LaunchRefused               a click that may not become a launch
+        SignatureRefused          who sent it cannot be proved
+        MessageRefused            the signature is good, the content is not
+        BrowserRefused            the browser does not hold the state of this login
+      NotAvailable                a verified launch that cannot be served now
+      AccessRefused               a page or endpoint that this caller may not use
+      OutcomeRefused              a provider's grade message that changes nothing
+      ProviderError               a provider answered badly, or not at all
+      DeliveryError               an LMS did not take a grade
+      NetworkRefused              an outgoing call that may not be made, or did not work
+
+Codes are stable: docs/errors.md explains each, and a test keeps it complete.
+"""
+
+from __future__ import annotations
+
+
+class BridgeError(Exception):
+    """Base of every failure the bridge names.
+
+    `code`, `status`, `sentence` and `remedy` are for people and scripts and hold no secret and
+    nothing about a learner. The exception's own text (`detail`) is for the log and the admin; it
+    never reaches a student's page. `retry` tells whether the same thing may work later.
+    """
+
+    code = "internal"
+    status = 500
+    sentence = "Something went wrong on our side."
+    remedy = "Please try again in a few minutes. If it happens again, tell your teacher."
+    retry = False
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.sentence)
+        self.detail = detail
+
+
+class ConfigurationError(BridgeError):
+    """The configuration cannot be used; the text names file, key and reason."""
+
+    code = "configuration"
+    sentence = "The configuration cannot be used."
+    remedy = "Correct what the message names and start again."
+
+
+class LaunchRefused(BridgeError):
+    """A click that may not become a launch."""
+
+    code = "launch-refused"
+    status = 400
+    sentence = "Your course sent us a link that we cannot open."
+    remedy = "Go back to your course and open the link again."
+
+
+class SignatureRefused(LaunchRefused):
+    """Unknown key, wrong signature, old timestamp or repeated nonce: deliberately one answer."""
+
+    code = "signature"
+    status = 401
+    sentence = "We could not verify that this link comes from your course."
+    remedy = (
+        "Go back to your course and open the link again. If it happens again, your LMS "
+        "administrator should check the key, the secret and the clock of the LMS."
+    )
+
+
+class MessageRefused(LaunchRefused):
+    """The sender is verified but the message breaks the LTI specification."""
+
+    code = "message"
+    status = 400
+    sentence = "Your course sent an incomplete or unsupported message."
+    remedy = "Tell your teacher or LMS administrator, and give them the reference below."
+
+
+class BrowserRefused(LaunchRefused):
+    """The login state is missing, used, expired or belongs to another browser."""
+
+    code = "browser-state"
+    status = 401
+    sentence = "This link was already used, has expired, or was opened in another browser."
+    remedy = "Go back to your course and open the link again."
+
+
+class UnknownIssuer(LaunchRefused):
+    """A login from an LMS that is not registered, or that is ambiguous."""
+
+    code = "unknown-lms"
+    status = 400
+    sentence = "This LMS is not connected here."
+    remedy = "The LMS administrator has to register this tool first."
+
+
+class UnknownDeployment(LaunchRefused):
+    """A verified launch from a deployment that the registration does not list."""
+
+    code = "unknown-deployment"
+    status = 403
+    sentence = "This placement of the tool is not approved yet."
+    remedy = "The LMS administrator has to add this deployment to the registration."
+
+
+class LoginFailed(LaunchRefused):
+    """The LMS answered the login with an error instead of a launch."""
+
+    code = "login-failed"
+    status = 401
+    sentence = "Your LMS did not confirm who you are."
+    remedy = "Log in to your course again, then open the link again."
+
+
+class NotAvailable(BridgeError):
+    """A verified launch that cannot be served now."""
+
+    code = "not-available"
+    status = 409
+    sentence = "This test is not available right now."
+    remedy = "Please contact your teacher."
+
+
+class NotConfigured(NotAvailable):
+    """The link names no activity that the bridge knows."""
+
+    code = "not-configured"
+    status = 404
+    sentence = "This link is not ready yet: no test has been chosen for it."
+    remedy = "Please tell your teacher."
+
+
+class AnonymousRefused(LaunchRefused):
+    """A launch without a user id."""
+
+    code = "anonymous"
+    status = 403
+    sentence = "Your course did not say who you are, so the test cannot be graded."
+    remedy = "Log in to your course, then open the link again."
+
+
+class NoPersonalData(NotAvailable):
+    """The provider needs a name or an e-mail address that the LMS did not send."""
+
+    code = "no-personal-data"
+    status = 409
+    sentence = "The test needs your name and e-mail address, and your LMS did not send them."
+    remedy = (
+        "Your LMS administrator can allow this tool to receive names and e-mail addresses "
+        "in the tool's privacy settings."
+    )
+
+
+class AttemptUnclear(NotAvailable):
+    """A paid call got no answer, so nobody knows yet whether the test exists."""
+
+    code = "attempt-unclear"
+    status = 409
+    sentence = "We did not hear back when your test was being prepared."
+    remedy = "Your teacher has to look at it first. Please do not open the link again and again."
+
+
+class NoAttemptsLeft(NotAvailable):
+    """The activity's limit of attempts is reached."""
+
+    code = "no-attempts-left"
+    status = 403
+    sentence = "You have used all your attempts at this test."
+    remedy = "If you think this is wrong, contact your teacher."
+
+
+class AccessRefused(BridgeError):
+    """A page or endpoint that this caller may not use."""
+
+    code = "access-refused"
+    status = 403
+    sentence = "You may not open this page."
+    remedy = "Go back to your course and open the link again."
+
+
+class PageExpired(AccessRefused):
+    """A page of the bridge whose launch is over."""
+
+    code = "page-expired"
+    status = 403
+    sentence = "This page has expired."
+    remedy = "Go back to your course and open the link again."
+
+
+class NotFound(BridgeError):
+    """No such page."""
+
+    code = "not-found"
+    status = 404
+    sentence = "There is nothing at this address."
+    remedy = "Go back to your course and open the link from there."
+
+
+class MethodNotAllowed(BridgeError):
+    """The address exists, but not for this HTTP method."""
+
+    code = "method-not-allowed"
+    status = 405
+    sentence = "This address cannot be opened like that."
+    remedy = "Go back to your course and open the link from there."
+
+
+class TooLarge(BridgeError):
+    """A request body above the limit."""
+
+    code = "too-large"
+    status = 413
+    sentence = "The request is too large."
+    remedy = "Go back to your course and open the link again."
+
+
+class BadRequest(BridgeError):
+    """A request that cannot be read."""
+
+    code = "bad-request"
+    status = 400
+    sentence = "The request could not be read."
+    remedy = "Go back to your course and open the link again."
+
+
+class OutcomeRefused(BridgeError):
+    """A provider's grade message whose sender is known but which changes nothing."""
+
+    code = "outcome-refused"
+    status = 200
+    sentence = "The grade message was refused."
+    remedy = "The provider should send it again with the values of the launch."
+
+
+class ProviderError(BridgeError):
+    """A provider answered badly, or not at all."""
+
+    code = "provider"
+    status = 502
+    sentence = "The test provider did not answer as expected."
+    remedy = "Please try again in a few minutes. If it happens again, tell your teacher."
+    retry = True
+
+
+class Unsupported(ProviderError):
+    """A capability that this kind of provider does not have."""
+
+    code = "unsupported"
+    status = 400
+    sentence = "The test provider cannot do this."
+    remedy = "Choose another way, or another provider."
+    retry = False
+
+
+class DeliveryError(BridgeError):
+    """An LMS did not take a grade."""
+
+    code = "delivery"
+    status = 502
+    sentence = "The grade could not be brought to the LMS."
+    remedy = "The bridge tries again by itself."
+
+
+class DeliveryFailed(DeliveryError):
+    """Not taken now; the same grade is sent again later."""
+
+    code = "delivery-failed"
+    retry = True
+
+
+class DeliveryRefused(DeliveryError):
+    """Refused for good: sending it again unchanged cannot work."""
+
+    code = "delivery-refused"
+    sentence = "The LMS refused the grade."
+    remedy = "A person has to look at the reason, then resend it."
+
+
+class NetworkRefused(BridgeError):
+    """An outgoing call to an address that may not be called."""
+
+    code = "network-refused"
+    status = 502
+    sentence = "An address that may not be called was configured or received."
+    remedy = "Use a public https address, or list the host under allow_private."
+
+
+class NetworkFailed(BridgeError):
+    """An outgoing call that got no usable answer."""
+
+    code = "network-failed"
+    status = 502
+    sentence = "Another system could not be reached."
+    remedy = "Please try again in a few minutes."
+    retry = True
+
+
+class AnswerLost(NetworkFailed):
+    """The request was sent but its answer never came: it may have been carried out."""
+
+    code = "answer-lost"
+    sentence = "Another system did not answer in time."

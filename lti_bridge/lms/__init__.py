@@ -1,0 +1,1 @@
+"""The LMS door: receive a launch, deliver a grade."""

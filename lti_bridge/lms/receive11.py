@@ -1,0 +1,80 @@
+"""Receiving an LTI 1.1 launch: the signature first, then what it says (LTI 1.1.1 §3, §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lti_bridge.core.launch import Launch, Once
+from lti_bridge.errors import MessageRefused, SignatureRefused
+from lti_bridge.lms.reading import launch_from_claims
+from lti_bridge.lms.registration11 import WINDOW_S, Registration11
+from lti_bridge.lti import claims, oauth1
+
+SKEW = timedelta(seconds=300)
+# Verified against when the key is unknown, so that both answers take the same time.
+NOBODY = Registration11("", "", "no-such-consumer", timestamp_window_s=WINDOW_S)
+MESSAGE_TYPES = ("basic-lti-launch-request", "ContentItemSelectionRequest")
+
+
+@dataclass(frozen=True, slots=True)
+class Lms11:
+    """The LTI 1.1 half of the LMS door. `registrations` are found by consumer key."""
+
+    registrations: dict[str, Registration11]
+    launch_url: str
+    clock: Callable[[], datetime]
+
+    def launch(self, body: bytes, query: str) -> Launch:
+        """The launch of a signed form. Raises SignatureRefused before anything is read from it."""
+        now = self.clock()
+        url = f"{self.launch_url}?{query}" if query else self.launch_url
+        signed = oauth1.read_form("POST", url, oauth1.parse_form(body))
+        registration = self.registrations.get(signed.consumer_key)
+        known = registration or NOBODY
+        oauth1.verify(
+            signed,
+            known.shared_secret,
+            method=known.method,
+            now=int(now.timestamp()),
+            window_s=known.timestamp_window_s,
+        )
+        if registration is None:
+            raise SignatureRefused("unknown consumer key")
+        return self._read(signed, registration, now)
+
+    def frame_ancestors(self, registration: str) -> tuple[str, ...]:
+        """The origins that may frame pages of this LMS's launches; empty when none is known."""
+        for known in self.registrations.values():
+            if known.name == registration:
+                return known.origins
+        return ()
+
+    def _read(
+        self, signed: oauth1.SignedRequest, registration: Registration11, now: datetime
+    ) -> Launch:
+        parameters = _single(signed.params)
+        if parameters.get("lti_version") != "LTI-1p0":
+            raise MessageRefused("lti_version is not LTI-1p0")
+        if parameters.get("lti_message_type") not in MESSAGE_TYPES:
+            raise MessageRefused("lti_message_type is not supported")
+        # kept until nobody could send it again within the timestamp window
+        window = timedelta(seconds=registration.timestamp_window_s)
+        expires_at = datetime.fromtimestamp(signed.timestamp, now.tzinfo) + window + SKEW
+        return launch_from_claims(
+            claims.claims_from_parameters(parameters),
+            registration=registration.name,
+            lti="1.1",
+            once=Once(f"lti11:{registration.name}", signed.nonce, expires_at),
+            received_at=now,
+        )
+
+
+def _single(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The parameters by name; a name that came twice with two meanings is refused."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            raise MessageRefused(f"parameter {name[:40]!r} was sent more than once")
+    return found

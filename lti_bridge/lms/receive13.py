@@ -1,0 +1,286 @@
+"""Receive an LTI 1.3 launch: answer the login, then turn the id_token into a verified Launch.
+
+PyLTI1p3 gives the flow, the order of the checks and the message validators. Replaced are the
+points where it is not strict or not fast enough: state and nonce are bound to the browser and
+stored nowhere, the token is read once and verified with cached key objects, audience and times
+are checked, and the registration is the one the login was made for, never one the token names.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import requests
+from pylti1p3.exception import LtiException, OIDCException
+from pylti1p3.message_launch import MessageLaunch, TLaunchData
+from pylti1p3.oidc_login import OIDCLogin
+from pylti1p3.redirect import Redirect
+
+from lti_bridge.core.launch import (
+    DEEP_LINKING,
+    RESOURCE_LINK,
+    SUBMISSION_REVIEW,
+    Launch,
+    Once,
+)
+from lti_bridge.errors import (
+    AnonymousRefused,
+    BrowserRefused,
+    ConfigurationError,
+    LoginFailed,
+    MessageRefused,
+)
+from lti_bridge.lms import state13
+from lti_bridge.lms.keysets import KeySets
+from lti_bridge.lms.reading import MAX_ID, launch_from_claims
+from lti_bridge.lms.registration13 import Registrations
+from lti_bridge.lms.state13 import State
+from lti_bridge.lms.tool13 import Cookies, Known, Session, Tool, Values
+from lti_bridge.lti import jwt, oidc
+from lti_bridge.lti.claims import DEPLOYMENT_ID, MESSAGE_TYPE, TARGET_LINK_URI
+
+MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
+MAX_PARAMETER = 8192
+
+# PyLTI1p3 would make an HTTP session of its own per launch, and could call out with it.
+_NO_HTTP = cast(requests.Session, object())
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRedirect:
+    """Send the browser to `url` with this cookie: Secure, HttpOnly, SameSite=None, Path=/."""
+
+    url: str
+    cookie_name: str
+    cookie_value: str
+    max_age_s: int = state13.LIFE_S
+
+
+class Lms13:
+    """The LTI 1.3 door. `state_key` seals logins and must be the same in all processes.
+
+    `login_url` and `launch_url` are our published addresses, `public_url` our origin; `random`
+    returns that many random bytes. Raises ConfigurationError for a short key.
+    """
+
+    def __init__(
+        self,
+        registrations: Registrations,
+        keysets: KeySets,
+        state_key: bytes,
+        login_url: str,
+        launch_url: str,
+        public_url: str,
+        clock: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        leeway_s: float = 60,
+        max_age_s: float = 600,
+    ) -> None:
+        if len(state_key) < 32:
+            raise ConfigurationError("the key that seals logins has fewer than 32 bytes")
+        self.registrations = registrations
+        self.keysets = keysets
+        self.state_key = state_key
+        self.login_url = login_url
+        self.launch_url = launch_url
+        self.public_url = public_url
+        self.clock = clock
+        self.random = random
+        self.leeway_s = leeway_s
+        self.max_age_s = max_age_s
+        self.tool = Tool(registrations)
+
+    def login(self, parameters: Mapping[str, Sequence[str]]) -> LoginRedirect:
+        """Answer a login initiation (GET or POST alike) with the way to the LMS's login.
+
+        Raises UnknownIssuer, or MessageRefused for missing, repeated or foreign values.
+        """
+        return _Login(self, Values(parameters)).answer()
+
+    def launch(self, form: Mapping[str, Sequence[str]], cookies: Mapping[str, str]) -> Launch:
+        """Verify what the LMS posted after a login, and return it as a Launch.
+
+        Raises a LaunchRefused, or NetworkFailed when the LMS's keys cannot be had. The caller
+        records `Launch.once`: until then the same message would pass again.
+        """
+        values = Values(form)
+        error = values.get_param("error")
+        if error:
+            raise LoginFailed(f"the LMS answered the login with {error!r:.80}")
+        return _Arrival(self, values, cookies).launch()
+
+    def used_cookie(self, form: Mapping[str, Sequence[str]]) -> str:
+        """Return the cookie to delete once a launch or a failed login came back, "" if none."""
+        sealed = next(iter(form.get("state", ())), "")
+        try:
+            state13.unseal(sealed, self.state_key, self.clock().timestamp())
+        except BrowserRefused:
+            return ""
+        return state13.cookie_name(sealed)
+
+    def frame_ancestors(self, registration_name: str) -> tuple[str, ...]:
+        """Return the origins whose pages may show a launch of this LMS in a frame."""
+        registration = self.registrations.named(registration_name)
+        addresses = (registration.issuer, registration.authorization_url)
+        return tuple(sorted({oidc.origin(address) for address in addresses} - {""}))
+
+
+class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
+    def __init__(self, door: Lms13, values: Values) -> None:
+        super().__init__(values, door.tool, Session(), Cookies({}))
+        self._door = door
+
+    def get_redirect(self, url: str) -> Redirect[LoginRedirect]:
+        raise NotImplementedError  # for PyLTI1p3's own redirect, which knows no bound state
+
+    def answer(self) -> LoginRedirect:
+        try:
+            registration = cast(Known, self.validate_oidc_login()).ours
+        except OIDCException as err:
+            raise MessageRefused(str(err)) from err
+        door, values = self._door, self._request.values
+        deployment_id = values.get("lti_deployment_id", "")
+        if len(deployment_id) > MAX_ID or max(map(len, values.values())) > MAX_PARAMETER:
+            raise MessageRefused("a parameter of the login is too long")
+        target = values.get("target_link_uri", "")
+        if not oidc.same_origin(target, door.public_url):
+            raise MessageRefused("target_link_uri is missing, or is no address of ours")
+        secret, nonce = (state13.encode(door.random(24)) for _ in range(2))
+        state = State(
+            registration=registration.name,
+            nonce=nonce,
+            target=state13.digest(target),
+            deployment_id=deployment_id,
+            browser=state13.digest(secret),
+            expires=int(door.clock().timestamp()) + state13.LIFE_S,
+        )
+        sealed = state13.seal(state, door.state_key)
+        url = oidc.authentication_request(
+            registration.authorization_url,
+            client_id=registration.client_id,
+            redirect_uri=door.launch_url,
+            login_hint=values["login_hint"],
+            lti_message_hint=values.get("lti_message_hint"),
+            state=sealed,
+            nonce=nonce,
+        )
+        return LoginRedirect(url, state13.cookie_name(sealed), secret)
+
+
+class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
+    _registration: Known
+    _door: Lms13
+    _token: jwt.Unverified
+    _launch: Launch
+
+    def __init__(self, door: Lms13, values: Values, cookies: Mapping[str, str]) -> None:
+        super().__init__(values, door.tool, Session(), Cookies(cookies), requests_session=_NO_HTTP)
+        self.set_auto_validation(False)
+        self._door = door
+        self._now = door.clock()
+
+    def launch(self) -> Launch:
+        try:
+            self.validate()
+        except LtiException as err:
+            raise MessageRefused(str(err)) from err
+        return self._launch
+
+    def validate(self) -> MessageLaunch[Values, Tool, Session, Cookies]:
+        """PyLTI1p3's chain, but no claim is looked at before the signature; nothing is saved."""
+        return (
+            self.validate_state()
+            .validate_jwt_format()
+            .validate_registration()
+            .validate_jwt_signature()
+            .validate_nonce()
+            .validate_deployment()
+            .validate_message()
+        )
+
+    def get_client_id(self) -> str:
+        return self._registration.ours.client_id  # PyLTI1p3 takes the first audience for it
+
+    def _get_request_param(self, key: str) -> str:
+        return self._request.get_param(key)
+
+    def validate_state(self) -> _Arrival:
+        sealed = self._get_request_param("state")
+        state = state13.unseal(sealed, self._door.state_key, self._now.timestamp())
+        secret = self._cookie_service.get_cookie(state13.cookie_name(sealed)) or ""
+        if not hmac.compare_digest(state13.digest(secret), state.browser):
+            raise BrowserRefused("the browser does not hold the cookie of this login")
+        self._session_service.state = state
+        return self
+
+    def validate_jwt_format(self) -> _Arrival:
+        self._token = jwt.decode(self._get_id_token())
+        return self
+
+    def validate_registration(self) -> _Arrival:
+        name = self._session_service.state.registration
+        self._registration = Known(self._door.registrations.named(name))
+        return self
+
+    def validate_jwt_signature(self) -> _Arrival:
+        door, ours = self._door, self._registration.ours
+        keys = door.keysets.keys(ours.jwks_url, jwt.key_id(self._token))
+        claims = jwt.verify(self._token, keys)
+        jwt.check_audience(claims, ours.issuer, ours.client_id)
+        jwt.check_times(claims, self._now, door.leeway_s, door.max_age_s)
+        # Some platforms send null for what they do not have.
+        present = {name: value for name, value in claims.items() if value is not None}
+        self._jwt = {"body": cast(TLaunchData, present)}
+        return self
+
+    def validate_deployment(self) -> _Arrival:
+        claimed = self._claims.get(DEPLOYMENT_ID)
+        if not isinstance(claimed, str):
+            raise MessageRefused("the deployment_id is missing or no text")
+        super().validate_deployment()
+        if self._session_service.state.deployment_id not in ("", claimed):
+            raise MessageRefused("the deployment_id is not that of the login")
+        return self
+
+    def validate_message(self) -> _Arrival:
+        claims, ours = self._claims, self._registration.ours
+        if claims.get(MESSAGE_TYPE) not in MESSAGES:
+            raise MessageRefused(f"message_type {claims.get(MESSAGE_TYPE)!r:.60} is not supported")
+        self._check_target(claims)
+        self._launch = launch_from_claims(
+            claims, registration=ours.name, lti="1.3", once=self._once(), received_at=self._now
+        )
+        if "sub" not in claims:
+            if not ours.allow_anonymous:
+                raise AnonymousRefused("the launch has no sub")
+            self._jwt = {"body": cast(TLaunchData, {**claims, "sub": "anonymous"})}
+        super().validate_message()
+        return self
+
+    @property
+    def _claims(self) -> dict[str, Any]:
+        return cast(dict[str, Any], self._get_jwt_body())
+
+    def _check_target(self, claims: Mapping[str, Any]) -> None:
+        """Compare with the login, which only took addresses of ours; deep linking may have none."""
+        target = claims.get(TARGET_LINK_URI)
+        if target is None and claims[MESSAGE_TYPE] == DEEP_LINKING:
+            return
+        if not isinstance(target, str) or not hmac.compare_digest(
+            state13.digest(target), self._session_service.state.target
+        ):
+            raise MessageRefused("the target_link_uri is not that of the login")
+
+    def _once(self) -> Once:
+        """The nonce, remembered for as long as this token could be sent again."""
+        claims, door = self._claims, self._door
+        until = min(claims["exp"], claims["iat"] + door.max_age_s) + door.leeway_s
+        return Once(
+            scope=f"lti13:{self._registration.ours.name}",
+            value=claims["nonce"],
+            expires_at=datetime.fromtimestamp(until, UTC) + timedelta(seconds=1),
+        )

@@ -1,0 +1,83 @@
+"""The addresses that LMSs call: login, launch, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from lti_bridge.core.launch import Launch
+from lti_bridge.errors import MessageRefused
+from lti_bridge.lms.receive11 import Lms11
+from lti_bridge.lms.receive13 import Lms13
+
+LOGIN_PATH = "/lti/login"
+LAUNCH_PATH = "/lti/launch"
+JWKS_PATH = "/lti/jwks"
+JWKS_MAX_AGE_S = 600
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class LmsDoor:
+    """What the LMS routes need: both receivers, the key set, and what to do with a launch."""
+
+    lms11: Lms11
+    lms13: Lms13
+    key_set: Callable[[], tuple[bytes, str]]
+    launched: Callable[[Launch, tuple[str, ...]], Response]
+
+
+def blueprint(door: LmsDoor) -> Blueprint:
+    """The LMS door."""
+    routes = Blueprint("lms", __name__)
+
+    @routes.route(LOGIN_PATH, methods=["GET", "POST"])
+    def login() -> Response:
+        """LTI 1.3 login initiation (Security Framework 1.0 §5.1.1.1): to the LMS and back."""
+        values = request.args if request.method == "GET" else request.form
+        going = door.lms13.login(_lists(values))
+        response = Response(status=302, headers={"Location": going.url})
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.set_cookie(
+            going.cookie_name,
+            going.cookie_value,
+            max_age=going.max_age_s,
+            path="/",
+            secure=True,
+            httponly=True,
+            samesite="None",
+            partitioned=True,
+        )
+        return response
+
+    @routes.post(LAUNCH_PATH)
+    def launch() -> Response:
+        """An LTI 1.3 id_token or an LTI 1.1 signed launch, told apart by what they carry."""
+        body = request.get_data(cache=True)
+        form = request.form
+        if "oauth_consumer_key" in form and "id_token" not in form:
+            received = door.lms11.launch(body, request.query_string.decode("ascii", "replace"))
+            return door.launched(received, door.lms11.frame_ancestors(received.registration))
+        if request.query_string:
+            raise MessageRefused("an LTI 1.3 launch carries nothing in its address")
+        received = door.lms13.launch(_lists(form), request.cookies)
+        return door.launched(received, door.lms13.frame_ancestors(received.registration))
+
+    @routes.get(JWKS_PATH)
+    def jwks() -> Response:
+        """The bridge's public keys as a tool; touches no database."""
+        document, etag = door.key_set()
+        response = Response(document, content_type="application/json")
+        response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE_S}"
+        response.set_etag(etag)
+        response.make_conditional(request)
+        return response
+
+    return routes
+
+
+def _lists(values: Mapping[str, str]) -> dict[str, list[str]]:
+    return {name: values.getlist(name) for name in values}  # type: ignore[attr-defined]

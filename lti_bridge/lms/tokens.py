@@ -1,0 +1,160 @@
+"""Access tokens for an LMS's services: asked for with a signed assertion, kept while they last."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from lti_bridge.errors import DeliveryFailed, DeliveryRefused
+from lti_bridge.lms.registration13 import Registration13
+from lti_bridge.lti import jwt
+from lti_bridge.lti.claims import DEPLOYMENT_ID
+from lti_bridge.lti.keys import SigningKey
+from lti_bridge.net import Response
+
+SKEW = timedelta(seconds=60)
+ASSERTION_LIFE_S = 300
+BACKDATED_S = 10  # Moodle 4.5 refuses an assertion issued three seconds ahead of its clock
+
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# What an admin of the LMS has to put right; everything else may pass by itself.
+_REFUSED_FOR_GOOD = frozenset({"invalid_scope", "unauthorized_client", "unsupported_grant_type"})
+
+
+class Send(Protocol):
+    """Sends one HTTP request, as the network client does."""
+
+    def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Response:
+        """Return the answer; raises NetworkRefused, NetworkFailed or AnswerLost."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: str = ""
+    granted: frozenset[str] = frozenset()
+    usable_until: datetime | None = None
+
+
+class Tokens:
+    """Tokens per registration, deployment and set of scopes, shared by the threads of a process.
+
+    `signing_key` returns the key to sign with now; `random` returns that many random bytes.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        signing_key: Callable[[], SigningKey],
+        clock: Callable[[], datetime],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._send = send
+        self._signing_key = signing_key
+        self._clock = clock
+        self._random = random
+        self._entries: dict[tuple[str, str, frozenset[str]], _Entry] = {}
+
+    def get(
+        self, registration: Registration13, scopes: frozenset[str], deployment_id: str = ""
+    ) -> str:
+        """Return a token that was granted these scopes; one request at a time asks for it.
+
+        Raises DeliveryRefused when the LMS does not grant a scope, DeliveryFailed when it
+        answers with another error, and the errors of `send`.
+        """
+        name = (registration.name, deployment_id, scopes)
+        entry = self._entries.get(name) or self._entries.setdefault(name, _Entry())
+        with entry.lock:
+            now = self._clock()
+            if entry.usable_until is None or now >= entry.usable_until:
+                answer = self._ask(registration, scopes, deployment_id, now)
+                entry.token, entry.granted, life = _read(answer, scopes)
+                entry.usable_until = now + life - SKEW
+            missing = scopes - entry.granted
+            if missing:
+                raise DeliveryRefused(f"the LMS did not grant {' '.join(sorted(missing))}")
+            return entry.token
+
+    def forget(
+        self, registration: Registration13, scopes: frozenset[str], deployment_id: str = ""
+    ) -> None:
+        """Drop a token that a service answered with 401, so that the next `get` asks anew."""
+        entry = self._entries.get((registration.name, deployment_id, scopes))
+        if entry is not None:
+            with entry.lock:
+                entry.token, entry.usable_until = "", None
+
+    def _ask(
+        self,
+        registration: Registration13,
+        scopes: frozenset[str],
+        deployment_id: str,
+        now: datetime,
+    ) -> Response:
+        issued = int(now.timestamp()) - BACKDATED_S
+        claims: dict[str, object] = {
+            "iss": registration.client_id,
+            "sub": registration.client_id,
+            "aud": registration.auth_audience or registration.token_url,
+            "iat": issued,
+            "exp": issued + ASSERTION_LIFE_S,
+            "jti": self._random(16).hex(),
+        }
+        if deployment_id:
+            claims[DEPLOYMENT_ID] = deployment_id
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": _ASSERTION_TYPE,
+            "client_assertion": jwt.sign(claims, self._signing_key()),
+            "scope": " ".join(sorted(scopes)),
+        }
+        return self._send(
+            "POST",
+            registration.token_url,
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Accept": "application/json",
+            },
+            body=urlencode(form).encode("ascii"),
+        )
+
+
+def _read(answer: Response, asked: frozenset[str]) -> tuple[str, frozenset[str], timedelta]:
+    """Return token, granted scopes and life; the answer's content type says nothing (Moodle)."""
+    members = _members(answer.body)
+    if answer.status != 200:
+        error = members.get("error")
+        failure = DeliveryRefused if error in _REFUSED_FOR_GOOD else DeliveryFailed
+        raise failure(f"no token: status {answer.status}, error {error!r:.120}")
+    token, kind = members.get("access_token"), members.get("token_type")
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        raise DeliveryFailed("no token: the answer holds no access_token")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise DeliveryFailed(f"no token: token_type is {kind!r:.40}")
+    scope = members.get("scope")
+    granted = frozenset(scope.split()) if isinstance(scope, str) else asked
+    return token, granted, timedelta(seconds=_seconds(members.get("expires_in")))
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _seconds(value: object) -> int:
+    """Return `expires_in`, which some write as text; 0, so not to be kept, when it is unusable."""
+    try:
+        return min(max(int(str(value)), 0), 86400)
+    except ValueError:
+        return 0

@@ -1,0 +1,274 @@
+"""The XML of Basic Outcomes, both sides: requests and answers (LTI 1.1.1, section 6.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from lxml import etree
+
+from lti_bridge import errors
+
+NAMESPACE = "http://www.imsglobal.org/services/ltiv1p1/xsd/imsoms_v1p0"
+CONTENT_TYPE = "application/xml"
+CONTENT_TYPE_13 = "application/vnd.ims.lti.v1.outcome+xml"
+REPLACE = "replaceResult"
+READ = "readResult"
+DELETE = "deleteResult"
+OPERATIONS = (REPLACE, READ, DELETE)
+
+_MAX_BYTES = 64 * 1024
+_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
+_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
+_SCORE = re.compile(r"(?:[0-9]{1,64}(?:\.[0-9]{0,64})?|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,2})?")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# lxml's stubs are not installed, and its elements are used here only.
+_Element = Any
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRequest:
+    """A tool's request. `operation` is one of OPERATIONS, else the unknown element's name.
+
+    `score_text` is what the tool sent, unchecked; None when there is none.
+    """
+
+    operation: str
+    message_id: str
+    sourced_id: str
+    score_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeResponse:
+    """An LMS's answer. `score_text` is None without a score element, "" when there is no grade.
+
+    `code_major` is lower case; success, processing, failure and unsupported have a meaning.
+    """
+
+    code_major: str
+    severity: str
+    code_minor: str
+    description: str
+    message_ref: str
+    score_text: str | None
+
+
+def build_request(
+    operation: str,
+    sourced_id: str,
+    message_id: str,
+    score: Decimal | None,
+    *,
+    text: str | None = None,
+) -> bytes:
+    """A request for an LMS; `score` (0..1) and the feedback `text` only go with replaceResult.
+
+    `text` needs an LMS that announced it (ext_outcome_data_values_accepted). Raises
+    DeliveryRefused when `sourced_id` holds a character that XML 1.0 cannot carry.
+    """
+    if _NOT_XML.search(sourced_id):
+        raise errors.DeliveryRefused("outcome: the sourcedId cannot be written in XML")
+    root = _envelope("Request")
+    header = _add(_add(root, "imsx_POXHeader"), "imsx_POXRequestHeaderInfo")
+    _add(header, "imsx_version", "V1.0")
+    _add(header, "imsx_messageIdentifier", message_id)
+    record = _add(_add(_add(root, "imsx_POXBody"), f"{operation}Request"), "resultRecord")
+    _add(_add(record, "sourcedGUID"), "sourcedId", sourced_id)
+    if score is not None:
+        result = _add_score(record, score_text(score))
+        if text is not None:
+            _add(_add(result, "resultData"), "text", _NOT_XML.sub("", text))
+    return _serialized(root)
+
+
+def parse_request(body: bytes) -> OutcomeRequest:
+    """Read a tool's request; raises BadRequest when malformed in any way."""
+    declared = _ENCODING.match(body.removeprefix(b"\xef\xbb\xbf"))
+    if declared and declared[1].lower() != b"utf-8":
+        raise _malformed("not declared as UTF-8")
+    return _request(_parsed(body))
+
+
+def build_response(
+    code_major: str,
+    severity: str,
+    description: str,
+    message_id: str,
+    message_ref: str,
+    operation_ref: str,
+    *,
+    score: str | None = None,
+) -> bytes:
+    """An answer for a tool; `score` is the text of a readResult, "" meaning no grade."""
+    root = _envelope("Response")
+    header = _add(_add(root, "imsx_POXHeader"), "imsx_POXResponseHeaderInfo")
+    _add(header, "imsx_version", "V1.0")
+    _add(header, "imsx_messageIdentifier", message_id)
+    status = _add(header, "imsx_statusInfo")
+    _add(status, "imsx_codeMajor", code_major)
+    _add(status, "imsx_severity", severity)
+    _add(status, "imsx_description", description)
+    _add(status, "imsx_messageRefIdentifier", message_ref)
+    _add(status, "imsx_operationRefIdentifier", operation_ref)
+    body = _add(root, "imsx_POXBody")
+    if operation_ref in OPERATIONS:
+        operation = _add(body, f"{operation_ref}Response")
+        if score is not None:
+            _add_score(operation, score)
+    return _serialized(root)
+
+
+def parse_response(body: bytes) -> OutcomeResponse:
+    """Read an LMS's answer; raises DeliveryFailed when it is none.
+
+    LMSs leave out the namespace, put blank lines before the declaration and mix encodings, so
+    none of these matters here: the codes are ASCII.
+    """
+    try:
+        root = _parsed(body.decode("utf-8", "replace").strip("\ufeff \t\r\n").encode())
+        status = _first(_first(root, "imsx_POXHeader"), "imsx_statusInfo")
+        code_major = _text_of(status, "imsx_codeMajor").strip().lower()
+        if not code_major:
+            raise _malformed("no imsx_codeMajor")
+    except errors.BadRequest as err:
+        raise errors.DeliveryFailed(f"answer of the LMS: {err.detail}") from err
+    score = _first(_first(_first(root, "imsx_POXBody"), "resultScore"), "textString")
+    return OutcomeResponse(
+        # LTI Core 1.3, appendix D, calls it unimplemented; the schema calls it unsupported.
+        code_major="unsupported" if code_major == "unimplemented" else code_major,
+        severity=_text_of(status, "imsx_severity").strip().lower(),
+        code_minor=_text_of(status, "imsx_codeMinor").strip().lower(),
+        description=_text_of(status, "imsx_description").strip(),
+        message_ref=_text_of(status, "imsx_messageRefIdentifier").strip(),
+        score_text=None if score is None else "".join(score.itertext()).strip(),
+    )
+
+
+def parse_score(text: str) -> Decimal:
+    """A score of 0..1: ASCII digits with an optional point and exponent, nothing around them.
+
+    Raises OutcomeRefused for everything else (sign, comma, percent, NaN, empty, above 1).
+    """
+    if not _SCORE.fullmatch(text):
+        raise errors.OutcomeRefused("the score is not a decimal number")
+    score = Decimal(text)
+    if score > 1:
+        raise errors.OutcomeRefused("the score is not between 0.0 and 1.0")
+    return score
+
+
+def score_text(score: Decimal) -> str:
+    """A score (0..1) as the wire wants it: a point, no exponent, no trailing zeros."""
+    text = format(score, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _envelope(direction: str) -> _Element:
+    return etree.Element(f"{{{NAMESPACE}}}imsx_POXEnvelope{direction}", nsmap={None: NAMESPACE})
+
+
+def _add(parent: _Element, name: str, text: str | None = None) -> _Element:
+    child = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    child.text = text
+    return child
+
+
+def _add_score(parent: _Element, text: str) -> _Element:
+    result = _add(parent, "result")
+    score = _add(result, "resultScore")
+    _add(score, "language", "en")
+    _add(score, "textString", text)
+    return result
+
+
+def _serialized(root: _Element) -> bytes:
+    xml: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=False)
+    return _DECLARATION + xml
+
+
+def _parsed(body: bytes) -> _Element:
+    """The root element, read as UTF-8 without DTD, entities or network; raises BadRequest."""
+    if len(body) > _MAX_BYTES:
+        raise _malformed("longer than 64 kB")
+    # Before the parser sees it: libxml2 expands entities in attributes whatever is set.
+    if b"<!DOCTYPE" in body or b"\0" in body:
+        raise _malformed("DOCTYPE or NUL")
+    parser = etree.XMLParser(
+        encoding="UTF-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        recover=False,
+    )
+    try:
+        return etree.fromstring(body, parser)
+    except etree.XMLSyntaxError:
+        # No "from err": the text of lxml quotes the document, and so perhaps a sourcedId.
+        raise _malformed("not well-formed XML") from None
+
+
+def _malformed(reason: str) -> errors.BadRequest:
+    return errors.BadRequest(f"outcome: {reason}")
+
+
+def _request(root: _Element) -> OutcomeRequest:
+    if root.tag != f"{{{NAMESPACE}}}imsx_POXEnvelopeRequest":
+        raise _malformed("the root is not imsx_POXEnvelopeRequest")
+    info = _only(_only(root, "imsx_POXHeader"), "imsx_POXRequestHeaderInfo")
+    message_id = _leaf(_only(info, "imsx_messageIdentifier"))
+    elements = list(_only(root, "imsx_POXBody").iterchildren("*"))
+    if len(elements) != 1:
+        raise _malformed("not exactly one operation")
+    name = etree.QName(elements[0])
+    if name.namespace != NAMESPACE:
+        raise _malformed("the operation has a wrong namespace")
+    operation = name.localname.removesuffix("Request")
+    if operation not in OPERATIONS or operation == name.localname:
+        return OutcomeRequest(name.localname, message_id, "", None)
+    record = _only(elements[0], "resultRecord")
+    sourced_id = _leaf(_only(_only(record, "sourcedGUID"), "sourcedId"))
+    if sum(1 for _ in root.iter("{*}sourcedId")) != 1:
+        raise _malformed("more than one sourcedId")
+    score = _score_of(record) if operation == REPLACE else None
+    return OutcomeRequest(operation, message_id, sourced_id, score)
+
+
+def _score_of(record: _Element) -> str | None:
+    """The score's text; result and resultScore may be missing (a tool may send only data)."""
+    for name in ("result", "resultScore"):
+        if next(record.iterchildren(f"{{*}}{name}"), None) is None:
+            return None
+        record = _only(record, name)
+    return _leaf(_only(record, "textString"))
+
+
+def _only(parent: _Element, name: str) -> _Element:
+    """The one child of that name; one in another namespace is an error, not a stranger."""
+    children = list(parent.iterchildren(f"{{*}}{name}"))
+    if len(children) != 1:
+        raise _malformed(f"{len(children)} {name} elements")
+    if children[0].tag != f"{{{NAMESPACE}}}{name}":
+        raise _malformed(f"{name} has a wrong namespace")
+    return children[0]
+
+
+def _leaf(element: _Element) -> str:
+    # A comment inside would split the text, and readers disagree on which half counts.
+    if len(element):
+        raise _malformed(f"{etree.QName(element).localname} holds more than text")
+    return element.text or ""
+
+
+def _first(parent: _Element | None, name: str) -> _Element | None:
+    return None if parent is None else next(parent.iter(f"{{*}}{name}"), None)
+
+
+def _text_of(parent: _Element | None, name: str) -> str:
+    element = _first(parent, name)
+    return "" if element is None else "".join(element.itertext())

@@ -1,0 +1,481 @@
+"""What can be set for Isograd: connections, and activities by the parameters of its actions.
+
+The models are the one source for validation, for the instructor's form and for the table in
+docs/providers/isograd.md. Names and meanings follow Isograd's integration guide, "Actions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urljoin, urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from lti_bridge.core.substitution import literal, variable_in
+
+Route = Literal["lti-1.1", "lti-1.3", "api"]
+
+NEEDS = frozenset({"given_name", "family_name", "email"})
+"""What Isograd has to learn about a person: a candidate has no existence without it."""
+
+_PRODUCTION = "https://app.isograd.com/"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_VARIABLE = "or a variable such as $User.id"
+
+_FROM_LAUNCH = "comes from the launch (the person who clicked) and cannot be set"
+_REFUSED_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "ema": _FROM_LAUNCH,
+        "fst_nam": _FROM_LAUNCH,
+        "lst_nam": _FROM_LAUNCH,
+        "rea_tst_id": "is the old name of this parameter; write tst_frm_id",
+    }
+)
+_SET_BY_BRIDGE = ("rtn_pag", "cal_bac_pag")
+_NOT_BY_LINK = frozenset({4, 5, 10, 11, 12, 14, 15, 16, 17, 23, 24, 42, 51})
+_ADMINISTRATOR = 13
+
+
+def _problems(reasons: Mapping[str, str]) -> ValidationError:
+    # Raised inside a validator, pydantic keeps these under their own keys.
+    details = [
+        InitErrorDetails(
+            input=None,
+            type=PydanticCustomError("isograd", "{reason}", {"reason": reason}),
+            loc=(key,),
+        )
+        for key, reason in reasons.items()
+    ]
+    return ValidationError.from_exception_data("isograd", details)
+
+
+def _number(value: object) -> object:
+    """The whole number that an LMS or a form sends as text; anything else as it is."""
+    plain = isinstance(value, str) and value.isascii() and value.isdigit()
+    return int(str(value)) if plain and len(str(value)) < 10 else value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool):  # which pydantic would take for 0 or 1
+        raise ValueError("must be a whole number")
+    return _number(value)
+
+
+def _number_id(value: str) -> str:
+    plain = value.isascii() and value.isdigit() and int(value) > 0
+    if not plain and not variable_in(value):
+        raise ValueError(f"must be a whole number above 0, {_VARIABLE}")
+    return value
+
+
+def _identifier(value: str) -> str:
+    plain = value.isascii() and value.replace("-", "").replace("_", "").isalnum()
+    if not plain and not variable_in(value):
+        raise ValueError(f"must be letters, digits, - and _ without spaces, {_VARIABLE}")
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    safe = value.isascii() and value.isprintable() and " " not in value
+    if not safe or not host or parts.username is not None or parts.fragment:
+        raise ValueError("must be a complete web address without user name and #")
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+        raise ValueError("must begin with https:// (http:// only on this very machine)")
+    return value
+
+
+def _page(value: str) -> str:
+    return value if variable_in(value) else _address(value)
+
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+_NumberId = Annotated[_Text, AfterValidator(_number_id)]
+_Identifier = Annotated[_Text, AfterValidator(_identifier)]
+_Address = Annotated[str, AfterValidator(_address)]
+_Page = Annotated[str, AfterValidator(_page)]
+_Secret = Annotated[SecretStr, Field(min_length=1)]
+_Whole = BeforeValidator(_whole)
+_Count = Annotated[int, Field(strict=True, ge=1), _Whole]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True
+    )
+
+
+def _beside(name: str) -> Callable[[dict[str, Any]], str]:
+    """The default of an address: a neighbour of `launch_url`, so that environments never mix."""
+    return lambda data: urljoin(data.get("launch_url", ""), name)
+
+
+_LaunchUrl = Annotated[_Address, Field(title="Launch URL", description="Isograd's launch address.")]
+
+
+class Lti11Connection(_Model):
+    """Isograd opened by LTI 1.1, with key and secret."""
+
+    route: Literal["lti-1.1"]
+    launch_url: _LaunchUrl = f"{_PRODUCTION}public/lti.php"
+    consumer_key: _Text = Field(title="Client key", description="The client key from Isograd.")
+    shared_secret: _Secret = Field(title="Client secret", description="Belongs to the client key.")
+
+
+class Lti13Connection(_Model):
+    """Isograd opened by LTI 1.3; addresses left out are those beside the launch URL."""
+
+    route: Literal["lti-1.3"]
+    launch_url: _LaunchUrl = f"{_PRODUCTION}public/lti.php"
+    login_url: _Address = Field(
+        default_factory=_beside(""),
+        title="Login URL",
+        description="Where a login begins; the launch URL if left out.",
+    )
+    redirect_uris: tuple[_Address, ...] = Field(
+        default_factory=lambda data: (data.get("launch_url", ""),),
+        min_length=1,
+        title="Redirect URIs",
+        description="Where a launch may be sent to; the launch URL if left out.",
+    )
+    jwks_url: _Address = Field(
+        default_factory=_beside("jwks.php"),
+        title="Key set URL",
+        description="Where Isograd publishes its keys; jwks.php beside the launch URL if left out.",
+    )
+    client_id: _Text = Field(
+        title="Client id", description="The client id under which Isograd knows this bridge."
+    )
+    deployment_id: _Text = Field(
+        title="Deployment id", description="The deployment id that Isograd was told."
+    )
+
+
+class ApiConnection(_Model):
+    """Isograd called through its REST API."""
+
+    route: Literal["api"]
+    base_url: _Address = Field(
+        f"{_PRODUCTION}api/usage", title="API address", description="Where actions are sent."
+    )
+    token_url: _Address = Field(
+        "https://auth.isograd.com/oauth2/token",
+        title="Token address",
+        description="Where access tokens come from.",
+    )
+    client_id: _Text = Field(title="Client id", description="The client id from Isograd.")
+    client_secret: _Secret = Field(title="Client secret", description="Belongs to the client id.")
+    grade_scale: Literal["isograd", "fraction"] = Field(
+        "fraction",
+        title="Grade scale",
+        description="fraction: score by maximum; isograd: the numbers of its grades by LTI.",
+    )
+
+
+_Connection = Lti11Connection | Lti13Connection | ApiConnection
+_ROUTES: Mapping[str, type[_Connection]] = MappingProxyType(
+    {"lti-1.1": Lti11Connection, "lti-1.3": Lti13Connection, "api": ApiConnection}
+)
+
+
+class _Action(_Model):
+    sub_com_id: _NumberId | None = Field(
+        None,
+        title="Sub-account",
+        description="Sub-account that the action works on; only for distributor accounts.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, values: Any) -> Any:
+        """Refuse by name what is never a setting; an empty field of a form counts as left out."""
+        if not isinstance(values, Mapping):
+            return values
+        if refused := {key: _REFUSED_NAMES[key] for key in values if key in _REFUSED_NAMES}:
+            raise _problems(refused)
+        return {key: value for key, value in values.items() if value is not None and value != ""}
+
+
+_ACTION = Field(title="Action", description="What the link does, by Isograd's number.")
+_TestForm = Annotated[
+    _Identifier,
+    Field(title="Test", description='Id of the test, listed by Isograd under "Help".'),
+]
+_SITTING = Field(title="Candidate's test", description="Isograd's id of one candidate's test.")
+_Language = Annotated[
+    Annotated[Literal[1, 2, 3, 4, 5, 6, 7, 8], _Whole] | None,
+    Field(
+        title="Language",
+        description=(
+            "1: French, 2: English, 3: German, 4: Dutch, 5: Spanish, 6: Italian, 7: Greek, "
+            "8: Arabic."
+        ),
+    ),
+]
+_Redirect = Annotated[
+    bool,
+    Field(
+        title="Go to the page",
+        description="1: the browser goes to the page; without it Isograd shows a line of data.",
+    ),
+]
+
+
+class _Candidate(_Action):
+    gen_id: Annotated[Literal[1, 2, 3], _Whole] = Field(
+        title="Gender", description="1: male, 2: female, 3: not said."
+    )
+    lan_id: _Language = None
+    ext_id: _Text | None = Field(
+        None,
+        title="Own id of the candidate",
+        description="Your id for the candidate; left out, the user id of the launch is taken.",
+    )
+    dep_id: _Identifier | None = Field(
+        None, title="Group", description="Isograd's id of the group that the candidate joins."
+    )
+    ext_dep_id: _Text | None = Field(
+        None,
+        title="Own id of the group",
+        description="Your id of the group, instead of dep_id; Isograd creates a missing group.",
+    )
+    psw: _Secret | None = Field(
+        None,
+        title="Password",
+        description="Password of the candidate; left out, Isograd makes one.",
+    )
+    no_psw_rst: bool = Field(
+        False,
+        title="Keep the password",
+        description="1: the password is in no e-mail and need not be changed at the first login.",
+    )
+    job_id: _Identifier | None = Field(
+        None, title="Job profile", description="Id of the candidate's job profile."
+    )
+    xtr_tim_fac: Annotated[int, Field(strict=True, ge=0), _Whole] | None = Field(
+        None,
+        title="Extra time",
+        description="Extra time in percent, for the test and its questions: 50 adds a half.",
+    )
+
+    @model_validator(mode="after")
+    def _one_group(self) -> Self:
+        if self.dep_id is not None and self.ext_dep_id is not None:
+            raise _problems({"ext_dep_id": "cannot be set together with dep_id; keep one of them"})
+        return self
+
+
+class _Test(_Action):
+    tst_frm_id: _TestForm
+    nee_ful_scr: bool = Field(
+        False, title="Full screen", description="1: the test needs the full screen."
+    )
+    redirect: _Redirect = False
+    html: bool = Field(
+        False,
+        title="Button",
+        description="1: Isograd answers with a start link in HTML; not together with redirect.",
+    )
+    ses_id: _NumberId | None = Field(
+        None, title="Isograd session", description="Id of the session at Isograd."
+    )
+    add_pro: bool = Field(
+        False, title="Proctoring", description="1: with remote proctoring, at extra cost."
+    )
+    max_num_tst: _Count | None = Field(
+        None, title="Tests allowed", description="How often a candidate may take this test."
+    )
+    max_num_tst_per: _Count | None = Field(
+        None, title="Counted over", description="Number of days that max_num_tst counts for."
+    )
+    rtn_pag: _Page | None = Field(
+        None, title="Page afterwards", description="Where the candidate goes after the test."
+    )
+    cal_bac_pag: _Page | None = Field(
+        None, title="Completion call", description="Address that Isograd calls at completion."
+    )
+    cpf_id: _Identifier | None = Field(
+        None, title="CPF file", description="Id of the Compte Personnel de Formation file."
+    )
+    nb_test_by_credit: Annotated[Literal[2, 3, 4], _Whole] | None = Field(
+        None, title="Tests per credit", description="Use a pack with 2, 3 or 4 tests per credit."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = {}
+        if self.redirect and self.html:
+            problems["html"] = "cannot be set together with redirect; keep one of them"
+        if self.max_num_tst_per is not None and self.max_num_tst is None:
+            problems["max_num_tst_per"] = "needs max_num_tst beside it"
+        if problems:
+            raise _problems(problems)
+        return self
+
+
+class CreateCandidate(_Candidate):
+    """Create the candidate."""
+
+    act_id: Annotated[Literal[1], _ACTION]
+
+
+class AddTest(_Test):
+    """Give the candidate a test; 2 continues an unfinished one, 9 always uses a new one."""
+
+    act_id: Annotated[Literal[2, 9], _ACTION]
+
+
+class CreateAndTest(_Candidate, _Test):
+    """Create the candidate and give them a test, in one step."""
+
+    act_id: Annotated[Literal[8], _ACTION]
+
+
+class ConfirmationTest(_Action):
+    """Give the candidate a test that confirms a completed one."""
+
+    act_id: Annotated[Literal[58], _ACTION]
+    pla_tst_id: Annotated[_NumberId, _SITTING]
+    redirect: _Redirect = False
+
+
+class Report(_Action):
+    """Show the candidate's result as a PDF; without pla_tst_id that of the last test."""
+
+    act_id: Annotated[Literal[6], _ACTION]
+    tst_frm_id: _TestForm
+    pla_tst_id: Annotated[_NumberId | None, _SITTING] = None
+    lan_id: _Language = None
+    redirect: _Redirect = False
+
+
+class CandidateArea(_Action):
+    """Open the candidate's own pages at Isograd."""
+
+    act_id: Annotated[Literal[38], _ACTION]
+
+
+_Activity = CreateCandidate | AddTest | CreateAndTest | ConfirmationTest | Report | CandidateArea
+ACTIONS: Mapping[int, type[_Activity]] = MappingProxyType(
+    {
+        1: CreateCandidate,
+        2: AddTest,
+        6: Report,
+        8: CreateAndTest,
+        9: AddTest,
+        38: CandidateArea,
+        58: ConfirmationTest,
+    }
+)
+"""The actions that a course link may start, by act_id."""
+
+
+def _by_action(values: Any, validate: Callable[[Any], _Activity]) -> _Activity:
+    if not isinstance(values, Mapping):
+        return validate(values)
+    action = _number(values.get("act_id"))
+    model = ACTIONS.get(action) if isinstance(action, int) else None
+    if model is None or isinstance(action, bool):
+        raise _problems({"act_id": _why_not(action)})
+    # Straight to the model: through the union, its tag would stand in every key of an error.
+    return model.model_validate({**values, "act_id": action})
+
+
+def _why_not(action: object) -> str:
+    allowed = ", ".join(str(number) for number in ACTIONS)
+    if action == _ADMINISTRATOR:
+        return (
+            "13 would log the learner in as an administrator of the Isograd account; "
+            f"it is never allowed, use one of {allowed}"
+        )
+    if isinstance(action, int) and action in _NOT_BY_LINK:
+        return f"{action} is not started by a course link; use one of {allowed}"
+    return f"must be one of {allowed}"
+
+
+def _by_route(values: Any, validate: Callable[[Any], _Connection]) -> _Connection:
+    route = values.get("route") if isinstance(values, Mapping) else None
+    model = _ROUTES.get(route) if isinstance(route, str) else None
+    return model.model_validate(values) if model else validate(values)
+
+
+ConnectionSettings = Annotated[
+    Annotated[_Connection, Field(discriminator="route")], WrapValidator(_by_route)
+]
+ActivitySettings = Annotated[
+    Annotated[_Activity, Field(discriminator="act_id")], WrapValidator(_by_action)
+]
+
+_QUIET = ConfigDict(hide_input_in_errors=True)  # values may be secrets
+_CONNECTION: TypeAdapter[_Connection] = TypeAdapter(ConnectionSettings, config=_QUIET)
+_ACTIVITY: TypeAdapter[_Activity] = TypeAdapter(ActivitySettings, config=_QUIET)
+_KNOWN = frozenset(_REFUSED_NAMES).union(*(model.model_fields for model in ACTIONS.values()))
+
+
+def connection_settings(values: Mapping[str, Any]) -> _Connection:
+    """Validate the keys of an isograd connection, without those every connection has.
+
+    Raises pydantic's ValidationError; `explain` puts it into words.
+    """
+    return _CONNECTION.validate_python(values)
+
+
+def activity_settings(values: Mapping[str, Any], route: Route) -> _Activity:
+    """Validate an activity's settings for a connection of this route.
+
+    On the api route the bridge sets the addresses itself and act_id is 8 when left out.
+    Raises as `connection_settings`.
+    """
+    if route == "api":
+        own = {key: "is set by the bridge on this route" for key in _SET_BY_BRIDGE if key in values}
+        if own:
+            raise _problems(own)
+        values = {"act_id": 8, **values}
+    return _ACTIVITY.validate_python(values)
+
+
+def lms_parameters(custom: Mapping[str, str], route: Route = "lti-1.1") -> _Activity:
+    """The settings that a course link writes out in its own custom parameters.
+
+    Other names belong to the LMS and are left alone. A variable that the LMS did not resolve is
+    no value (LTI Core 1.3 appendix B), and nothing that it sent is read as a variable again.
+    Raises as `activity_settings`.
+    """
+    ours = {key: value for key, value in custom.items() if key in _KNOWN}
+    values = {key: literal(value) for key, value in ours.items() if not variable_in(value)}
+    return activity_settings(values, route)
+
+
+def custom_parameters(settings: _Activity) -> dict[str, str]:
+    """The parameters as Isograd wants them, without those left out or set to 0."""
+    values = {key: getattr(settings, key) for key in type(settings).model_fields}
+    return {
+        key: _wire(value)
+        for key, value in values.items()
+        if value is not None and value is not False
+    }
+
+
+def _wire(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(int(value)) if isinstance(value, bool) else str(value)

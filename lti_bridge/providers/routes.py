@@ -1,0 +1,41 @@
+"""The addresses that providers call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, request
+
+from lti_bridge.providers.outcomes import OutcomeService
+
+OUTCOMES_PATH = "/platform/outcomes"
+RETURN_PATH = "/platform/return/"
+MAX_BODY = 65_536  # bytes; a grade message has about one thousand
+
+
+def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> Blueprint:
+    """The provider door. `returned` shows the page for a student who comes back."""
+    door = Blueprint("providers", __name__)
+
+    @door.post(OUTCOMES_PATH)
+    def outcomes_service() -> Response:
+        """LTI 1.1 Basic Outcomes: the provider's signature decides (spec groups OA1, P11O)."""
+        if (request.content_length or 0) > MAX_BODY:
+            answer = outcomes.too_large()
+        else:
+            answer = outcomes.answer(
+                request.headers.get("Authorization", ""),
+                request.headers.get("Content-Type", ""),
+                request.get_data(cache=False),
+            )
+        response = Response(answer.body, answer.status, content_type="application/xml")
+        if answer.status == 401:
+            response.headers["WWW-Authenticate"] = 'OAuth realm=""'
+        return response
+
+    @door.route(f"{RETURN_PATH}<handle>", methods=["GET", "POST"])
+    def return_page(handle: str) -> Response:
+        """A student's browser coming back from a provider; changes nothing."""
+        return returned(handle)
+
+    return door

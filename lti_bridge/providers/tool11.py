@@ -1,0 +1,100 @@
+"""The bridge as LTI 1.1 tool consumer: a session becomes a signed form (LTI 1.1.1 §3, §4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lti_bridge.core.handoff import Form
+from lti_bridge.core.launch import RESOURCE_LINK
+from lti_bridge.core.ports import Session
+from lti_bridge.lti import claims, oauth1, roles
+from lti_bridge.providers.contract import Credentials, Tools
+
+NEWLINE = re.compile(r"\r\n|\r|\n")
+FAMILY = "lti-bridge"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool11:
+    """One LTI 1.1 tool that the bridge launches."""
+
+    launch_url: str
+    credentials: Credentials
+    tools: Tools
+
+    def form(self, session: Session) -> Form:
+        """The signed launch of this session; sign anew for every click."""
+        fields = claims.parameters_from_claims(launch_claims(session, self.tools))
+        fields = [(name, browser_newlines(value)) for name, value in fields]
+        signed = oauth1.sign_form(
+            self.launch_url,
+            fields,
+            self.credentials.consumer_key,
+            self.credentials.shared_secret,
+            nonce=self.tools.new_nonce(),
+            timestamp=int(self.tools.clock().timestamp()),
+            method=self.credentials.method,
+        )
+        return Form(self.launch_url, tuple(signed))
+
+
+def browser_newlines(value: str) -> str:
+    """The value as a browser will submit it: a form's newlines always travel as CRLF."""
+    return NEWLINE.sub("\r\n", value)
+
+
+def launch_claims(session: Session, tools: Tools) -> dict[str, Any]:
+    """The session in the vocabulary of LTI 1.3, which the 1.1 parameters are derived from."""
+    person, presentation = session.person, session.presentation
+    found = {
+        claims.MESSAGE_TYPE: RESOURCE_LINK,
+        claims.ROLES: list(roles.narrow(session.roles)),
+        claims.RESOURCE_LINK: _given(
+            id=session.resource_link.id,
+            title=session.resource_link.title,
+            description=session.resource_link.description,
+        ),
+        claims.CONTEXT: _given(
+            id=session.context.id,
+            label=session.context.label,
+            title=session.context.title,
+            type=list(session.context.types),
+        ),
+        claims.PRESENTATION: _given(
+            document_target=presentation.target or "window",
+            width=presentation.width,
+            height=presentation.height,
+            locale=presentation.locale,
+            return_url=session.return_url,
+        ),
+        claims.PLATFORM: _platform(tools),
+        claims.LIS: _given(person_sourcedid=person.sourced_id),
+        claims.BASIC_OUTCOME: _given(
+            lis_outcome_service_url=session.outcome_url, lis_result_sourcedid=session.sourced_id
+        ),
+        claims.CUSTOM: dict(session.custom),
+        "sub": session.learner_id,
+    }
+    found.update(
+        _given(
+            given_name=person.given_name,
+            family_name=person.family_name,
+            middle_name=person.middle_name,
+            name=person.full_name,
+            email=person.email,
+            picture=person.image,
+        )
+    )
+    return {name: value for name, value in found.items() if value}
+
+
+def _platform(tools: Tools) -> Mapping[str, str]:
+    host = tools.public_url.split("://", 1)[-1]
+    return {"guid": host, "name": tools.name, "product_family_code": FAMILY}
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}

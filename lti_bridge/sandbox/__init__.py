@@ -1,0 +1,1 @@
+"""A pretend LMS and pretend providers that speak the real protocols over HTTP."""

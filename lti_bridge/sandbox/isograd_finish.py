@@ -1,0 +1,73 @@
+"""What happens at the end of a test: its grade is kept, then sent, then the call-back is made."""
+
+import time
+
+from lti_bridge.sandbox import isograd_outcome
+from lti_bridge.sandbox.isograd_grades import FORMS, Grade
+from lti_bridge.sandbox.isograd_state import (
+    COMPLETED,
+    MARKING,
+    NOT_STARTED,
+    STARTED,
+    Sitting,
+    State,
+)
+
+
+def hand_in(state: State, sitting: Sitting, grade: Grade) -> bool:
+    """End a test as its candidate does; False when it had ended before.
+
+    A test that a person marks waits for `mark`, and its `grade` here counts for nothing.
+    """
+    manual = FORMS[sitting.tst_frm_id].manual
+    with state.lock:
+        if sitting.sta_id not in (NOT_STARTED, STARTED):
+            return False
+        sitting.ended = time.time()
+        sitting.started = sitting.started or sitting.ended
+        sitting.sta_id = MARKING if manual else COMPLETED
+        sitting.grade = None if manual else grade
+        sitting.message = "Your answers are saved."
+    if manual:
+        sitting.message = "Your answers are saved. A person will mark them."
+    else:
+        _tell(state, sitting, grade)
+    if sitting.cal_bac_pag:
+        isograd_outcome.ping(state, sitting.cal_bac_pag)
+    return True
+
+
+def mark(state: State, sitting: Sitting, grade: Grade) -> None:
+    """Give a handed-in test its grade, or another one; the document names no ping for this."""
+    with state.lock:
+        sitting.sta_id = COMPLETED
+        sitting.grade = grade
+    _tell(state, sitting, grade)
+
+
+def is_preview(launch: dict[str, str]) -> bool:
+    """Whether somebody who teaches only looks: no grade is expected for them."""
+    teaches = "instructor" in launch.get("roles", "").lower()
+    return teaches and not launch.get("lis_result_sourcedid")
+
+
+def _tell(state: State, sitting: Sitting, grade: Grade) -> None:
+    launch = state.launch_of(sitting)
+    sourcedid, url = launch.get("lis_result_sourcedid"), launch.get("lis_outcome_service_url")
+    if is_preview(launch):
+        sitting.message = "This was a preview, so nothing was sent to your course."
+    elif sourcedid and url:
+        body = isograd_outcome.message("replace", sourcedid, grade.outcome)
+        sitting.message = _in_words(isograd_outcome.send(state, url, body))
+    elif launch:
+        sitting.message = "Your course did not ask for a grade, so none was sent."
+    else:
+        sitting.message = "Your result is saved."
+
+
+def _in_words(answer: isograd_outcome.Answer) -> str:
+    if answer.accepted:
+        return "Your grade was sent to your course."
+    if answer.status == 0:
+        return "Your course could not be reached, so your grade was not sent."
+    return f"Your course did not take your grade. {answer.description}".strip()

@@ -1,0 +1,83 @@
+"""What the pretend LMS knows about itself: settings, links, and the people in its one course."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LinkSpec:
+    """One activity of the course that launches the bridge.
+
+    `grades` says which grade services its launches offer; AGS exists for LTI 1.3 only.
+    """
+
+    id: str
+    title: str
+    lti: Literal["1.1", "1.3"]
+    custom: dict[str, str] = field(default_factory=dict)
+    description: str = ""
+    grades: Literal["both", "ags", "bo", "none"] = "both"
+
+    @property
+    def offers_bo(self) -> bool:
+        """Whether a launch carries a sourcedid and the outcome service."""
+        return self.grades in ("both", "bo")
+
+    @property
+    def offers_ags(self) -> bool:
+        """Whether a launch carries the grade service claim."""
+        return self.lti == "1.3" and self.grades in ("both", "ags")
+
+
+@dataclass(frozen=True)
+class LmsSettings:
+    """The trust between this LMS and the one bridge it launches."""
+
+    bridge_url: str
+    links: tuple[LinkSpec, ...]
+    consumer_key: str = "sandbox"
+    shared_secret: str = "sandbox-secret-äöü&x"  # noqa: S105 - a pretend secret
+    client_id: str = "sandbox-client"
+    deployment_id: str = "1"
+    course_id: str = "101"
+    course_title: str = "Digital Skills"
+    name: str = "Sandbox LMS"
+
+
+@dataclass(frozen=True)
+class User:
+    """A pretend person; ids are small decimal strings as an LMS database gives them."""
+
+    id: str
+    username: str
+    given: str
+    family: str
+    teacher: bool = False
+
+    @property
+    def name(self) -> str:
+        """Full display name."""
+        return f"{self.given} {self.family}"
+
+    @property
+    def email(self) -> str:
+        """An address that can never receive mail."""
+        return f"{self.username}@example.invalid"
+
+    @property
+    def role(self) -> str:
+        """The short LIS context role."""
+        return "Instructor" if self.teacher else "Learner"
+
+
+USERS = (
+    User("2", "teacher", "Tess", "Teacher", teacher=True),
+    User("4", "student1", "Ann", "Example"),
+    User("5", "student2", "Ben", "Example"),
+    User("6", "student3", "Zoë", "Exämple"),
+)
+
+
+def find_user(key: str) -> User | None:
+    """A person by id or by login name."""
+    return next((user for user in USERS if key in (user.id, user.username)), None)

@@ -1,0 +1,101 @@
+"""What people see of the pretend LMS: the course, the launches, the gradebook, the way back."""
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from lti_bridge.sandbox import lms_launch, lms_launch11, lms_launch13
+from lti_bridge.sandbox.lms_course import USERS, User, find_user
+from lti_bridge.sandbox.lms_state import Lms
+
+
+def blueprint(lms: Lms) -> Blueprint:
+    """The course pages; who looks is a plain cookie, for this LMS protects nobody's data."""
+    bp = Blueprint("lms", __name__)
+
+    @bp.app_context_processor
+    def every_page() -> dict[str, Any]:
+        return {"lms": lms.settings, "me": _me(lms), "people": USERS}
+
+    @bp.app_errorhandler(HTTPException)
+    def error_page(error: HTTPException) -> tuple[str, int]:
+        return render_template("lms/error.html", error=error), error.code or 500
+
+    @bp.get("/")
+    def course() -> str:
+        return render_template("lms/course.html", links=lms.settings.links)
+
+    @bp.get("/as/<key>")
+    def view_as(key: str) -> ResponseReturnValue:
+        user = find_user(key) or abort(404, "Nobody here has that name")
+        answer = redirect("/")
+        answer.set_cookie(lms.cookie, user.id, httponly=True, samesite="Lax")
+        return answer
+
+    @bp.get("/launch/<link_id>")
+    def launch(link_id: str) -> ResponseReturnValue:
+        return _launch(lms, link_id)
+
+    @bp.get("/gradebook")
+    def gradebook() -> str:
+        return render_template("lms/gradebook.html", columns=_columns(lms))
+
+    @bp.get("/gradebook.json")
+    def gradebook_json() -> Response:
+        return jsonify(columns=_columns(lms))
+
+    @bp.route("/return", methods=["GET", "POST"])
+    def back() -> str:
+        return render_template("lms/return.html", said=request.values)
+
+    return bp
+
+
+def _me(lms: Lms) -> User | None:
+    return find_user(request.cookies.get(lms.cookie, ""))
+
+
+def _launch(lms: Lms, link_id: str) -> ResponseReturnValue:
+    """Launch as the current person: in this window, or inside a page when `target=iframe`.
+
+    The page's frame asks again with `framed=1`, so that each launch is signed when it is shown.
+    """
+    link = lms.link(link_id) or abort(404, "The course has no such activity")
+    user = _me(lms)
+    if user is None:
+        return redirect("/")
+    if request.args.get("target") == "iframe":
+        return render_template("lms/frame.html", link=link)
+    target = "iframe" if "framed" in request.args else "window"
+    if link.lti == "1.1":
+        action, fields = lms_launch.launch_url(lms), lms_launch11.build(lms, link, user, target)
+    else:
+        action, fields = (
+            lms_launch.login_url(lms),
+            lms_launch13.login_fields(lms, link, user, target),
+        )
+    return render_template("lms/post.html", action=action, fields=fields, title=link.title)
+
+
+def _columns(lms: Lms) -> list[dict[str, Any]]:
+    """Every gradebook column with its graded cells by user id; a cleared cell has score null."""
+    with lms.state.lock:
+        return [
+            {
+                "item": item.id,
+                "link": item.link_id,
+                "title": item.label,
+                "maximum": float(item.maximum),
+                "cells": {
+                    user_id: {
+                        "score": None if grade.points is None else float(grade.points),
+                        "comment": grade.comment,
+                        "changed": grade.changed,
+                    }
+                    for user_id, grade in item.grades.items()
+                },
+            }
+            for item in lms.state.items.values()
+        ]

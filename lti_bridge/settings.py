@@ -1,0 +1,264 @@
+"""The configuration file: typed, complete, and refused as a whole when anything is wrong."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+
+from lti_bridge.core.explaining import explain
+from lti_bridge.errors import ConfigurationError
+
+PERSON_FIELDS = Literal[
+    "given_name",
+    "family_name",
+    "middle_name",
+    "full_name",
+    "email",
+    "username",
+    "sourced_id",
+    "image",
+]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def web_address(value: str) -> str:
+    """An https address (http only for loopback) without user, query or fragment."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address like https://bridge.example.edu")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("must start with https:// (http:// is for loopback hosts only)")
+    if parts.username or parts.fragment:
+        raise ValueError("must not contain a user name or a fragment")
+    return value
+
+
+def base_address(value: str) -> str:
+    """A web address without query, its trailing slash removed."""
+    if urlsplit(value).query:
+        raise ValueError("must not contain a query")
+    return web_address(value).rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(web_address)]
+BaseAddress = Annotated[str, AfterValidator(base_address)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class BridgeTable(_Table):
+    """[bridge]: where it is reached, where it keeps things."""
+
+    public_url: BaseAddress = "http://127.0.0.1:8000"
+    database_url: str = "sqlite:///bridge.sqlite3"
+    queue_url: str = "sqlite:///queue.sqlite3"
+    keys_dir: str = "keys"
+    name: Short = "LTI Bridge"
+    allow_private: list[str] = []
+    clock_skew_s: int = Field(60, ge=0, le=300)
+    call_timeout_s: float = Field(10.0, gt=0, le=60)
+    keep_launches_days: int = Field(180, ge=1)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+
+class Lms13Table(_Table):
+    """[[lms]] with lti = "1.3"."""
+
+    name: Name
+    lti: Literal["1.3"]
+    issuer: Short
+    client_id: Short
+    deployment_ids: list[Short] | Literal["any"]
+    authorization_url: WebAddress
+    token_url: WebAddress
+    jwks_url: WebAddress
+    auth_audience: str = ""
+    inline: bool = False
+
+
+class Lms11Table(_Table):
+    """[[lms]] with lti = "1.1"."""
+
+    name: Name
+    lti: Literal["1.1"]
+    consumer_key: Short
+    shared_secret: SecretStr = Field(min_length=1)
+    signature: Literal["HMAC-SHA1", "HMAC-SHA256"] = "HMAC-SHA1"
+    timestamp_window_s: int = Field(5400, ge=60, le=5400)
+    origins: list[BaseAddress] = []
+    inline: bool = False
+
+
+class ConnectionTable(BaseModel):
+    """[[connection]]: what every kind has; the other keys belong to the kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: Name
+    kind: Name
+    privacy: list[PERSON_FIELDS] | None = None
+    lms: list[Name] = []
+
+    def own(self) -> dict[str, Any]:
+        """The keys that the kind itself defines."""
+        return dict(self.model_extra or {})
+
+
+class ActivityTable(_Table):
+    """[[activity]]: a fixed activity."""
+
+    id: Name
+    title: Short
+    connection: Name
+    settings: dict[str, Any] = {}
+    grade: Literal["best", "last", "first", "mean"] = "best"
+    attempts: int = Field(0, ge=0)
+    lms: list[Name] = []
+
+
+class Settings(_Table):
+    """The whole file."""
+
+    bridge: BridgeTable = BridgeTable()
+    lms: list[Annotated[Lms13Table | Lms11Table, Field(discriminator="lti")]] = []
+    connection: list[ConnectionTable] = []
+    activity: list[ActivityTable] = []
+
+
+def load(path: Path) -> Settings:
+    """The settings of a TOML file. Raises ConfigurationError naming file, key and reason."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: there is no such file; copy config.example.toml and edit it"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    return parse(tables, str(path))
+
+
+def parse(tables: Mapping[str, Any], origin: str) -> Settings:
+    """The settings of already read tables; `origin` names them in error messages."""
+    resolved, problems = _resolve(tables, "")
+    if not problems:
+        try:
+            settings = Settings.model_validate(resolved)
+        except ValidationError as error:
+            problems = explain(error)
+        else:
+            problems = _contradictions(settings)
+    if problems:
+        raise ConfigurationError("\n".join(f"{origin}: {problem}" for problem in problems))
+    return settings
+
+
+def validated(where: str, validate: Callable[..., Any], *values: Any) -> Any:
+    """A kind's own settings. Raises ConfigurationError with `where` before each key."""
+    try:
+        return validate(*values)
+    except ValidationError as error:
+        raise ConfigurationError(
+            "\n".join(f"{where}: {problem}" for problem in explain(error))
+        ) from error
+
+
+def _resolve(value: Any, key: str) -> tuple[Any, list[str]]:
+    """Replace "env:NAME" and "file:/path" everywhere by what they stand for."""
+    if isinstance(value, Mapping):
+        found = {name: _resolve(part, f"{key}.{name}".lstrip(".")) for name, part in value.items()}
+        return {name: part[0] for name, part in found.items()}, _all(found.values())
+    if isinstance(value, list):
+        parts = [_resolve(part, f"{key}[{number}]") for number, part in enumerate(value)]
+        return [part[0] for part in parts], _all(parts)
+    if isinstance(value, str):
+        for prefix, read in (("env:", _from_environment), ("file:", _from_file)):
+            if value.startswith(prefix):
+                return read(value.removeprefix(prefix), key)
+    return value, []
+
+
+def _all(parts: Any) -> list[str]:
+    return [problem for part in parts for problem in part[1]]
+
+
+def _from_environment(name: str, key: str) -> tuple[str, list[str]]:
+    value = os.environ.get(name, "")
+    return value, [] if value else [f"{key}: the environment variable {name} is not set"]
+
+
+def _from_file(path: str, key: str) -> tuple[str, list[str]]:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), []
+    except (OSError, UnicodeDecodeError) as error:
+        return "", [f"{key}: cannot read {path}: {type(error).__name__}"]
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """What each table alone cannot see: doubled names and names that lead nowhere."""
+    problems = [
+        *_doubled("lms", [lms.name for lms in settings.lms], "name"),
+        *_doubled("connection", [one.name for one in settings.connection], "name"),
+        *_doubled("activity", [one.id for one in settings.activity], "id"),
+    ]
+    keys = [lms.consumer_key for lms in settings.lms if isinstance(lms, Lms11Table)]
+    problems += _doubled("lms", keys, "consumer_key")
+    clients = [
+        f"{lms.issuer} {lms.client_id}" for lms in settings.lms if isinstance(lms, Lms13Table)
+    ]
+    problems += _doubled("lms", clients, "issuer and client_id")
+    return problems + _dangling(settings)
+
+
+def _dangling(settings: Settings) -> list[str]:
+    lms = {one.name for one in settings.lms}
+    connections = {one.name for one in settings.connection}
+    problems = [
+        f"activity {one.id!r}: connection: there is no connection named {one.connection!r}"
+        for one in settings.activity
+        if one.connection not in connections
+    ]
+    users: list[tuple[str, list[str]]] = [
+        *((f"activity {one.id!r}", one.lms) for one in settings.activity),
+        *((f"connection {one.name!r}", one.lms) for one in settings.connection),
+    ]
+    for where, names in users:
+        problems += [
+            f"{where}: lms: there is no lms named {name!r}" for name in names if name not in lms
+        ]
+    return problems
+
+
+def _doubled(table: str, values: list[str], what: str) -> list[str]:
+    seen: set[str] = set()
+    doubled = [value for value in values if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
+    return [f"{table}: two entries have the same {what} {value!r}" for value in doubled]

@@ -1,0 +1,1 @@
+"""Persistence: one code for SQLite and PostgreSQL."""

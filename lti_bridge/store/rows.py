@@ -1,0 +1,86 @@
+"""How values look in the database: times in milliseconds, scores as exact text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from lti_bridge.core.launch import GradeTarget
+from lti_bridge.core.records import Attempt, Delivery
+from lti_bridge.core.scoring import Score
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def ms(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware time."""
+    return (moment - EPOCH) // MILLISECOND
+
+
+def moment(milliseconds: int) -> datetime:
+    """The aware UTC time of milliseconds since 1970."""
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def score(given: str | None, maximum: str | None) -> Score | None:
+    """The score of two text columns; None when there is none."""
+    if given is None or maximum is None:
+        return None
+    return Score(Decimal(given), Decimal(maximum))
+
+
+def score_columns(value: Score | None) -> dict[str, str | None]:
+    """The two text columns of a score."""
+    if value is None:
+        return {"given": None, "maximum": None}
+    return {"given": format(value.given, "f"), "maximum": format(value.maximum, "f")}
+
+
+def attempt(row: Any) -> Attempt:
+    """The attempt of a row selected with transaction.ATTEMPT_COLUMNS."""
+    return Attempt(
+        id=row.id,
+        link_id=row.link_id,
+        learner_id=row.learner_id,
+        number=row.number,
+        activity_id=row.activity_id,
+        connection=row.connection,
+        grade_policy=row.grade_policy,
+        state=row.state,
+        score=score(row.given, row.maximum),
+    )
+
+
+def target_columns(target: GradeTarget) -> dict[str, str]:
+    """The columns of a grade target; scopes are joined by blanks, as OAuth writes them."""
+    return {
+        "outcome_url": target.outcome_url,
+        "sourced_id": target.sourced_id,
+        "line_item": target.line_item,
+        "line_items": target.line_items,
+        "scopes": " ".join(target.scopes),
+    }
+
+
+def delivery(row: Any, lease: str, stamp: int) -> Delivery:
+    """The delivery of a grade row that `lease` has just claimed."""
+    return Delivery(
+        grade_id=row.id,
+        version=row.version,
+        score=score(row.given, row.maximum),
+        registration=row.registration,
+        deployment_id=row.deployment_id,
+        user_id=row.user_id,
+        target=GradeTarget(
+            row.outcome_url,
+            row.sourced_id,
+            row.line_item,
+            row.line_items,
+            tuple(row.scopes.split()),
+        ),
+        stamp=moment(stamp),
+        tries=row.tries,
+        lease=lease,
+    )

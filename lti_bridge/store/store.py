@@ -1,0 +1,148 @@
+"""The store: transactions for the core, and the leases of deliveries."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from lti_bridge.core.ports import Outcome
+from lti_bridge.core.records import Delivery
+from lti_bridge.store import rows
+from lti_bridge.store.engine import Database
+from lti_bridge.store.transaction import Steps
+
+GRADE_COLUMNS = (
+    "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"
+    " line_item, line_items, scopes, tries, stamp, stamp_version"
+)
+STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an equal one
+
+LEASE = text(
+    "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until WHERE id = :id"
+)
+STAMP = text("UPDATE grades SET stamp = :stamp, stamp_version = :version WHERE id = :id")
+# A grade that changed while an older version was on its way is due again at once.
+SETTLE = text(
+    "UPDATE grades SET lease = NULL, leased_until = NULL,"
+    " delivered_version = CASE WHEN :delivered = 1 THEN :version ELSE delivered_version END,"
+    " delivered_at = CASE WHEN :delivered = 1 THEN :now ELSE delivered_at END,"
+    " last_error = CASE WHEN version > :version THEN '' ELSE :error END,"
+    " delivery = CASE WHEN version > :version THEN 'pending' ELSE :state END,"
+    " due_at = CASE WHEN version > :version THEN :now ELSE CAST(:due_at AS BIGINT) END,"
+    " tries = CASE WHEN version > :version THEN 0 ELSE tries + :tried END"
+    " WHERE id = :id AND lease = :lease"
+)
+NEXT_DUE = text("SELECT min(due_at) FROM grades WHERE due_at IS NOT NULL")
+FORGET_ONCE = text("DELETE FROM used_once WHERE expires_at < :now")
+FORGET_LAUNCHES = text("DELETE FROM launches WHERE received_at < :before")
+HOLD = text("INSERT INTO held_launches (token, text, until) VALUES (:token, :text, :until)")
+HELD = text("SELECT text FROM held_launches WHERE token = :token AND until > :now")
+FORGET_HELD = text("DELETE FROM held_launches WHERE until < :now")
+LAUNCH = text(
+    "SELECT l.return_url, l.received_at, a.state FROM launches l"
+    " LEFT JOIN attempts a ON a.id = l.attempt_id WHERE l.id = :id"
+)
+COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
+
+
+class Store:
+    """The `core.ports.Store` of one database."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self.database = database
+        self.clock = clock
+        self._due = text(
+            f"SELECT {GRADE_COLUMNS} FROM grades WHERE due_at <= :now"  # noqa: S608 - constants
+            " AND (lease IS NULL OR leased_until <= :now)"
+            f" ORDER BY due_at LIMIT :limit {database.skip_locked}"
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Steps]:
+        """Several steps as one."""
+        with self.database.writing() as connection:
+            yield Steps(connection, self.database)
+
+    def hold_launch(self, token: str, text: str, until: datetime) -> None:
+        """Keep a launch for a second click."""
+        with self.database.writing() as connection:
+            connection.execute(HOLD, {"token": token, "text": text, "until": rows.ms(until)})
+
+    def held_launch(self, token: str) -> str | None:
+        """The launch kept under this token, while it lasts."""
+        values = {"token": token, "now": rows.ms(self.clock())}
+        with self.database.reading() as connection:
+            return connection.execute(HELD, values).scalar_one_or_none()
+
+    def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
+        """Lease grades that are due, oldest first, at most `limit`.
+
+        A lease is also the next due time: if its holder dies, the grade is due again when the
+        lease ends, without anybody having to notice.
+        """
+        at = rows.ms(now)
+        until = rows.ms(now + timedelta(seconds=lease_s))
+        with self.database.reading() as connection:
+            if connection.execute(NEXT_DUE).scalar_one_or_none() is None:
+                return []
+        claimed = []
+        with self.database.writing() as connection:
+            for row in connection.execute(self._due, {"now": at, "limit": limit}).fetchall():
+                lease = secrets.token_hex(8)
+                connection.execute(LEASE, {"id": row.id, "lease": lease, "until": until})
+                claimed.append(rows.delivery(row, lease, _stamp(connection, row, at)))
+        return claimed
+
+    def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
+        """Record how a delivery ended and give the lease back."""
+        values = {
+            "id": delivery.grade_id,
+            "lease": delivery.lease,
+            "version": delivery.version,
+            "delivered": 1 if outcome.state == "delivered" else 0,
+            "state": outcome.state,
+            "due_at": rows.ms(outcome.due_at) if outcome.due_at else None,
+            "error": outcome.error[:500],
+            "tried": 1 if outcome.count_try else 0,
+            "now": rows.ms(now),
+        }
+        with self.database.writing() as connection:
+            connection.execute(SETTLE, values)
+
+    def next_due(self) -> datetime | None:
+        """When the next delivery is due, or None when there is none."""
+        with self.database.reading() as connection:
+            value = connection.execute(NEXT_DUE).scalar_one_or_none()
+        return rows.moment(value) if value is not None else None
+
+    def launch(self, launch_id: str) -> Any:
+        """What the return page needs of a launch: return_url, received_at, attempt state."""
+        with self.database.reading() as connection:
+            return connection.execute(LAUNCH, {"id": launch_id}).first()
+
+    def delivery_counts(self) -> dict[str, int]:
+        """How many grades are in each delivery state."""
+        with self.database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(COUNTS)}
+
+    def forget(self, now: datetime, launches_days: int) -> int:
+        """Delete expired once-only values and old launches; the number of rows deleted."""
+        before = rows.ms(now - timedelta(days=launches_days))
+        with self.database.writing() as connection:
+            gone = connection.execute(FORGET_ONCE, {"now": rows.ms(now)}).rowcount
+            gone += connection.execute(FORGET_HELD, {"now": rows.ms(now)}).rowcount
+            return gone + connection.execute(FORGET_LAUNCHES, {"before": before}).rowcount
+
+
+def _stamp(connection: Any, row: Any, now: int) -> int:
+    """The time to tell the LMS: kept for a retry, strictly later for a new version."""
+    if row.stamp_version == row.version:
+        return int(row.stamp)
+    stamp = max(now, row.stamp + STAMP_STEP)
+    connection.execute(STAMP, {"id": row.id, "stamp": stamp, "version": row.version})
+    return int(stamp)

@@ -1,0 +1,295 @@
+"""The steps of one transaction, in SQL that SQLite and PostgreSQL both understand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, text
+
+from lti_bridge.core.launch import Launch, Once
+from lti_bridge.core.records import Activity, Attempt, Incoming, Link
+from lti_bridge.core.scoring import Score, Scored
+from lti_bridge.store import rows
+from lti_bridge.store.engine import Database
+
+ATTEMPT_COLUMNS = (
+    "a.id, a.link_id, a.learner_id, a.number, a.activity_id, a.connection, a.grade_policy,"
+    " a.state, a.given, a.maximum"
+)
+CLOSED = frozenset({"graded", "invalidated", "expired"})
+
+USE_ONCE = text(
+    "INSERT INTO used_once (scope, value, expires_at) VALUES (:scope, :value, :expires_at)"
+    " ON CONFLICT DO NOTHING"
+)
+FIND_LEARNER = text(
+    "SELECT id FROM learners WHERE registration = :registration AND user_id = :user_id"
+)
+ADD_LEARNER = text(
+    "INSERT INTO learners (id, registration, user_id, created_at)"
+    " VALUES (:id, :registration, :user_id, :now) ON CONFLICT DO NOTHING"
+)
+FIND_LINK = text(
+    "SELECT id, activity_id FROM links WHERE registration = :registration"
+    " AND deployment_id = :deployment_id AND context_id = :context_id"
+    " AND resource_link_id = :resource_link_id"
+)
+SAVE_LINK = text(
+    "INSERT INTO links (id, registration, deployment_id, context_id, resource_link_id,"
+    " activity_id, created_at) VALUES (:id, :registration, :deployment_id, :context_id,"
+    " :resource_link_id, :activity_id, :now)"
+    " ON CONFLICT (registration, deployment_id, context_id, resource_link_id)"
+    " DO UPDATE SET activity_id = excluded.activity_id RETURNING id, activity_id"
+)
+FIND_ACTIVITY = text("SELECT id, title, connection, settings, grade FROM activities WHERE id = :id")
+ADD_ACTIVITY = text(
+    "INSERT INTO activities (id, title, connection, settings, grade, created_at)"
+    " VALUES (:id, :title, :connection, :settings, :grade, :now) ON CONFLICT DO NOTHING"
+)
+OPEN_ATTEMPT = text(
+    f"SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.link_id = :link_id"  # noqa: S608 - constant
+    " AND a.learner_id = :learner_id AND a.is_open = 1"
+)
+COUNT_ATTEMPTS = text(
+    "SELECT coalesce(max(number), 0) FROM attempts"
+    " WHERE link_id = :link_id AND learner_id = :learner_id"
+)
+ADD_ATTEMPT = text(
+    "INSERT INTO attempts (id, link_id, learner_id, number, activity_id, connection, grade_policy,"
+    " state, is_open, created_at, changed_at) VALUES (:id, :link_id, :learner_id, :number,"
+    " :activity_id, :connection, :grade_policy, :state, 1, :now, :now) ON CONFLICT DO NOTHING"
+)
+CLOSE_ATTEMPT = text(
+    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now WHERE id = :id"
+)
+ADD_LAUNCH = text(
+    "INSERT INTO launches (id, registration, link_id, learner_id, attempt_id, return_url,"
+    " received_at) VALUES (:id, :registration, :link_id, :learner_id, :attempt_id, :return_url,"
+    " :now)"
+)
+SAVE_TARGET = text(
+    "INSERT INTO grades (id, link_id, learner_id, version, registration, deployment_id, user_id,"
+    " outcome_url, sourced_id, line_item, line_items, scopes, delivery, tries, stamp,"
+    " stamp_version, delivered_version, last_error, changed_at) VALUES (:id, :link_id,"
+    " :learner_id, 0, :registration, :deployment_id, :user_id, :outcome_url, :sourced_id,"
+    " :line_item, :line_items, :scopes, 'none', 0, 0, 0, 0, '', :now)"
+    " ON CONFLICT (link_id, learner_id) DO UPDATE SET registration = excluded.registration,"
+    " deployment_id = excluded.deployment_id, user_id = excluded.user_id,"
+    " outcome_url = excluded.outcome_url, sourced_id = excluded.sourced_id,"
+    " line_item = excluded.line_item, line_items = excluded.line_items, scopes = excluded.scopes"
+)
+ADD_RESULT = text(
+    "INSERT INTO results (id, attempt_id, source, event, given, maximum, raw, received_at)"
+    " VALUES (:id, :attempt_id, :source, :event, :given, :maximum, :raw, :now)"
+    " ON CONFLICT DO NOTHING"
+)
+SAVE_SCORE = text(
+    "UPDATE attempts SET state = :state, is_open = :is_open, given = :given, maximum = :maximum,"
+    " scored_at = :scored_at, changed_at = :now WHERE id = :id"
+)
+SCORES = text(
+    "SELECT number, given, maximum, scored_at FROM attempts WHERE link_id = :link_id"
+    " AND learner_id = :learner_id AND scored_at IS NOT NULL ORDER BY number"
+)
+WANT_GRADE = text(
+    "UPDATE grades SET given = :given, maximum = :maximum, version = version + 1, tries = 0,"
+    " delivery = 'pending', due_at = :now, last_error = '', changed_at = :now"
+    " WHERE link_id = :link_id AND learner_id = :learner_id"
+    " AND (version > 0 OR CAST(:given AS TEXT) IS NOT NULL)"
+    " AND (coalesce(given, '') <> coalesce(CAST(:given AS TEXT), '')"
+    " OR coalesce(maximum, '') <> coalesce(CAST(:maximum AS TEXT), ''))"
+)
+
+
+class Steps:
+    """The `core.ports.Transaction` of one database connection."""
+
+    def __init__(self, connection: Connection, database: Database) -> None:
+        self._connection = connection
+        self._lock_attempt = _lock_attempt(database.for_update)
+
+    def use_once(self, once: Once) -> bool:
+        """Record the value; False when it was already recorded."""
+        expires_at = rows.ms(once.expires_at)
+        return self._changes(USE_ONCE, scope=once.scope, value=once.value, expires_at=expires_at)
+
+    def learner(self, registration: str, user_id: str, new_id: str, now: datetime) -> str:
+        """The id of this LMS user's learner, who is created on the first launch."""
+        who = {"registration": registration, "user_id": user_id}
+        row = self._row(FIND_LEARNER, **who)
+        if row is None:
+            self._changes(ADD_LEARNER, id=new_id, now=rows.ms(now), **who)
+            row = self._row(FIND_LEARNER, **who)
+        return str(row.id)
+
+    def find_link(self, launch: Launch) -> Link | None:
+        """The link that this launch came by, if it was seen before."""
+        row = self._row(FIND_LINK, **_placement(launch))
+        return Link(row.id, row.activity_id) if row else None
+
+    def save_link(self, launch: Launch, activity_id: str, new_id: str) -> Link:
+        """Create the link, or let it point to `activity_id`."""
+        now = rows.ms(launch.received_at)
+        row = self._row(
+            SAVE_LINK, id=new_id, activity_id=activity_id, now=now, **_placement(launch)
+        )
+        return Link(row.id, row.activity_id)
+
+    def stored_activity(self, activity_id: str) -> Activity | None:
+        """An activity that lives in the database; its settings are a plain mapping."""
+        row = self._row(FIND_ACTIVITY, id=activity_id)
+        if row is None:
+            return None
+        return Activity(row.id, row.title, row.connection, json.loads(row.settings), row.grade)
+
+    def save_activity(self, activity: Activity, custom: Mapping[str, str], now: datetime) -> None:
+        """Keep an activity in the database, once."""
+        self._changes(
+            ADD_ACTIVITY,
+            id=activity.id,
+            title=activity.title,
+            connection=activity.connection,
+            settings=json.dumps(dict(custom)),
+            grade=activity.grade,
+            now=rows.ms(now),
+        )
+
+    def open_attempt(self, link_id: str, learner_id: str) -> Attempt | None:
+        """The attempt that a next click continues."""
+        row = self._row(OPEN_ATTEMPT, link_id=link_id, learner_id=learner_id)
+        return rows.attempt(row) if row else None
+
+    def count_attempts(self, link_id: str, learner_id: str) -> int:
+        """How many attempts this learner has made at this link."""
+        row = self._row(COUNT_ATTEMPTS, link_id=link_id, learner_id=learner_id)
+        return int(row[0])
+
+    def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
+        """Create the attempt; if another worker was faster, return the one it created."""
+        created = self._changes(
+            ADD_ATTEMPT,
+            id=attempt.id,
+            link_id=attempt.link_id,
+            learner_id=attempt.learner_id,
+            number=attempt.number,
+            activity_id=attempt.activity_id,
+            connection=attempt.connection,
+            grade_policy=attempt.grade_policy,
+            state=attempt.state,
+            now=rows.ms(now),
+        )
+        if created:
+            return attempt
+        return self.open_attempt(attempt.link_id, attempt.learner_id) or attempt
+
+    def close_attempt(self, attempt: Attempt, now: datetime) -> None:
+        """Close an attempt that nobody will finish: its link opens another activity now."""
+        self._changes(CLOSE_ATTEMPT, id=attempt.id, now=rows.ms(now))
+
+    def save_launch(
+        self, launch_id: str, launch: Launch, link_id: str, learner_id: str, attempt_id: str
+    ) -> None:
+        """Record the click."""
+        self._changes(
+            ADD_LAUNCH,
+            id=launch_id,
+            registration=launch.registration,
+            link_id=link_id,
+            learner_id=learner_id or None,
+            attempt_id=attempt_id or None,
+            return_url=launch.presentation.return_url,
+            now=rows.ms(launch.received_at),
+        )
+
+    def save_target(self, grade_id: str, launch: Launch, link_id: str, learner_id: str) -> None:
+        """Keep the newest place for this learner's grade."""
+        self._changes(
+            SAVE_TARGET,
+            id=grade_id,
+            link_id=link_id,
+            learner_id=learner_id,
+            registration=launch.registration,
+            deployment_id=launch.deployment_id,
+            user_id=launch.person.id,
+            now=rows.ms(launch.received_at),
+            **rows.target_columns(launch.grade_target),
+        )
+
+    def lock_attempt(self, attempt_id: str, connection: str) -> Attempt | None:
+        """The attempt if it belongs to that connection, its gradebook cell locked."""
+        row = self._row(self._lock_attempt, id=attempt_id, connection=connection)
+        return rows.attempt(row) if row else None
+
+    def save_result(
+        self, result_id: str, attempt: Attempt, incoming: Incoming, now: datetime
+    ) -> bool:
+        """Record what the provider said; False when this event was already recorded."""
+        return self._changes(
+            ADD_RESULT,
+            id=result_id,
+            attempt_id=attempt.id,
+            source=incoming.source,
+            event=incoming.event,
+            raw=json.dumps(dict(incoming.raw)),
+            now=rows.ms(now),
+            **rows.score_columns(incoming.score),
+        )
+
+    def save_score(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
+        """Give the attempt its new state and score."""
+        at = rows.ms(now)
+        self._changes(
+            SAVE_SCORE,
+            id=attempt.id,
+            state=incoming.state,
+            is_open=0 if incoming.state in CLOSED else 1,
+            scored_at=None if incoming.score is None else at,
+            now=at,
+            **rows.score_columns(incoming.score),
+        )
+
+    def scores(self, link_id: str, learner_id: str) -> list[Scored]:
+        """The scores of all attempts of this cell."""
+        found = self._connection.execute(SCORES, {"link_id": link_id, "learner_id": learner_id})
+        return [
+            Scored(rows.score(row.given, row.maximum), rows.moment(row.scored_at), row.number)
+            for row in found
+        ]
+
+    def want_grade(self, link_id: str, learner_id: str, score: Score | None, now: datetime) -> bool:
+        """Let the gradebook cell want this score; False when it already does."""
+        return self._changes(
+            WANT_GRADE,
+            link_id=link_id,
+            learner_id=learner_id,
+            now=rows.ms(now),
+            **rows.score_columns(score),
+        )
+
+    def _row(self, statement: TextClause, **values: Any) -> Any:
+        return self._connection.execute(statement, values).first()
+
+    def _changes(self, statement: TextClause, **values: Any) -> bool:
+        return self._connection.execute(statement, values).rowcount > 0
+
+
+def _placement(launch: Launch) -> dict[str, str]:
+    return {
+        "registration": launch.registration,
+        "deployment_id": launch.deployment_id,
+        "context_id": launch.context.id,
+        "resource_link_id": launch.resource_link.id,
+    }
+
+
+def _lock_attempt(for_update: str) -> TextClause:
+    # the cell's grade row is locked, not the attempt: two attempts of one cell share the grade
+    suffix = f"{for_update} OF g" if for_update else ""
+    return text(
+        f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN grades g"  # noqa: S608 - constants
+        " ON g.link_id = a.link_id AND g.learner_id = a.learner_id"
+        f" WHERE a.id = :id AND a.connection = :connection {suffix}"
+    )

@@ -1,0 +1,253 @@
+"""Every page that people see, rendered without the Flask app so that a page costs microseconds.
+
+What each response says to the browser:
+
+- `Cache-Control: no-store`: a signed form shown again from a cache would repeat its nonce.
+- `Referrer-Policy: no-referrer`. The instructor's page has `same-origin` instead, because with
+  `no-referrer` browsers send `Origin: null` even to ourselves, and its form is checked by origin.
+- `Content-Security-Policy` with nothing allowed but our stylesheet and, on a handoff, one script
+  by nonce. `frame-ancestors` names 'self' and the LMS where it is known, and is left out where it
+  is not: a student inside a frame must be able to read an error about an unknown LMS.
+- `form-action`: Chromium and Safari apply it to redirects after the POST too. A tool whose launch
+  address redirects to another host of its own would leave the student on a dead page, with the
+  launch already used up. So unless the caller knows where the receiver goes on to (`onward`), any
+  web address is allowed; the page has one form whose action was checked, no foreign markup and
+  no base address, so there is nothing else that could be submitted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Literal
+
+from flask import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lti_bridge.core.handoff import Form, Handoff, Redirect
+from lti_bridge.errors import BadRequest, BridgeError
+from lti_bridge.web.addresses import origin_of, require_web_address, return_address, shorten
+from lti_bridge.web.stylesheet import load_stylesheet
+from lti_bridge.web.views import InstructorView
+
+NOBODY = ("'none'",)
+"""As `frame_ancestors`: no site may show this page in a frame."""
+
+_PAGES = ("error", "form", "front", "instructor", "note", "redirect", "returned")
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_POLICY = "default-src 'none'; base-uri 'none'; style-src 'self'"
+
+
+def normalize_newlines(value: str) -> str:
+    """`value` with every line break as CRLF, as a browser will submit it.
+
+    HTML form submission turns a lone LF or CR into CRLF (HTML standard, "constructing the entry
+    list"). A signature over the value before that would not match what arrives, so whoever signs
+    the fields of a Form calls this BEFORE signing.
+    """
+    return _LINE_BREAK.sub("\r\n", value)
+
+
+class Pages:
+    """Makes the responses. `root` is the path part of public_url, without a slash at its end."""
+
+    def __init__(self, root: str = "") -> None:
+        env = Environment(
+            autoescape=True,
+            auto_reload=False,
+            loader=PackageLoader("lti_bridge.web"),
+            lstrip_blocks=True,
+            trim_blocks=True,
+            undefined=StrictUndefined,
+        )
+        env.globals.update(css_url=root + load_stylesheet().path, root=root, lang="en")
+        self._templates = {name: env.get_template(f"{name}.html") for name in _PAGES}
+
+    def handoff(
+        self,
+        handoff: Handoff,
+        *,
+        frame_ancestors: tuple[str, ...] = (),
+        onward: tuple[str, ...] | None = None,
+        to: Literal["test", "course"] = "test",
+        lang: str = "en",
+    ) -> Response:
+        """The answer to a launch: a form that submits itself, a redirect, or a note.
+
+        `onward` are further origins the receiver of a form redirects to; () when it stays on its
+        own, None when that is not known. `to` chooses the words beside a form. Raises BadRequest
+        for an address that is not http(s) and for a field that a browser cannot submit unchanged.
+        """
+        if isinstance(handoff, Form):
+            return self._form(handoff, frame_ancestors, onward, to, lang)
+        if isinstance(handoff, Redirect):
+            url = require_web_address(handoff.url)
+            response = self._page("redirect", frame_ancestors, status=302, url=url, lang=lang)
+            response.headers["Location"] = url
+            return response
+        if handoff.link:
+            require_web_address(handoff.link)
+        return self._page("note", frame_ancestors, note=handoff, lang=lang)
+
+    def error(
+        self,
+        error: BridgeError,
+        *,
+        reference: str,
+        back_url: str = "",
+        frame_ancestors: tuple[str, ...] = (),
+        as_json: bool = False,
+    ) -> Response:
+        """What happened, what to do, and the reference id; never the error's own text.
+
+        `back_url` is the LMS's return URL, only from a verified launch; it gets lti_errormsg and
+        lti_errorlog. One that is not http(s) is left out, because an error page must not fail.
+        """
+        if as_json:
+            return _error_as_json(error, reference)
+        back = _safe_return(
+            back_url, lti_errormsg=error.sentence, lti_errorlog=f"{error.code} {reference}"
+        )
+        return self._page(
+            "error",
+            frame_ancestors,
+            status=error.status,
+            error=error,
+            reference=reference,
+            back_url=back,
+        )
+
+    def returned(
+        self,
+        *,
+        title: str,
+        message: str,
+        back_url: str = "",
+        lti_msg: str = "",
+        lti_errormsg: str = "",
+        frame_ancestors: tuple[str, ...] = (),
+    ) -> Response:
+        """For a student who comes back from a provider, with what the provider wants to say.
+
+        The provider's messages are shown as plain text and passed on to the LMS; the log values
+        of a return (lti_log, lti_errorlog) are for the log and never come here.
+        """
+        said = lti_msg if lti_msg or lti_errormsg else title
+        back = _safe_return(back_url, lti_msg=said, lti_errormsg=lti_errormsg)
+        return self._page(
+            "returned",
+            frame_ancestors,
+            title=title,
+            message=message,
+            provider_message=shorten(lti_msg),
+            provider_error=shorten(lti_errormsg),
+            back_url=back,
+        )
+
+    def instructor(
+        self, view: InstructorView, *, frame_ancestors: tuple[str, ...] = ()
+    ) -> Response:
+        """What students get from this link, and a button for a preview that is never graded."""
+        targets = _form_targets(view.preview.action, None) if view.preview else "'none'"
+        response = self._page(
+            "instructor",
+            frame_ancestors,
+            form_targets=targets,
+            view=view,
+            back_url=_safe_return(view.back_url),
+        )
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+    def front(self) -> Response:
+        """What this site is, and where its public documents are."""
+        return self._page("front", NOBODY)
+
+    def _form(
+        self,
+        form: Form,
+        frame_ancestors: tuple[str, ...],
+        onward: tuple[str, ...] | None,
+        to: str,
+        lang: str,
+    ) -> Response:
+        # HTML has no way to write NUL: a browser reads it as U+FFFD and the signature breaks.
+        if any("\0" in name or "\0" in value for name, value in form.fields):
+            raise BadRequest("a form field holds a NUL character")
+        nonce = secrets.token_urlsafe(16)
+        return self._page(
+            "form",
+            frame_ancestors,
+            form_targets=_form_targets(form.action, onward),
+            nonce=nonce,
+            form=form,
+            to=to,
+            lang=lang,
+        )
+
+    def _page(
+        self,
+        name: str,
+        frame_ancestors: tuple[str, ...],
+        *,
+        status: int = 200,
+        form_targets: str = "'none'",
+        nonce: str = "",
+        **values: object,
+    ) -> Response:
+        policy = f"{_POLICY}; form-action {form_targets}"
+        if nonce:
+            policy += f"; script-src 'nonce-{nonce}'"
+        if frame_ancestors:
+            policy += f"; frame-ancestors {_ancestors(frame_ancestors)}"
+        try:
+            body = self._templates[name].render(nonce=nonce, **values).encode()
+        except UnicodeEncodeError as err:
+            raise BadRequest("a value cannot be written as UTF-8") from err
+        return _response(body, "text/html; charset=utf-8", status, policy)
+
+
+def _response(body: bytes, content_type: str, status: int, policy: str) -> Response:
+    headers = [
+        ("Content-Type", content_type),
+        ("Cache-Control", "no-store"),
+        ("Pragma", "no-cache"),
+        ("Content-Security-Policy", policy),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    return Response(body, status, headers)
+
+
+def _error_as_json(error: BridgeError, reference: str) -> Response:
+    answer = {
+        "error": error.code,
+        "message": error.sentence,
+        "remedy": error.remedy,
+        "reference": reference,
+    }
+    body = json.dumps(answer).encode()
+    return _response(body, "application/json", error.status, "default-src 'none'")
+
+
+def _form_targets(action: str, onward: tuple[str, ...] | None) -> str:
+    target = origin_of(action)
+    if onward is None:
+        return "https: http:"
+    return " ".join([target, *map(origin_of, onward)])
+
+
+def _ancestors(origins: tuple[str, ...]) -> str:
+    """The sites that may frame a page; `origins` come from registrations, checked there."""
+    return "'none'" if origins == NOBODY else " ".join(["'self'", *map(origin_of, origins)])
+
+
+def _safe_return(url: str, **messages: str) -> str:
+    """The return address, or nothing when the page should have no way back."""
+    if not url:
+        return ""
+    try:
+        return return_address(url, **messages)
+    except BadRequest:
+        return ""

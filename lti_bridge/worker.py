@@ -1,0 +1,97 @@
+"""The worker: delivers grades that are due, woken by the queue and by the clock."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from huey import crontab
+
+from lti_bridge.app import Bridge, now
+
+log = logging.getLogger("lti_bridge.worker")
+
+IN_FLIGHT = 16  # deliveries at the same time in one worker
+SOON = timedelta(seconds=60)  # what is due later, the periodic sweep finds
+PARENT_CHECK_S = 1.0
+
+
+class Worker:
+    """Runs the queue's consumer until it is told to stop.
+
+    Every sweep delivers all that is due; nothing is kept in the job itself, so a lost job or a
+    killed worker costs at most the wait for the next sweep, one minute.
+    """
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self.pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="deliver")
+        self._sweeping = threading.Lock()
+        self._wake: threading.Timer | None = None
+        queue = bridge.queue
+        queue._registry.unregister(bridge.sweep.task_class)
+        self.sweep_task = queue.task(name="sweep")(self.sweep)
+        queue.periodic_task(crontab(minute="*"), name="minute")(self.minute)
+
+    def sweep(self) -> None:
+        """Deliver what is due, and come back in time for what is due soon."""
+        with self._sweeping:
+            self.bridge.passback.deliver_due(self.pool)
+            self._come_back()
+
+    def minute(self) -> None:
+        """What happens every minute: a sweep, and forgetting what has expired."""
+        self.sweep()
+        self.bridge.store.forget(now(), self.bridge.settings.bridge.keep_launches_days)
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; deliveries under way are finished first."""
+        log.info("worker.started", extra={"kind": type(self.bridge.queue).__name__})
+        self.sweep()
+        consumer = self.bridge.queue.create_consumer(
+            workers=2,
+            periodic=True,
+            initial_delay=0.05,
+            backoff=1.2,
+            max_delay=0.5,
+            check_worker_health=True,
+        )
+        consumer.run()
+        self.pool.shutdown(wait=True)
+        log.info("worker.stopped")
+
+    def _come_back(self) -> None:
+        due = self.bridge.store.next_due()
+        wait = (due - now()) if due else SOON
+        if self._wake is not None:
+            self._wake.cancel()
+        if wait < SOON:
+            self._wake = threading.Timer(max(wait.total_seconds(), 0.1), self.sweep)
+            self._wake.daemon = True
+            self._wake.start()
+
+
+def stop_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        pause = threading.Event()
+        while os.getppid() == parent:
+            pause.wait(PARENT_CHECK_S)
+        log.warning("worker.parent-gone")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def run(bridge: Bridge, *, with_parent: bool = False) -> Any:
+    """Run a worker in this process until it is stopped."""
+    if with_parent:
+        stop_with_parent()
+    Worker(bridge).run()

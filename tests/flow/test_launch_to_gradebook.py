@@ -1,0 +1,51 @@
+"""From the course page to the gradebook, through running servers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.flow.browser import Browser, Page
+from tests.flow.world import World
+
+
+USERS = {"student1": "4", "student2": "5", "student3": "6"}
+
+
+def eventually(look: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
+    """Wait until `look` sees what is wanted."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if look() == wanted:
+            return
+        time.sleep(0.05)
+    assert look() == wanted
+
+
+def open_test(world: World, browser: Browser, user: str, link: str) -> Page:
+    """Click a course link and go on until the provider's test is shown."""
+    browser.get(f"{world.lms.url}/as/{user}")
+    page = browser.get(f"{world.lms.url}/launch/{link}")
+    return browser.through(page, world.isograd.url)
+
+
+def grade(world: World, user: str, link: str) -> Any:
+    """What the gradebook shows: a fraction or None."""
+    for column in world.gradebook()["columns"]:
+        if column["link"] == link:
+            cell = column["cells"].get(USERS[user])
+            if cell and cell["score"] is not None:
+                return round(cell["score"] / column["maximum"], 9)
+    return None
+
+
+@pytest.mark.parametrize("link", ["best13", "bo13", "best11"])
+def test_a_students_grade_reaches_the_gradebook(world: World, link: str) -> None:
+    browser = Browser()
+    page = open_test(world, browser, "student1", link)
+    assert page.status == 200, page.text
+    browser.submit(page, score="0.85")
+    eventually(lambda: grade(world, "student1", link), 0.85)

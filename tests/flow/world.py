@@ -1,0 +1,199 @@
+"""A world for flow tests: a pretend LMS, a pretend provider and a real bridge between them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from lti_bridge.sandbox import isograd, lms, serving
+
+ROOT = Path(__file__).parents[2]
+HTTP = urllib3.PoolManager(retries=False, timeout=30)
+
+BASE = """
+[bridge]
+public_url = "{bridge}"
+database_url = "{database}"
+queue_url = "sqlite:///{folder}/queue.sqlite3"
+keys_dir = "{folder}/keys"
+log_level = "INFO"
+
+[[lms]]
+name = "campus13"
+lti = "1.3"
+issuer = "{lms}"
+client_id = "bridge-client"
+deployment_ids = ["1"]
+authorization_url = "{lms}/lti/auth"
+token_url = "{lms}/lti/token"
+jwks_url = "{lms}/lti/jwks"
+
+[[lms]]
+name = "campus11"
+lti = "1.1"
+consumer_key = "campus-key"
+shared_secret = "campus-secret-äöü&x"
+
+[[connection]]
+name = "tosa"
+kind = "isograd"
+route = "lti-1.1"
+launch_url = "{isograd}/public/lti.php"
+consumer_key = "bridge-key"
+shared_secret = "bridge-secret"
+"""
+
+ACTIVITIES = """
+[[activity]]
+id = "best"
+title = "Excel, best of all attempts"
+connection = "tosa"
+settings = { act_id = 8, tst_frm_id = "363", gen_id = 3, redirect = 1 }
+grade = "best"
+
+[[activity]]
+id = "last"
+title = "Excel, last attempt"
+connection = "tosa"
+settings = { act_id = 8, tst_frm_id = "363", gen_id = 3, redirect = 1 }
+grade = "last"
+"""
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Bridge:
+    """`lti-bridge serve` (or `worker`) as real processes, in a folder of its own."""
+
+    url: str
+    folder: Path
+    config: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def serve(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start serving and wait until it is ready."""
+        port = self.url.rsplit(":", 1)[1]
+        process = self.run("serve", "--port", port, *options)
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            assert process.poll() is None, self.log()
+            try:
+                if HTTP.request("GET", f"{self.url}/readyz").status == 200:
+                    return process
+            except urllib3.exceptions.HTTPError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"never ready\n{self.log()}")
+
+    def run(self, command: str, *options: str) -> subprocess.Popen[bytes]:
+        """Start any long-running command of the bridge."""
+        log = open(self.folder / "log.txt", "ab")  # noqa: SIM115 - the child keeps it
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lti_bridge", command, "--config", str(self.config), *options],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9 the process and everything it started."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self.processes.remove(process)
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.processes.clear()
+
+    def log(self) -> str:
+        """What the processes wrote."""
+        path = self.folder / "log.txt"
+        return path.read_text() if path.exists() else ""
+
+
+@dataclass
+class World:
+    """All parties, and shortcuts that tests use."""
+
+    bridge: Bridge
+    lms: serving.Running
+    isograd: serving.Running
+    links: dict[str, lms.LinkSpec]
+
+    def gradebook(self) -> dict[str, Any]:
+        """The LMS's gradebook as JSON."""
+        return HTTP.request("GET", f"{self.lms.url}/gradebook.json").json()
+
+    def control(self, party: serving.Running, action: str, **values: Any) -> Any:
+        """A control call to a pretend party."""
+        answer = HTTP.request("POST", f"{party.url}/control/{action}", json=values)
+        assert answer.status < 300, answer.data
+        return answer.json() if answer.data else None
+
+    def stop(self) -> None:
+        """Stop everything."""
+        self.bridge.stop()
+        self.lms.stop()
+        self.isograd.stop()
+
+
+LINKS = (
+    lms.LinkSpec("best13", "Best by 1.3", "1.3", {"activity": "best"}),
+    lms.LinkSpec("last13", "Last by 1.3", "1.3", {"activity": "last"}),
+    lms.LinkSpec("bo13", "Outcome claim", "1.3", {"activity": "best"}, grades="bo"),
+    lms.LinkSpec("best11", "Best by 1.1", "1.1", {"activity": "best"}),
+    lms.LinkSpec("last11", "Last by 1.1", "1.1", {"activity": "last"}),
+    lms.LinkSpec("none11", "No activity", "1.1", {}),
+)
+
+
+def make_world(folder: Path, database: str, extra: str = "", base: str = BASE) -> World:
+    """A world whose bridge is configured but not started."""
+    url = f"http://127.0.0.1:{free_port()}"
+    campus = serving.start(
+        lms.make_app(
+            lms.LmsSettings(
+                bridge_url=url,
+                links=LINKS,
+                consumer_key="campus-key",
+                shared_secret="campus-secret-äöü&x",
+                client_id="bridge-client",
+                deployment_id="1",
+            )
+        )
+    )
+    tosa = serving.start(
+        isograd.make_app(isograd.IsogradSettings("bridge-key", "bridge-secret", "id", "secret"))
+    )
+    config = folder / "config.toml"
+    values = {"bridge": url, "lms": campus.url, "isograd": tosa.url}
+    text = base.format(database=database, folder=folder, **values) + ACTIVITIES + extra
+    config.write_text(text, encoding="utf-8")
+    bridge = Bridge(url, folder, config)
+    return World(bridge, campus, tosa, {link.id: link for link in LINKS})
