@@ -157,7 +157,6 @@ class _Target:
             raise NetworkRefused("a URL that is neither https nor http")
         if "@" in parts.netloc:
             raise NetworkRefused("a URL with a user name or password")
-        host = host.rstrip(".")
         _check_host(host)
         if port is None:
             port = 443 if parts.scheme == "https" else 80

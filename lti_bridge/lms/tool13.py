@@ -121,4 +121,8 @@ class Tool(ToolConfAbstract[Values]):
 
 def _is_unicode(text: str) -> bool:
     """Whether it is whole characters, which alone can be sent on or digested."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -650,7 +650,7 @@ def test_other_credentials_are_refused(authorization: str) -> None:
 
 @pytest.mark.parametrize("rest", ["oauth_nonce=n", 'oauth_nonce="n" x', '="n"', '"', 'a="b" c="d"'])
 def test_a_malformed_header_is_malformed(rest: str) -> None:
-    with pytest.raises(errors.BadRequest):
+    with pytest.raises(errors.BadRequest, match="malformed"):
         oauth1.read_header("POST", OUTCOMES, f"OAuth {rest}", b"", XML)
 
 
