@@ -1,16 +1,300 @@
-"""placeholder until the real one lands"""
-import hashlib, json
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives import serialization as s
-from lti_bridge.lti.keys import SigningKey, thumbprint, public_jwk
+"""The bridge's own keys on disk: made once, kept parsed, rotated without a gap.
+
+    keys_dir/keys.json          the manifest: which key signs and is published from when to when
+    keys_dir/<role>-<kid>.pem   one RSA private key (PKCS#8)
+    keys_dir/secret             32 random bytes from which named secrets are derived
+
+A `kid` is the thumbprint of its key, so it never names two. No key file is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import re
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+
+from lti_bridge.errors import ConfigurationError
+from lti_bridge.lti.keys import MIN_BITS, SigningKey, public_jwk, thumbprint
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+Role = Literal["tool", "platform"]
+ROLES: tuple[Role, ...] = ("tool", "platform")
+_KID = re.compile(r"[\w-]{43}", re.ASCII)
+_LOOK_AGAIN = timedelta(seconds=10)
+_SECRET_BYTES = 32
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """One key pair of the manifest. `retires_at` is None until a successor exists."""
+
+    kid: str
+    role: str
+    created_at: datetime
+    signs_from: datetime
+    retires_at: datetime | None
+
+    @property
+    def file(self) -> str:
+        """The name of the file that holds the private key."""
+        return f"{self.role}-{self.kid}.pem"
+
+    def published(self, now: datetime) -> bool:
+        """Whether the key belongs in the key set: next, current, or replaced not long ago."""
+        return self.retires_at is None or now < self.retires_at
+
+
+@dataclass(frozen=True)
+class _State:
+    """One reading of the manifest, with everything that is prepared from it."""
+
+    stamp: tuple[int, int, int]
+    rows: tuple[KeyRow, ...]
+    keys: dict[str, SigningKey]
+    key_sets: dict[str, bytes]
+
+
 class Keyring:
+    """The keys in `path`; `clock` gives the time, aware and in UTC. Safe for threads.
+
+    A running process sees a rotation by another one within ten seconds. Raises
+    ConfigurationError for files that are missing, unreadable, or readable by other users.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._path, self._clock = path, clock
+        self._lock = threading.Lock()
+        self._master = _read(path / "secret")
+        if len(self._master) != _SECRET_BYTES:
+            raise ConfigurationError(f"{path / 'secret'}: not {_SECRET_BYTES} bytes; restore it")
+        self._state = self._load({})
+        self._looked_at = clock()
+
     @classmethod
-    def open(cls, path, clock):
-        path.mkdir(parents=True, exist_ok=True)
-        f = path/"k.pem"
-        if not f.exists():
-            f.write_bytes(rsa.generate_private_key(65537,2048).private_bytes(s.Encoding.PEM,s.PrivateFormat.PKCS8,s.NoEncryption()))
-        me = cls(); me.raw = f.read_bytes(); k = s.load_pem_private_key(me.raw,None); me.key = SigningKey(thumbprint(k.public_key()), k); return me
-    def secret(self, name): return hashlib.sha256(self.raw+name.encode()).digest()
-    def signing(self, role): return self.key
-    def public_keys(self, role): return json.dumps({"keys":[public_jwk(self.key)]}).encode(), "x"
+    def open(cls, path: Path, clock: Callable[[], datetime], create: bool = True) -> Keyring:
+        """Open the keys in `path`, made first (once for all processes) if `create` and none."""
+        if create and not (path / "keys.json").exists():
+            _create(path, clock())
+        return cls(path, clock)
+
+    def signing(self, role: Role) -> SigningKey:
+        """The key that signs for this role now: the newest whose time has come."""
+        now = self._clock()
+        state = self._current(now)
+        for row in reversed(state.rows):
+            if row.role == role and row.signs_from <= now and row.kid in state.keys:
+                return state.keys[row.kid]
+        raise ConfigurationError(f"{self._path / 'keys.json'}: no {role} key may sign now")
+
+    def public_keys(self, role: Role) -> bytes:
+        """The JSON Web Key Set of this role: next, current and recently replaced keys."""
+        return self._current(self._clock()).key_sets[role]
+
+    def etag(self, role: Role) -> str:
+        """The HTTP entity tag of `public_keys`, quotes included."""
+        return f'"{hashlib.sha256(self.public_keys(role)).hexdigest()[:32]}"'
+
+    def secret(self, name: str) -> bytes:
+        """The 32 bytes derived for this purpose; different names give unrelated secrets."""
+        return hmac.digest(self._master, b"lti-bridge secret: " + name.encode(), "sha256")
+
+    def list(self) -> tuple[KeyRow, ...]:
+        """Every key the manifest knows, retired ones included, oldest first."""
+        return self._current(self._clock()).rows
+
+    def rotate(
+        self,
+        role: Role,
+        now: datetime,
+        publish_ahead: timedelta = timedelta(hours=1),
+        keep: timedelta = timedelta(days=30),
+        *,
+        immediately: bool = False,
+    ) -> str:
+        """Add a key that is published at once and signs from `now + publish_ahead`; its `kid`.
+
+        Until then peers fetch the new key set; the replaced key stays published for `keep` after
+        it. `immediately` lets the new key sign at once; with `keep` zero that ends a stolen key.
+        """
+        signs_from = now if immediately else now + publish_ahead
+        end = signs_from + keep
+        with _locked(self._path):
+            rows = [
+                replace(row, retires_at=min(row.retires_at or end, end))
+                if row.role == role
+                else row
+                for row in _read_manifest(self._path)
+            ]
+            new = _add_key(self._path, role, now, signs_from)
+            _write_manifest(self._path, (*rows, new))
+        with self._lock:
+            self._state = self._load(self._state.keys)
+        log.info("keys.rotated", extra={"kid": new.kid, "kind": role})
+        return new.kid
+
+    def _current(self, now: datetime) -> _State:
+        state = self._state
+        if timedelta(0) <= now - self._looked_at < _LOOK_AGAIN:
+            return state
+        with self._lock:
+            self._looked_at, state = now, self._state
+            listed = (row for row in state.rows if row.kid in state.keys)
+            try:
+                if _stamp(self._path) != state.stamp or not all(r.published(now) for r in listed):
+                    self._state = self._load(self._state.keys)
+            except ConfigurationError as err:
+                # Keys in memory are still good: launches go on, and the log tells every time.
+                log.error("keys.unreadable", extra={"reason": str(err)})
+            return self._state
+
+    def _load(self, known: dict[str, SigningKey]) -> _State:
+        stamp, rows, now = _stamp(self._path), _read_manifest(self._path), self._clock()
+        published = [row for row in rows if row.published(now)]
+        # Parsing a key costs 40 ms, so the known ones are kept.
+        keys = {row.kid: known.get(row.kid) or _read_key(self._path, row) for row in published}
+        key_sets: dict[str, bytes] = {
+            role: json.dumps(
+                {"keys": [public_jwk(keys[row.kid]) for row in published if row.role == role]}
+            ).encode()
+            for role in ROLES
+        }
+        return _State(stamp, rows, keys, key_sets)
+
+
+def _create(path: Path, now: datetime) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    except OSError as err:
+        raise ConfigurationError(f"{path}: cannot be made private ({err.strerror})") from err
+    with _locked(path):
+        if (path / "keys.json").exists():
+            return
+        if any(path.glob("*.pem")):
+            raise ConfigurationError(
+                f"{path / 'keys.json'}: missing, but there are key files beside it; restore it "
+                "from a backup, or move the .pem files away to start with new keys"
+            )
+        if not (path / "secret").exists():
+            _write_new(path / "secret", secrets.token_bytes(_SECRET_BYTES))
+        _write_manifest(path, tuple(_add_key(path, role, now, now) for role in ROLES))
+    log.info("keys.created", extra={"path": str(path)})
+
+
+def _add_key(path: Path, role: Role, now: datetime, signs_from: datetime) -> KeyRow:
+    private = generate_private_key(public_exponent=65537, key_size=MIN_BITS)
+    row = KeyRow(thumbprint(private.public_key()), role, now, signs_from, None)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    _write_new(path / row.file, pem)
+    return row
+
+
+def _read_key(path: Path, row: KeyRow) -> SigningKey:
+    file = path / row.file
+    try:
+        private = serialization.load_pem_private_key(_read(file), password=None)
+    except (ValueError, TypeError) as err:
+        raise ConfigurationError(f"{file}: not a private key; restore it from a backup") from err
+    if not isinstance(private, RSAPrivateKey) or thumbprint(private.public_key()) != row.kid:
+        raise ConfigurationError(f"{file}: not the key of this name; restore it from a backup")
+    return SigningKey(row.kid, private)
+
+
+def _read_manifest(path: Path) -> tuple[KeyRow, ...]:
+    file = path / "keys.json"
+    try:
+        return tuple(_row(entry) for entry in json.loads(_read(file))["keys"])
+    except (ValueError, KeyError, TypeError) as err:
+        raise ConfigurationError(f"{file}: not a key manifest; restore it from a backup") from err
+
+
+def _row(entry: dict[str, str]) -> KeyRow:
+    if entry["role"] not in ROLES or not _KID.fullmatch(entry["kid"]):
+        raise ValueError
+    read, ends = datetime.fromisoformat, entry["retires_at"]
+    times = read(entry["created_at"]), read(entry["signs_from"]), read(ends) if ends else None
+    return KeyRow(entry["kid"], entry["role"], *times)
+
+
+def _write_manifest(path: Path, rows: tuple[KeyRow, ...]) -> None:
+    text = json.dumps({"keys": [asdict(row) for row in rows]}, default=datetime.isoformat, indent=1)
+    unfinished = path / f"keys.json.{secrets.token_hex(4)}"
+    _write_new(unfinished, text.encode())
+    unfinished.replace(path / "keys.json")
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    """Write a file that must not exist yet, for the owner only, and see it on the disk."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as err:
+        raise ConfigurationError(f"{file}: cannot be written ({err.strerror})") from err
+
+
+def _read(file: Path) -> bytes:
+    try:
+        shared = os.name == "posix" and file.stat().st_mode & 0o077
+        content = file.read_bytes()
+    except OSError as err:
+        raise ConfigurationError(
+            f"{file}: cannot be read ({err.strerror}); restore it, or correct who owns it"
+        ) from err
+    if shared:
+        raise ConfigurationError(
+            f"{file}: other users may read it; run: chmod 600 {file} (and rotate if they did)"
+        )
+    return content
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        status = (path / "keys.json").stat()
+    except OSError as err:
+        raise ConfigurationError(f"{path / 'keys.json'}: {err.strerror}") from err
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold `path/lock` against other processes; the system frees it when a process dies."""
+    try:
+        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as err:
+        raise ConfigurationError(f"{path / 'lock'}: cannot be locked ({err.strerror})") from err
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -110,7 +110,7 @@ LEAKS = {
     "e-mail": ("user anna.lee+x@example.edu failed", "anna"),
     "quoted e-mail": ("user anna.lee%40example.edu failed", "anna"),
     "e-mail without a domain": ("anna@localhost", "anna"),
-    "database url": ("postgresql+psycopg://bridge:hunter2@localhost/db", "hunter2"),
+    "database url": ("postgresql+psycopg://bridge:hun:ter2@localhost/db", "hun"),
     "query": ("GET https://example.edu/x?state=hunter2&y=1", "hunter2"),
     "query of a path": ("GET /hooks/x?hunter2 HTTP/1.1", "hunter2"),
     "private key": ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "hunter2"),
@@ -154,7 +154,7 @@ def test_values_and_messages_are_cut(out: io.StringIO) -> None:
 @pytest.mark.parametrize("piece", ["a-", "/a", "a.", "eyJ", "secret", "a@", "x://", "bearer "])
 def test_hostile_text_costs_little_time(piece: str) -> None:
     started = time.process_time()
-    log.redact(piece * 50_000)
+    log.redact(piece * 1_000_000)
     assert time.process_time() - started < 0.5
 
 

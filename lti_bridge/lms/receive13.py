@@ -143,22 +143,8 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
         except OIDCException as err:
             raise MessageRefused(str(err)) from err
         door, values = self._door, self._request.values
-        deployment_id = values.get("lti_deployment_id", "")
-        if len(deployment_id) > MAX_ID or max(map(len, values.values())) > MAX_PARAMETER:
-            raise MessageRefused("a parameter of the login is too long")
-        target = values.get("target_link_uri", "")
-        if not oidc.same_origin(target, door.public_url):
-            raise MessageRefused("target_link_uri is missing, or is no address of ours")
         secret, nonce = (state13.encode(door.random(24)) for _ in range(2))
-        state = State(
-            registration=registration.name,
-            nonce=nonce,
-            target=state13.digest(target),
-            deployment_id=deployment_id,
-            browser=state13.digest(secret),
-            expires=int(door.clock().timestamp()) + state13.LIFE_S,
-        )
-        sealed = state13.seal(state, door.state_key)
+        sealed = state13.seal(self._state(registration.name, secret, nonce), door.state_key)
         url = oidc.authentication_request(
             registration.authorization_url,
             client_id=registration.client_id,
@@ -169,6 +155,23 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
             nonce=nonce,
         )
         return LoginRedirect(url, state13.cookie_name(sealed), secret)
+
+    def _state(self, registration: str, secret: str, nonce: str) -> State:
+        values = self._request.values
+        target = values.get("target_link_uri", "")
+        deployment_id = values.get("lti_deployment_id", "")
+        if not oidc.same_origin(target, self._door.public_url):
+            raise MessageRefused("target_link_uri is missing, or is no address of ours")
+        if len(deployment_id) > MAX_ID or max(map(len, values.values())) > MAX_PARAMETER:
+            raise MessageRefused("a parameter of the login is too long")
+        return State(
+            registration=registration,
+            nonce=nonce,
+            target=state13.digest(target),
+            deployment_id=deployment_id,
+            browser=state13.digest(secret),
+            expires=int(self._door.clock().timestamp()) + state13.LIFE_S,
+        )
 
 
 class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):

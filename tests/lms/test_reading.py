@@ -289,5 +289,11 @@ def test_text_that_cannot_be_stored_is_refused(claims: Any, text: str) -> None:
         read(**claims(text))
 
 
+def test_a_claim_that_is_kept_whole_has_a_depth_that_can_be_stored() -> None:
+    read(**{NRPS: json.loads('{"a":' * 15 + "1" + "}" * 15)})
+    with pytest.raises(MessageRefused):
+        read(**{NRPS: json.loads('{"a":' * 25 + "1" + "}" * 25)})
+
+
 def test_surrounding_space_is_kept() -> None:
     assert read(sub=" 7 ", context={"id": " c "}).person.id == " 7 "

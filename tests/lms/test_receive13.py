@@ -536,6 +536,13 @@ def test_other_messages_are_refused(message: object) -> None:
         World().launch(message_type=message)
 
 
+@pytest.mark.spec("T13RL-02")
+def test_a_complete_message_of_a_kind_we_do_not_serve_is_refused() -> None:
+    changes = {"resource_link": REMOVED, "context": REMOVED, "for_user": {"user_id": "4"}}
+    with pytest.raises(MessageRefused, match="not supported"):
+        World().launch(message_type="DataPrivacyLaunchRequest", **changes)
+
+
 @pytest.mark.spec("T13RL-11")
 def test_a_user_without_id_is_refused_unless_the_registration_lets_it_in() -> None:
     for sub in (REMOVED, None):

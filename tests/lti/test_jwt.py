@@ -305,6 +305,7 @@ def test_times_within_the_leeway_pass(good: dict[str, Any]) -> None:
         {"nbf": T0 + 61},
         {"nbf": "0"},
         {"nbf": None},
+        {"nbf": True},
         {"iat": 11111, "exp": 22222},
         {"exp": ...},
         {"iat": ...},
