@@ -118,7 +118,10 @@ def web_app(bridge: Bridge) -> Flask:
     pages = Pages(urlsplit(bridge.settings.bridge.public_url).path)
     site = Site(pages, bridge.launching, bridge.store, log.reference)
     door = lms_routes.LmsDoor(
-        bridge.lms11, bridge.lms13, lambda: bridge.keyring.public_keys("tool"), site.launched
+        bridge.lms11,
+        bridge.lms13,
+        lambda: (bridge.keyring.public_keys("tool"), bridge.keyring.etag("tool")),
+        site.launched,
     )
     app.register_blueprint(lms_routes.blueprint(door))
     app.register_blueprint(provider_routes.blueprint(bridge.outcomes, site.returned))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from lti_bridge import __version__, log
 from lti_bridge.app import build, now
 from lti_bridge.errors import BridgeError
-from lti_bridge.keyring import Keyring
+from lti_bridge.keyring import Keyring, KeyRow, Role
 from lti_bridge.settings import Settings, load
 
 FAILED = 1
@@ -112,18 +113,19 @@ def keys() -> None:
 @json_option
 def keys_list(config: Path, as_json: bool) -> None:
     """List the keys of both roles."""
-    rows = _keyring(config).list()
+    keyring = _keyring(config)
+    rows = [{**asdict(row), "use": _use(keyring, row)} for row in keyring.list()]
     if as_json:
         click.echo(json.dumps(rows, default=str, indent=2))
         return
     for row in rows:
-        click.echo("  ".join(f"{name}={value}" for name, value in row.items()))
+        click.echo("{role:9} {use:9} {kid}  made {created_at:%Y-%m-%d %H:%M} UTC".format(**row))
 
 
 @keys.command("rotate")
 @config_option
 @click.option("--role", type=click.Choice(["tool", "platform"]), default="tool", show_default=True)
-def keys_rotate(config: Path, role: str) -> None:
+def keys_rotate(config: Path, role: Role) -> None:
     """Make a new key: published at once, used in an hour, the old one kept for 30 days."""
     _keyring(config).rotate(role, now())
     click.echo(f"A new {role} key is published; it signs in one hour.")
@@ -146,6 +148,14 @@ def _settings(path: Path) -> Settings:
 
 def _keyring(path: Path) -> Keyring:
     return Keyring.open(Path(_settings(path).bridge.keys_dir), now)
+
+
+def _use(keyring: Keyring, row: KeyRow) -> str:
+    if row.kid == keyring.signing(row.role).kid:
+        return "current"
+    if row.signs_from > now():
+        return "next"
+    return "previous" if row.published(now()) else "retired"
 
 
 def _start_log(settings: Settings) -> None:

@@ -19,8 +19,8 @@ from typing import TextIO
 from lti_bridge.errors import BridgeError
 
 FIELDS = (
-    "ref registration connection activity attempt grade delivery code status ms count size kid reason"
-    " host path method state try kind worker port version file"
+    "ref registration connection activity attempt grade delivery code status ms count size kid"
+    " reason host path method state try kind worker port version file"
 )
 _FIELDS = tuple(FIELDS.split())
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -26,6 +26,7 @@ PUBLIC = "93.184.215.14"
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Server
 
     def _answer(self) -> None:

@@ -92,19 +92,23 @@ class Launching:
             return self._preview(opened)
         if standing == "observer":
             return FOR_LEARNERS
+        return self.start(opened)
+
+    def start(self, opened: Opened) -> Handoff:
+        """Send the browser to the provider, whoever clicked."""
         session, _ = self.session(opened)
         return opened.connection.provider.start(session)
 
-    def open_preview(self, token: str) -> Handoff:
-        """Open the test for the staff member who holds this token. Raises PageExpired."""
+    def open_preview(self, token: str) -> Opened:
+        """Record the second click of the staff member who holds this token. Raises PageExpired."""
         held = self.store.held_launch(token)
         if held is None:
             raise PageExpired("no held launch")
         launch = holding.from_json(held)
         with self.store.transaction() as tx:
             opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch))
-        session, _ = self.session(opened)
-        return opened.connection.provider.start(session)
+            tx.save_launch(opened.launch_id, launch, opened.link.id, opened.learner_id, "")
+        return opened
 
     def session(self, opened: Opened) -> tuple[Session, Resolved]:
         """What the provider may know of this click: pseudonyms, and what the privacy rule allows."""
@@ -210,7 +214,9 @@ class Launching:
         launch = opened.launch
         if not launch.context.id:
             return ""
-        where = (opened.connection.name, launch.registration, launch.context.id)
+        # a course's id is unique only within its deployment (Core 1.3 section 5.4.1)
+        course = (launch.registration, launch.deployment_id, launch.context.id)
+        where = (opened.connection.name, *course)
         return identity.opaque(self.key, "context", *where)
 
     def _person(self, opened: Opened) -> Person:

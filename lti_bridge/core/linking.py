@@ -17,8 +17,9 @@ def find_activity(
     """The activity of this launch; the first of four ways wins.
 
     1. the id that deep linking wrote into the link's custom parameters; 2. a custom parameter
-    `activity=<id>`; 3. what was chosen for this link before; 4. the activity written out in the
-    custom parameters, where the LMS may do that. Raises NotConfigured when none names one.
+    `activity=<id>`; 3. the activity written out in the custom parameters, where the LMS may do
+    that; 4. what this link opened before. What a link says now comes before what is remembered of
+    it, so that an author can correct it. Raises NotConfigured when none names one.
     """
     for name in (DEEP_LINKED, NAMED):
         if activity_id := launch.custom.get(name):

@@ -15,7 +15,9 @@ from lti_bridge.lti import claims, oauth1
 SKEW = timedelta(seconds=300)
 # Verified against when the key is unknown, so that both answers take the same time.
 NOBODY = Registration11("", "", "no-such-consumer", timestamp_window_s=WINDOW_S)
-MESSAGE_TYPES = ("basic-lti-launch-request", "ContentItemSelectionRequest")
+LAUNCH = "basic-lti-launch-request"
+MESSAGE_TYPES = (LAUNCH, "ContentItemSelectionRequest")
+MAX_NONCE = 255  # characters; a key of the database has to hold it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,14 @@ class Lms11:
         parameters = _single(signed.params)
         if parameters.get("lti_version") != "LTI-1p0":
             raise MessageRefused("lti_version is not LTI-1p0")
-        if parameters.get("lti_message_type") not in MESSAGE_TYPES:
+        message = parameters.get("lti_message_type")
+        if message not in MESSAGE_TYPES:
             raise MessageRefused("lti_message_type is not supported")
+        links = [value for name, value in signed.params if name == "resource_link_id"]
+        if message == LAUNCH and (len(links) != 1 or not links[0].strip()):
+            raise MessageRefused("resource_link_id is missing, empty or repeated")
+        if len(signed.nonce) > MAX_NONCE:
+            raise MessageRefused("oauth_nonce is too long")
         # kept until nobody could send it again within the timestamp window
         window = timedelta(seconds=registration.timestamp_window_s)
         expires_at = datetime.fromtimestamp(signed.timestamp, now.tzinfo) + window + SKEW

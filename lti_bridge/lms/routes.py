@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, after_this_request, request
 
 from lti_bridge.core.launch import Launch
 from lti_bridge.errors import MessageRefused
@@ -16,7 +17,7 @@ LOGIN_PATH = "/lti/login"
 LAUNCH_PATH = "/lti/launch"
 JWKS_PATH = "/lti/jwks"
 JWKS_MAX_AGE_S = 600
-FORM = "application/x-www-form-urlencoded"
+LTI_11 = ("oauth_", "lti_message_type")  # how the fields of a launch of LTI 1.1 begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,15 @@ def blueprint(door: LmsDoor) -> Blueprint:
         """An LTI 1.3 id_token or an LTI 1.1 signed launch, told apart by what they carry."""
         body = request.get_data(cache=True)
         form = request.form
-        if "oauth_consumer_key" in form and "id_token" not in form:
+        if "id_token" not in form and any(name.startswith(LTI_11) for name in form):
             received = door.lms11.launch(body, request.query_string.decode("ascii", "replace"))
             return door.launched(received, door.lms11.frame_ancestors(received.registration))
         if request.query_string:
             raise MessageRefused("an LTI 1.3 launch carries nothing in its address")
-        received = door.lms13.launch(_lists(form), request.cookies)
+        fields = _lists(form)
+        if cookie := door.lms13.used_cookie(fields):
+            after_this_request(partial(_forget_cookie, cookie))
+        received = door.lms13.launch(fields, request.cookies)
         return door.launched(received, door.lms13.frame_ancestors(received.registration))
 
     @routes.get(JWKS_PATH)
@@ -77,6 +81,12 @@ def blueprint(door: LmsDoor) -> Blueprint:
         return response
 
     return routes
+
+
+def _forget_cookie(name: str, response: Response) -> Response:
+    """A login's cookie has no use after its launch, however that went."""
+    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="None")
+    return response
 
 
 def _lists(values: Mapping[str, str]) -> dict[str, list[str]]:

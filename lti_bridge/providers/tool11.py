@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from lti_bridge.core.ports import Session
 from lti_bridge.lti import claims, oauth1, roles
 from lti_bridge.providers.contract import Credentials, Tools
 
-NEWLINE = re.compile(r"\r\n|\r|\n")
 FAMILY = "lti-bridge"
 
 
@@ -27,11 +25,9 @@ class Tool11:
 
     def form(self, session: Session) -> Form:
         """The signed launch of this session; sign anew for every click."""
-        fields = claims.parameters_from_claims(launch_claims(session, self.tools))
-        fields = [(name, browser_newlines(value)) for name, value in fields]
         signed = oauth1.sign_form(
             self.launch_url,
-            fields,
+            claims.parameters_from_claims(launch_claims(session, self.tools)),
             self.credentials.consumer_key,
             self.credentials.shared_secret,
             nonce=self.tools.new_nonce(),
@@ -39,11 +35,6 @@ class Tool11:
             method=self.credentials.method,
         )
         return Form(self.launch_url, tuple(signed))
-
-
-def browser_newlines(value: str) -> str:
-    """The value as a browser will submit it: a form's newlines always travel as CRLF."""
-    return NEWLINE.sub("\r\n", value)
 
 
 def launch_claims(session: Session, tools: Tools) -> dict[str, Any]:

@@ -54,9 +54,8 @@ class Site:
 
     def launched(self, launch: Launch, frame_ancestors: tuple[str, ...]) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
-        g.back_url = launch.presentation.return_url
         g.frame_ancestors = frame_ancestors
-        g.registration = launch.registration
+        _remember(launch)
         opened = self.launching.open(launch)
         handoff = self.launching.hand_off(opened)
         log.info(
@@ -101,8 +100,9 @@ class Site:
         @routes.post(PREVIEW_PATH)
         def preview() -> Response:
             """The test for staff; the token is the proof of a launch not long ago."""
-            token = request.form.get("token", "")
-            return self.pages.handoff(self.launching.open_preview(token))
+            opened = self.launching.open_preview(request.form.get("token", ""))
+            _remember(opened.launch)
+            return self.pages.handoff(self.launching.start(opened))
 
         @routes.get("/healthz")
         def healthz() -> Response:
@@ -184,3 +184,9 @@ class Site:
             back_url=opened.launch.presentation.return_url,
         )
         return self.pages.instructor(view, frame_ancestors=frame_ancestors)
+
+
+def _remember(launch: Launch) -> None:
+    """What an error page of this request needs: whose launch it was, and the way back."""
+    g.back_url = launch.presentation.return_url
+    g.registration = launch.registration

@@ -1,0 +1,141 @@
+"""The floor: the least a server can do for the same request, on the same machine and server.
+
+A Flask app under granian takes the same bytes, does the bare cryptography, commits one row
+durably and answers with an empty page. What the bridge does more, costs the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import psycopg
+import urllib3
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from flask import Flask, Response, request
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from lti_bridge.errors import ConfigurationError
+from lti_bridge.serving import THREADS
+
+DATABASE_VARIABLE = "LTI_BRIDGE_FLOOR_DATABASE"
+KEY_VARIABLE = "LTI_BRIDGE_FLOOR_KEY"
+HMAC_KEY = b"floor&"
+ROW_BYTES = 300
+CREATE = "CREATE TABLE IF NOT EXISTS floor_rows (id {serial} PRIMARY KEY, content TEXT NOT NULL)"
+
+
+class OneRow:
+    """Commits one row at a time, durably, with a connection per thread.
+
+    `database` is a file for SQLite, or a PostgreSQL URL as the bridge takes it.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._postgres = database.startswith("postgresql")
+        self._own = threading.local()
+        self._lock = nullcontext() if self._postgres else threading.Lock()
+
+    def create(self) -> None:
+        """Make the table."""
+        serial = "BIGSERIAL" if self._postgres else "INTEGER"
+        self._connection().execute(CREATE.format(serial=serial))
+
+    def commit(self, content: str) -> None:
+        """Insert one row; it is on disk when this returns."""
+        connection = self._connection()
+        mark = "%s" if self._postgres else "?"
+        with self._lock:
+            connection.execute(f"INSERT INTO floor_rows (content) VALUES ({mark})", (content,))  # noqa: S608
+
+    def _connection(self) -> Any:
+        if not hasattr(self._own, "connection"):
+            self._own.connection = self._connect()
+        return self._own.connection
+
+    def _connect(self) -> Any:
+        if self._postgres:
+            return psycopg.connect(self._database.replace("+psycopg", "", 1), autocommit=True)
+        connection = sqlite3.connect(self._database, timeout=30, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+
+def from_environment() -> Flask:
+    """The app, told by the environment where its row goes and which key verifies tokens."""
+    key = load_pem_public_key(os.environ[KEY_VARIABLE].encode())
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise ConfigurationError("the floor verifies with an RSA key")
+    rows = OneRow(os.environ[DATABASE_VARIABLE])
+    app = Flask(__name__, static_folder=None)
+
+    def answer(check: Callable[[bytes], None]) -> Response:
+        body = request.get_data()
+        check(body)
+        rows.commit(body[:ROW_BYTES].decode())
+        return Response(b"")
+
+    def verify(body: bytes) -> None:
+        token = body.partition(b"id_token=")[2].partition(b"&")[0]
+        signed, _, signature = token.rpartition(b".")
+        seal = base64.urlsafe_b64decode(signature + b"==")
+        key.verify(seal, signed, padding.PKCS1v15(), hashes.SHA256())
+
+    @app.post("/lti/launch")
+    def launch() -> Response:
+        return answer(verify if b"id_token=" in request.get_data() else _hmac)
+
+    @app.post("/platform/outcomes")
+    def outcomes() -> Response:
+        return answer(_hmac)
+
+    return app
+
+
+def deliver(url: str, body: bytes, database: str, seconds: float) -> float:
+    """Deliveries per second of a bare loop: one POST, one commit."""
+    rows, pool = OneRow(database), urllib3.PoolManager()
+    headers = {"Content-Type": "application/xml"}
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() < began + seconds:
+        pool.request("POST", url, body=body, headers=headers, retries=False)
+        rows.commit("delivered")
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+def _hmac(body: bytes) -> None:
+    hmac.new(HMAC_KEY, body, hashlib.sha1).digest()
+
+
+def _serve(port: int) -> None:
+    OneRow(os.environ[DATABASE_VARIABLE]).create()
+    Server(
+        "lti_bridge.bench.floor:from_environment",
+        factory=True,
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        log_level=LogLevels.warning,
+    ).serve()
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -1,0 +1,66 @@
+"""How many SQL statements a click and a grade message cost, counted in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from lti_bridge.app import Bridge, web_app
+from lti_bridge.bench.traffic import Click, Traffic
+from lti_bridge.errors import BridgeError
+from lti_bridge.store.engine import Database
+
+TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK")
+
+
+def count(bridge: Bridge, traffic: Traffic) -> dict[str, int]:
+    """Statements of a first click, of a second one, and of a grade message.
+
+    BEGIN and COMMIT are one each everywhere and not counted.
+    """
+    client = web_app(bridge).test_client()
+    click, *_ = traffic.clicks(1, "1.1")
+    known = Click(click.number, f"counted-{click.user}")
+    requests = {
+        "first_launch": traffic.launch11(known),
+        "relaunch": traffic.launch11(known),
+        "outcome": traffic.outcome(click.number),
+    }
+    return {name: _count(bridge, client, request) for name, request in requests.items()}
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """The statements that are sent to the database meanwhile."""
+    seen: list[str] = []
+
+    def see(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith(TRANSACTION):
+            seen.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", see)
+    try:
+        yield seen
+    finally:
+        event.remove(database.engine, "before_cursor_execute", see)
+
+
+def send(client: FlaskClient, request: bytes) -> int:
+    """Send one prepared request through the app; the status of the answer."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+    return client.open(path, method=method, headers=headers, data=body).status_code
+
+
+def _count(bridge: Bridge, client: FlaskClient, request: bytes) -> int:
+    with counted(bridge.store.database) as seen:
+        status = send(client, request)
+    if status != 200:
+        raise BridgeError(f"a counted request was answered with {status}")
+    return len(seen)

@@ -1,0 +1,32 @@
+"""The pretend Mettl: a signed REST API, the candidate's test page, and web-hooks."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Flask
+
+from lti_bridge.sandbox import faults, mettl_api, mettl_control, mettl_pages, page
+from lti_bridge.sandbox.mettl_paging import Desk
+from lti_bridge.sandbox.mettl_state import Assessment, MettlSettings, State
+
+__all__ = ["Assessment", "MettlSettings", "make_app"]
+
+_MAX_BODY = 1_000_000
+
+
+def make_app(settings: MettlSettings) -> Callable[[str], Flask]:
+    """A builder for `serving.start`; calls must be signed for the address they are sent to."""
+
+    def build(base_url: str) -> Flask:
+        app = Flask(__name__)
+        app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+        page.install(app)
+        desk = Desk(State(settings), base_url.rstrip("/"))
+        everything = Blueprint("mettl", __name__)
+        faults.install(everything, desk.state.faults)
+        mettl_control.install(everything, desk)
+        mettl_api.install(everything, desk)
+        mettl_pages.install(everything, desk)
+        app.register_blueprint(everything)
+        return app
+
+    return build
