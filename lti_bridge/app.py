@@ -8,7 +8,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -68,8 +67,6 @@ class Bridge:
     lms11: Lms11
     lms13: Lms13
     outcomes: OutcomeService
-    queue: Any
-    sweep: Any
     waker: Waker
 
 
@@ -80,9 +77,7 @@ def build(settings: Settings) -> Bridge:
     catalogue = Catalogue(settings, tools)
     keyring = Keyring.open(Path(settings.bridge.keys_dir), now)
     store = Store(Database(settings.bridge.database_url), now)
-    queue = open_queue(settings.bridge.queue_url)
-    sweep = queue.task(name="sweep")(_sweep_elsewhere)
-    waker = Waker(sweep)
+    waker = Waker(open_queue(settings.bridge.queue_url))
     results = Results(store, new_id, waker.wake)
     secret = keyring.secret("sourcedids")
     outcome_url = public_url + provider_routes.OUTCOMES_PATH
@@ -99,8 +94,6 @@ def build(settings: Settings) -> Bridge:
         lms11=lms11,
         lms13=lms13,
         outcomes=OutcomeService(outcome_url, secret, catalogue.consumers, results, now, new_id),
-        queue=queue,
-        sweep=sweep,
         waker=waker,
     )
 
@@ -193,7 +186,3 @@ def _registration13(table: Lms13Table) -> Registration13:
         auth_audience=table.auth_audience,
         inline=table.inline,
     )
-
-
-def _sweep_elsewhere() -> None:
-    """In the web process the task is only sent; worker.py gives it its body."""

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -151,7 +151,7 @@ def _keyring(path: Path) -> Keyring:
 
 
 def _use(keyring: Keyring, row: KeyRow) -> str:
-    if row.kid == keyring.signing(row.role).kid:
+    if row.kid == keyring.signing(cast(Role, row.role)).kid:
         return "current"
     if row.signs_from > now():
         return "next"

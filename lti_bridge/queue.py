@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,12 +48,15 @@ def _redis(url: str) -> Huey:
 class Waker:
     """Sends hints to workers from a thread of its own, so that no request waits for the queue.
 
-    `sweep` is the queue's task. A burst of grades becomes one hint: the task takes all that is
-    due anyway. A hint that cannot be sent is dropped, for the periodic sweep finds the rows.
+    A burst of grades becomes one hint: the sweep takes all that is due anyway. A hint that cannot
+    be sent is dropped, for the periodic sweep finds the rows. `body` is what a sweep does; only a
+    worker sets it, and the task has one name in every process.
     """
 
-    def __init__(self, sweep: Any) -> None:
-        self._sweep = sweep
+    def __init__(self, queue: Huey) -> None:
+        self.queue = queue
+        self.body: Callable[[], object] = _nothing
+        self._hint: Any = queue.task(name="sweep")(self.sweep)
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -68,6 +72,10 @@ class Waker:
                     self._thread = threading.Thread(target=self._run, daemon=True)
                     self._thread.start()
 
+    def sweep(self) -> None:
+        """The task: in a worker, everything that is due."""
+        self.body()
+
     def stop(self) -> None:
         """End the thread."""
         self._stopped.set()
@@ -78,7 +86,11 @@ class Waker:
             self._wanted.wait()
             self._wanted.clear()
             try:
-                self._sweep()
+                self._hint()
             except Exception as error:  # any engine, any failure: the sweep makes up for it
                 log.warning("queue.hint-lost", extra={"reason": type(error).__name__})
             self._stopped.wait(PAUSE_S)
+
+
+def _nothing() -> None:
+    """What a sweep does in a process that is no worker."""

@@ -33,10 +33,9 @@ class Worker:
         self.pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="deliver")
         self._sweeping = threading.Lock()
         self._wake: threading.Timer | None = None
-        queue = bridge.queue
-        queue._registry.unregister(bridge.sweep.task_class)
-        self.sweep_task = queue.task(name="sweep")(self.sweep)
-        queue.periodic_task(crontab(minute="*"), name="minute")(self.minute)
+        self.queue = bridge.waker.queue
+        bridge.waker.body = self.sweep
+        self.queue.periodic_task(crontab(minute="*"), name="minute")(self.minute)
 
     def sweep(self) -> None:
         """Deliver what is due, and come back in time for what is due soon."""
@@ -51,9 +50,9 @@ class Worker:
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; deliveries under way are finished first."""
-        log.info("worker.started", extra={"kind": type(self.bridge.queue).__name__})
+        log.info("worker.started", extra={"kind": type(self.queue).__name__})
         self.sweep()
-        consumer = self.bridge.queue.create_consumer(
+        consumer = self.queue.create_consumer(
             workers=2,
             periodic=True,
             initial_delay=0.05,

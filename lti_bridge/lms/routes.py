@@ -76,7 +76,7 @@ def blueprint(door: LmsDoor) -> Blueprint:
         document, etag = door.key_set()
         response = Response(document, content_type="application/json")
         response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE_S}"
-        response.set_etag(etag)
+        response.headers["ETag"] = etag
         response.make_conditional(request)
         return response
 

@@ -1,4 +1,4 @@
-"""A short multiple-choice exam for a candidate's page: questions, and what the answers are worth."""
+"""A short multiple-choice exam for a candidate: its questions, and what answers are worth."""
 
 import math
 from collections.abc import Mapping, Sequence

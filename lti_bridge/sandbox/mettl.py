@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, Flask
 
 from lti_bridge.sandbox import faults, mettl_api, mettl_control, mettl_pages, page
-from lti_bridge.sandbox.mettl_paging import Desk
+from lti_bridge.sandbox.mettl_call import Desk
 from lti_bridge.sandbox.mettl_state import Assessment, MettlSettings, State
 
 __all__ = ["Assessment", "MettlSettings", "make_app"]

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from lti_bridge.sandbox import mettl_candidates, mettl_schedules, mettl_signing
-from lti_bridge.sandbox.mettl_paging import Call, Desk, page
+from lti_bridge.sandbox.mettl_call import Call, Desk, page
 from lti_bridge.sandbox.mettl_signing import ApiError
 from lti_bridge.sandbox.mettl_state import Assessment
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from lti_bridge.sandbox import mettl_result
-from lti_bridge.sandbox.mettl_paging import Call, page
+from lti_bridge.sandbox.mettl_call import Call, page
 from lti_bridge.sandbox.mettl_schedules import is_invited
 from lti_bridge.sandbox.mettl_signing import ApiError
 from lti_bridge.sandbox.mettl_state import (
@@ -124,9 +124,10 @@ def _problem(schedule: Schedule, person: dict[str, Any], allow_missing: bool) ->
     always = [name for name in (EMAIL, FIRST_NAME) if name in missing]
     if always or (missing and not allow_missing):
         return f"Mandatory field is missing: {(always or missing)[0]}"
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", str(person[EMAIL])):
+    email = person[EMAIL]
+    if not (isinstance(email, str) and re.fullmatch(r"[^@\s]+@[^@\s]+", email)):
         return "Email Address is invalid"
-    return "" if is_invited(schedule, person[EMAIL]) else "Candidate is not invited"
+    return "" if is_invited(schedule, email) else "Candidate is not invited"
 
 
 def _attempt(
@@ -143,8 +144,7 @@ def _attempt(
         token=secrets.token_urlsafe(24),
         email=person[EMAIL],
         registration=person,
-        context_data=extra.get("context_data"),
-        compensatory_time=int(extra.get("compensatory_time", 0)),
+        optional=extra,
     )
     state.credits -= 1
     state.attempts[attempt.candidate_instance_id] = attempt

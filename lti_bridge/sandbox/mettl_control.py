@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, request
 
 from lti_bridge.sandbox import exam, mettl_flow, mettl_result
-from lti_bridge.sandbox.mettl_paging import Desk
+from lti_bridge.sandbox.mettl_call import Desk
 from lti_bridge.sandbox.mettl_state import Attempt, Result
 
 

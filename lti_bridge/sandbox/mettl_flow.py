@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lti_bridge.sandbox import hooks, mettl_result
-from lti_bridge.sandbox.mettl_paging import Desk
+from lti_bridge.sandbox.mettl_call import Desk
 from lti_bridge.sandbox.mettl_state import FIRST_NAME, HOOKS, Attempt, Result
 
 _EVENTS = {"start": "startAssessment", "finish": "finishTest", "graded": "gradedAssessment"}

@@ -4,7 +4,7 @@ from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_bridge.sandbox import exam, mettl_flow, mettl_result
-from lti_bridge.sandbox.mettl_paging import Desk
+from lti_bridge.sandbox.mettl_call import Desk
 from lti_bridge.sandbox.mettl_state import COMPLETED, TO_BE_TAKEN, Attempt, Result
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from lti_bridge.sandbox.exam import Section
-from lti_bridge.sandbox.mettl_paging import Desk
+from lti_bridge.sandbox.mettl_call import Desk
 from lti_bridge.sandbox.mettl_state import Assessment, Attempt, Result
 
 PERCENTILE = 90.9  # as in a real sample with no marks at all: it must not be taken for a score

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from lti_bridge.sandbox.mettl_paging import Call, page
+from lti_bridge.sandbox.mettl_call import Call, page
 from lti_bridge.sandbox.mettl_signing import ApiError
 from lti_bridge.sandbox.mettl_state import EMAIL, HOOKS, Assessment, Schedule
 

@@ -107,14 +107,18 @@ class Attempt:
     token: str
     email: str
     registration: dict[str, Any]
-    context_data: str | None = None
-    compensatory_time: int = 0
+    optional: dict[str, Any]
     instructions: bool = False
     expires: float | None = None
     created: float = field(default_factory=time.time)
     started: float | None = None
     ended: float | None = None
     result: Result | None = None
+
+    @property
+    def context_data(self) -> str | None:
+        """What the customer wants back in web-hooks, verbatim."""
+        return self.optional.get("context_data")
 
     @property
     def status(self) -> str:
@@ -163,13 +167,16 @@ class State:
         self.schedules: dict[str, Schedule] = {}
         self.attempts: dict[int, Attempt] = {}
         urls = dict.fromkeys(HOOKS.values(), self.settings.hook_url)
+        common = {"sourceApp": "sandbox", "scheduleType": "AlwaysOn", **urls}
         for assessment in self.settings.assessments:
-            details = {"name": "Open", "sourceApp": "sandbox", "scheduleType": "AlwaysOn", **urls}
-            access = {"type": "OpenForAll"}
-            self.add_schedule(assessment, {**details, "access": access}, f"open{assessment.id}")
+            self.add_schedule(
+                assessment,
+                {**common, "name": "Open", "access": {"type": "OpenForAll"}},
+                f"open{assessment.id}",
+            )
         people = [{EMAIL: email} for email in self.settings.invited]
         access = {"type": "ByInvitation", "candidates": people}
-        details = {**details, "name": "Invited", "access": access}
+        details = {**common, "name": "Invited", "access": access}
         self.add_schedule(self.settings.assessments[0], details, "invited")
 
     def add_schedule(
