@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from lti_bridge.keyring import Keyring
 from lti_bridge.lms import routes as lms_routes
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.keysets import KeySets
+from lti_bridge.lms.line_items import LineItems
 from lti_bridge.lms.receive11 import Lms11
 from lti_bridge.lms.receive13 import Lms13
 from lti_bridge.lms.registration11 import Registration11
@@ -32,7 +34,8 @@ from lti_bridge.providers import routes as provider_routes
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.outcomes import OutcomeService
 from lti_bridge.queue import Waker, open_queue
-from lti_bridge.settings import Lms11Table, Lms13Table, Settings, is_loopback, load
+from lti_bridge.settings import BridgeTable, Lms11Table, Lms13Table, Settings, is_loopback, load
+from lti_bridge.store.columns import Columns
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
 from lti_bridge.web.rendering import Pages
@@ -82,7 +85,9 @@ def build(settings: Settings) -> Bridge:
     secret = keyring.secret("sourcedids")
     outcome_url = public_url + provider_routes.OUTCOMES_PATH
     return_url = public_url + provider_routes.RETURN_PATH
-    lms11, lms13, gradebooks = _lms_door(settings, keyring)
+    columns = Columns(store.database)
+    titles = {activity.id: activity.title for activity in catalogue.activities()}
+    lms11, lms13, gradebooks = _lms_door(settings, keyring, columns, titles)
     return Bridge(
         settings=settings,
         keyring=keyring,
@@ -131,16 +136,23 @@ def from_environment() -> Flask:
     return create_app(settings)
 
 
-def _lms_door(settings: Settings, keyring: Keyring) -> tuple[Lms11, Lms13, Gradebooks]:
-    bridge = settings.bridge
-    registrations11 = [_registration11(lms) for lms in settings.lms if isinstance(lms, Lms11Table)]
-    registrations13 = [_registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
-    client = Client(
+def http_client(bridge: BridgeTable) -> Client:
+    """A way out over HTTP as the settings allow it."""
+    return Client(
         allow_private=bridge.allow_private,
         loopback=is_loopback(urlsplit(bridge.public_url).hostname or ""),
         timeout_s=bridge.call_timeout_s,
         user_agent=f"lti-bridge/{__version__}",
     )
+
+
+def _lms_door(
+    settings: Settings, keyring: Keyring, columns: Columns, titles: Mapping[str, str]
+) -> tuple[Lms11, Lms13, Gradebooks]:
+    bridge = settings.bridge
+    registrations11 = [_registration11(lms) for lms in settings.lms if isinstance(lms, Lms11Table)]
+    registrations13 = [_registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
+    client = http_client(bridge)
     launch_url = bridge.public_url + lms_routes.LAUNCH_PATH
     lms13 = Lms13(
         Registrations(registrations13),
@@ -158,7 +170,9 @@ def _lms_door(settings: Settings, keyring: Keyring) -> tuple[Lms11, Lms13, Grade
     named: dict[str, Registration11 | Registration13] = {}
     named.update((one.name, one) for one in registrations11)
     named.update((one.name, one) for one in registrations13)
-    return lms11, lms13, Gradebooks(named, tokens, client.send, now, new_id)
+    lease_s = 5 * bridge.call_timeout_s
+    line_items = LineItems(tokens, columns, titles, now, new_id, lease_s)
+    return lms11, lms13, Gradebooks(named, tokens, client.send, now, new_id, line_items)
 
 
 def _registration11(table: Lms11Table) -> Registration11:

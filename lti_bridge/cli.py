@@ -15,6 +15,7 @@ from lti_bridge.app import build, now
 from lti_bridge.errors import BridgeError
 from lti_bridge.keyring import Keyring, KeyRow, Role
 from lti_bridge.settings import Settings, load
+from lti_bridge.store import grades
 
 FAILED = 1
 config_option = click.option(
@@ -129,6 +130,68 @@ def keys_rotate(config: Path, role: Role) -> None:
     """Make a new key: published at once, used in an hour, the old one kept for 30 days."""
     _keyring(config).rotate(role, now())
     click.echo(f"A new {role} key is published; it signs in one hour.")
+
+
+@main.group()
+def results() -> None:
+    """Grades, and how far they got on their way to the LMS."""
+
+
+@results.command("list")
+@config_option
+@click.option("--stuck", is_flag=True, help="Only grades that wait for a person.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+def results_list(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
+    """List grades, the newest first. Learners are named by the LMS's own ids."""
+    rows = grades.list_grades(build(_settings(config)).store.database, stuck=stuck, limit=limit)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(
+            "{changed_at}  {delivery:9}  {grade:>12}  {registration}  user {user}".format(**row)
+        )
+        if row["reason"]:
+            click.echo(f"    {row['id']}  {row['reason']}")
+    if not rows:
+        click.echo("None.")
+
+
+@results.command("resend")
+@config_option
+@click.option("--stuck", is_flag=True, help="All grades that wait for a person.")
+@click.argument("ids", nargs=-1)
+def results_resend(config: Path, stuck: bool, ids: tuple[str, ...]) -> None:
+    """Send grades again: those named by IDS (see results list --json), or all --stuck ones."""
+    if not ids and not stuck:
+        raise click.UsageError("name grades by their ids, or give --stuck")
+    bridge = build(_settings(config))
+    count = grades.resend(bridge.store.database, ids, stuck=stuck, now=now())
+    bridge.waker.sweep_now()
+    click.echo(f"{count} grades are on their way again.")
+    if not count:
+        sys.exit(FAILED)
+
+
+@main.command()
+@config_option
+@json_option
+def doctor(config: Path, as_json: bool) -> None:
+    """Look at everything the bridge depends on, and say what is wrong and what to do."""
+    from lti_bridge.doctor import examine
+
+    findings = list(examine(build(_settings(config))))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            sign = click.style("wrong", "red") if finding.remedy else click.style("good ", "green")
+            click.echo(f"{sign}  {finding.what}: {finding.said}")
+            if finding.remedy:
+                click.echo(f"       {finding.remedy}")
+    if any(finding.remedy for finding in findings):
+        sys.exit(FAILED)
 
 
 @main.command()

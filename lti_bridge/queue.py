@@ -76,6 +76,13 @@ class Waker:
         """The task: in a worker, everything that is due."""
         self.body()
 
+    def sweep_now(self) -> None:
+        """Tell a worker now, from a process that ends soon; a lost hint is not an error."""
+        try:
+            self._hint()
+        except Exception as error:  # any engine, any failure: the sweep makes up for it
+            log.warning("queue.hint-lost", extra={"reason": type(error).__name__})
+
     def stop(self) -> None:
         """End the thread."""
         self._stopped.set()
@@ -85,10 +92,7 @@ class Waker:
         while not self._stopped.is_set():
             self._wanted.wait()
             self._wanted.clear()
-            try:
-                self._hint()
-            except Exception as error:  # any engine, any failure: the sweep makes up for it
-                log.warning("queue.hint-lost", extra={"reason": type(error).__name__})
+            self.sweep_now()
             self._stopped.wait(PAUSE_S)
 
 

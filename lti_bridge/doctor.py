@@ -1,0 +1,79 @@
+"""Whether everything that the bridge depends on works now, one line a thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+
+from lti_bridge.app import Bridge, http_client, now
+from lti_bridge.errors import BridgeError
+from lti_bridge.lti.keys import parse_key_set
+from lti_bridge.settings import Lms13Table
+from lti_bridge.store.engine import reachable
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `remedy` is empty when it is well."""
+
+    what: str
+    said: str
+    remedy: str = ""
+
+
+def examine(bridge: Bridge) -> Iterator[Finding]:
+    """Look at the database, the queue, the keys and every LMS's key set."""
+    yield _database(bridge)
+    yield _try(
+        "queue", lambda: f"{bridge.waker.queue.pending_count()} hints waiting", "Check queue_url."
+    )
+    yield _try("keys", lambda: f"tool key {bridge.keyring.signing('tool').kid}", "See keys_dir.")
+    yield _deliveries(bridge)
+    for lms in bridge.settings.lms:
+        if isinstance(lms, Lms13Table):
+            yield _key_set(bridge, lms)
+
+
+def _database(bridge: Bridge) -> Finding:
+    if reachable(bridge.store.database):
+        return Finding("database", "answers")
+    return Finding("database", "does not answer", "Check database_url; run lti-bridge migrate.")
+
+
+def _deliveries(bridge: Bridge) -> Finding:
+    counts = bridge.store.delivery_counts()
+    said = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "none yet"
+    stuck = counts.get("refused", 0) + counts.get("waiting", 0)
+    return Finding("grades", said, "See lti-bridge results list --stuck." if stuck else "")
+
+
+def _key_set(bridge: Bridge, lms: Lms13Table) -> Finding:
+    what = f"lms {lms.name}"
+    try:
+        answer = http_client(bridge.settings.bridge).send("GET", lms.jwks_url)
+        keys = parse_key_set(json.loads(answer.body)) if answer.status == 200 else {}
+    except (BridgeError, ValueError) as error:
+        return Finding(what, f"key set: {type(error).__name__}: {error}", "Check jwks_url.")
+    if not keys:
+        return Finding(what, f"no usable key (HTTP {answer.status})", "Check jwks_url.")
+    off = _clock_offset(answer.headers.get("Date", ""))
+    said = f"{len(keys)} keys, clocks differ by {off.total_seconds():.0f} s"
+    skew = timedelta(seconds=bridge.settings.bridge.clock_skew_s)
+    return Finding(what, said, "Set the clock of this machine or of the LMS." if off > skew else "")
+
+
+def _clock_offset(date: str) -> timedelta:
+    try:
+        return abs(now() - parsedate_to_datetime(date))
+    except (ValueError, TypeError):
+        return timedelta()
+
+
+def _try(what: str, look: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(what, look())
+    except Exception as error:  # whatever it is, it is the finding
+        return Finding(what, f"{type(error).__name__}: {error}", remedy)

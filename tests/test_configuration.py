@@ -1,0 +1,126 @@
+"""The configuration file: the example is complete and good, and bad ones say what is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lti_bridge.cli import main
+from lti_bridge.errors import ConfigurationError
+from lti_bridge.settings import (
+    ActivityTable,
+    BridgeTable,
+    ConnectionTable,
+    Lms11Table,
+    Lms13Table,
+    load,
+    parse,
+)
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "config.example.toml"
+SECRETS = {"OLD_LMS_SECRET": "s3", "ISOGRAD_SECRET": "s1", "TOOL_SECRET": "s2"}
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+def check(path: Path) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["config", "check", "--config", str(path)])
+    return result.exit_code, result.output
+
+
+@pytest.mark.usefixtures("secrets")
+def test_the_example_is_good() -> None:
+    status, said = check(EXAMPLE)
+    assert status == 0, said
+    assert "good" in said
+
+
+@pytest.mark.parametrize(
+    ("table", "model"),
+    [
+        ("bridge", BridgeTable),
+        ("lms", Lms11Table),
+        ("lms", Lms13Table),
+        ("connection", ConnectionTable),
+        ("activity", ActivityTable),
+    ],
+)
+def test_every_setting_is_in_the_example(table: str, model: type) -> None:
+    written = tomllib.loads(EXAMPLE.read_text())[table]
+    entries = written if isinstance(written, list) else [written]
+    names = {name for entry in entries for name in entry}
+    assert set(model.model_fields) <= names
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (("[bridge]", "[bridge]\nspeed = 3"), "bridge.speed"),
+        (("https://bridge.example.edu", "http://bridge.example.edu"), "bridge.public_url"),
+        (("clock_skew_s = 60", "clock_skew_s = 301"), "bridge.clock_skew_s"),
+        (('kind = "isograd"', 'kind = "isograde"'), "kind"),
+        (("act_id = 8", "act_id = 13"), "act_id"),
+        (('connection = "tosa"', 'connection = "taso"'), "taso"),
+        (('name = "old-lms"', 'name = "campus-moodle"'), "campus-moodle"),
+        (('"env:TOOL_SECRET"', '"env:NOT_SET"'), "NOT_SET"),
+        (('grade = "best"', 'grade = "median"'), "grade"),
+        (('tst_frm_id = "363"', 'tst_form = "363"'), "tst_form"),
+        (("[[lms]]", "[[lms"), "config.toml"),
+    ],
+)
+@pytest.mark.usefixtures("secrets")
+def test_a_bad_file_names_file_key_and_reason(
+    tmp_path: Path, change: tuple[str, str], key: str
+) -> None:
+    text = EXAMPLE.read_text()
+    assert change[0] in text
+    path = tmp_path / "config.toml"
+    path.write_text(text.replace(*change, 1))
+    status, said = check(path)
+    assert status == 1
+    assert key in said
+    assert "config.toml" in said or "connection" in said or "activity" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.spec("GEN-01")
+def test_plain_http_is_for_loopback_only() -> None:
+    parse({"bridge": {"public_url": "http://127.0.0.1:8000"}}, "x")
+    parse({"bridge": {"public_url": "http://localhost:8000/lti"}}, "x")
+    for url in ("http://bridge.example.edu", "http://10.0.0.1", "ftp://bridge.example.edu", "x"):
+        with pytest.raises(ConfigurationError):
+            parse({"bridge": {"public_url": url}}, "x")
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    status, said = check(tmp_path / "none.toml")
+    assert status == 1
+    assert "config.example.toml" in said
+
+
+def test_secrets_never_show_in_errors(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        '[[lms]]\nname = "a"\nlti = "1.1"\nconsumer_key = "k"\nshared_secret = ["very-secret-1"]\n'
+        '[[connection]]\nname = "t"\nkind = "lti"\nlaunch_url = "x"\nconsumer_key = "k"\n'
+        'shared_secret = "very-secret-2"\nwrong = "very-secret-3"\n'
+    )
+    status, said = check(path)
+    assert status == 1
+    assert "very-secret" not in said
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+    assert "very-secret" not in str(caught.value)
+
+
+def test_wrong_usage_has_exit_status_2() -> None:
+    assert CliRunner().invoke(main, ["serve", "--port", "x"]).exit_code == 2
+    assert CliRunner().invoke(main, ["nonsense"]).exit_code == 2

@@ -1,0 +1,93 @@
+"""Every route of the bridge has its guard: who may call it, and what anybody else gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from lti_bridge.app import create_app
+from lti_bridge.settings import parse
+from lti_bridge.store.engine import Database
+
+# rule -> (guard, method and status of a call by nobody in particular)
+GUARDS = {
+    "/lti/login": ("a registered issuer; changes nothing", "POST", 400),
+    "/lti/launch": ("signature or id_token with state", "POST", 401),
+    "/lti/jwks": ("public: public keys only", "GET", 200),
+    "/platform/outcomes": ("OAuth 1.0a body signature", "POST", 400),
+    "/platform/return/<handle>": ("an unguessable handle; changes nothing", "GET", 403),
+    "/course/preview": ("an unguessable token of a launch not long ago", "POST", 403),
+    "/": ("public: no data", "GET", 200),
+    "/favicon.ico": ("public: empty", "GET", 204),
+    "/static/bridge/<stamp>/bridge.css": ("public: a file of ours", "GET", 200),
+    "/healthz": ("public: one word", "GET", 200),
+    "/readyz": ("public: one word", "GET", 200),
+}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    tmp_path: Path = tmp_path_factory.mktemp("routes")
+    settings = parse(
+        {
+            "bridge": {
+                "public_url": "http://127.0.0.1:8000",
+                "database_url": f"sqlite:///{tmp_path}/b.sqlite3",
+                "queue_url": f"sqlite:///{tmp_path}/q.sqlite3",
+                "keys_dir": str(tmp_path / "keys"),
+            },
+        },
+        "test",
+    )
+    database = Database(settings.bridge.database_url)
+    database.migrate()
+    database.close()
+    return create_app(settings).test_client()
+
+
+def test_every_route_is_in_the_table(client: FlaskClient) -> None:
+    rules = {rule.rule for rule in client.application.url_map.iter_rules()}
+    assert rules == set(GUARDS)
+
+
+@pytest.mark.parametrize("rule", sorted(GUARDS))
+def test_nobody_in_particular_gets_what_the_guard_says(client: FlaskClient, rule: str) -> None:
+    _guard, method, status = GUARDS[rule]
+    path = rule.replace("<handle>", "x" * 22).replace("<stamp>", "0")
+    answer = client.open(path, method=method)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("rule", sorted(GUARDS))
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
+def test_bad_requests_never_break_anything(client: FlaskClient, rule: str, method: str) -> None:
+    path = rule.replace("<handle>", "%00' OR 1=1--").replace("<stamp>", "..%2f..%2fetc")
+    for body, kind in (
+        (b"", None),
+        (b"\x00\xff\xfe", "application/x-www-form-urlencoded"),
+        (b"%zz=%&&=;&a=b&a=c", "application/x-www-form-urlencoded"),
+        (b"{", "application/json"),
+        (b"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>", "application/xml"),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
+    ):
+        answer = client.open(path, method=method, data=body, content_type=kind)
+        assert answer.status_code < 500, (rule, method, body)
+
+
+def test_too_large_is_refused_without_reading(client: FlaskClient) -> None:
+    answer = client.post(
+        "/lti/launch",
+        data=b"a=" + b"x" * 2_000_000,
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert answer.status_code == 413
+    assert b"too-large" in answer.data
+
+
+def test_scripts_get_json(client: FlaskClient) -> None:
+    answer = client.get("/nothing", headers={"Accept": "application/json"})
+    assert answer.status_code == 404
+    assert answer.json["error"] == "not-found"
+    assert answer.json["reference"]
