@@ -61,7 +61,7 @@ grade = "best"
 id = "word"
 title = "TOSA Word"
 connection = "tosa"
-settings = {{ act_id = 8, tst_frm_id = "364", gen_id = 3, redirect = 1 }}
+settings = {{ act_id = 8, tst_frm_id = "365", gen_id = 3, redirect = 1 }}
 grade = "last"
 """
 
