@@ -99,7 +99,7 @@ def _services(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
             "lineitems": lms_launch.items_url(lms),
         }
         item = lms.state.item_of_link(link.id)
-        if item is not None:
+        if item is not None and link.grades != "container":
             endpoint["lineitem"] = lms_launch.item_url(lms, item.id)
         claims["https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"] = endpoint
     return claims

@@ -51,6 +51,13 @@ def blueprint(lms: Lms) -> Blueprint:
         with lms.state.lock:
             return jsonify(list(lms.state.log))
 
+    @bp.post("/delete-item")
+    def delete_item() -> dict[str, Any]:
+        """Delete a gradebook column with its grades, as a teacher may: {"item": id}."""
+        with lms.state.lock:
+            found = lms.state.items.pop(request.get_json().get("item"), None)
+        return {"ok": found is not None}
+
     @bp.post("/tamper")
     def tamper() -> dict[str, Any]:
         """Spoil the next launch: {"launch": name} for 1.1, {"id_token": {…}} for 1.3."""

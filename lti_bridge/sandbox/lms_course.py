@@ -9,6 +9,7 @@ class LinkSpec:
     """One activity of the course that launches the bridge.
 
     `grades` says which grade services its launches offer; AGS exists for LTI 1.3 only.
+    "container" is AGS where the tool has to make its column itself, and is never told it again.
     """
 
     id: str
@@ -16,7 +17,7 @@ class LinkSpec:
     lti: Literal["1.1", "1.3"]
     custom: dict[str, str] = field(default_factory=dict)
     description: str = ""
-    grades: Literal["both", "ags", "bo", "none"] = "both"
+    grades: Literal["both", "ags", "bo", "container", "none"] = "both"
 
     @property
     def offers_bo(self) -> bool:
@@ -26,7 +27,7 @@ class LinkSpec:
     @property
     def offers_ags(self) -> bool:
         """Whether a launch carries the grade service claim."""
-        return self.lti == "1.3" and self.grades in ("both", "ags")
+        return self.lti == "1.3" and self.grades in ("both", "ags", "container")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class State:
         self.items = {
             str(n): Item(str(n), link.title, Decimal(100), link_id=link.id)
             for n, link in enumerate(links, start=1)
-            if link.grades != "none"
+            if link.grades not in ("container", "none")
         }
         self.log: list[dict[str, Any]] = []
         self.faults: list[dict[str, Any]] = []

@@ -33,8 +33,8 @@ _QUESTIONS = (
     Question(
         "Words",
         "All painters here are patient. Ida is not patient. What follows?",
-        ("Ida is a painter", "Ida is no painter", "Nobody is patient", "Nothing follows"),
-        1,
+        ("Ida is no painter", "Ida is a painter", "Nobody is patient", "Nothing follows"),
+        0,
         3,
         1,
     ),

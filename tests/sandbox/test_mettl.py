@@ -355,8 +355,8 @@ def test_a_link_expires(api: Api) -> None:
 @pytest.mark.parametrize(
     ("answers", "marks"),
     [
-        ({"q1": "1", "q2": "1", "q3": "0"}, 6),
-        ({"q1": "0", "q2": "0", "q3": "0"}, -3),
+        ({"q1": "1", "q2": "1", "q3": "1"}, 6),
+        ({"q1": "0", "q2": "0", "q3": "1"}, -3),
         ({}, 0),
         ({"score": "-2.5"}, -2.5),
     ],
@@ -392,7 +392,7 @@ def test_hooks_have_exactly_the_documented_fields(start: Callable[..., Api], cat
     url = api.register(context_data='{"é": [1]} ')["url"]
     browse(f"{url}/start", {})
     browse(f"{url}/start", {})
-    answer = browse(url, {"q1": "1", "q2": "0", "q3": "1"})
+    answer = browse(url, {"q1": "1", "q2": "0", "q3": "0"})
     assert (answer.status, answer.headers["Location"]) == (303, "https://example.org/back")
     assert [hook.headers["Content-Type"] for hook in catcher.hooks] == ["application/json"] * 3
     began, finished, graded = [json.loads(hook.body) for hook in catcher.hooks]
@@ -448,3 +448,10 @@ def test_faults(api: Api) -> None:
     assert api.control("state")["calls"] == {"candidates": 1}
     api.control("clear", {"all": True})
     assert api.control("state")["candidates"] == []
+
+
+def test_control_is_for_this_machine() -> None:
+    client = mettl.make_app(mettl.MettlSettings())("http://example.org").test_client()
+    for address, status in (("192.0.2.1", 403), ("127.0.0.1", 200)):
+        place = {"REMOTE_ADDR": address}
+        assert client.get("/control/state", environ_base=place).status_code == status

@@ -1,0 +1,68 @@
+"""The strings a test pulls at the pretend iTEP: its rows, and what its staff can do."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, request
+
+from lti_bridge.sandbox import exam, itep_results
+from lti_bridge.sandbox.itep_state import INVALIDATED, PROBLEM, QUESTIONS, READY, State, Test
+
+_CHANGES = {"invalidate": INVALIDATED, "reset": READY, "technical": PROBLEM}
+
+
+def install(control: Blueprint, state: State) -> None:
+    """Add /control/state, clear, finish, invalidate, reset, technical and resend.
+
+    All but the first two take {"test-id"} or {"oid"}, the customer's own id.
+    """
+    _install_rows(control, state)
+    _install_acts(control, state)
+
+
+def _install_rows(control: Blueprint, state: State) -> None:
+    @control.get("/control/state")
+    def rows() -> Response:
+        return jsonify(state.snapshot())
+
+    @control.post("/control/clear")
+    def clear() -> Response:
+        """Forget faults and logs; {"all": true} every row."""
+        state.clear(rows=(request.get_json(silent=True) or {}).get("all", False))
+        return jsonify(ok=True)
+
+
+def _install_acts(control: Blueprint, state: State) -> None:
+    @control.post("/control/finish")
+    def finish() -> Response:
+        """Hand in a test, or give a finished one its levels: {"level"} or {"answers"}."""
+        asked = request.get_json()
+        test = _find(state, asked)
+        if "level" in asked:
+            result = itep_results.of_level(asked["level"])
+        else:
+            result = itep_results.of_sections(exam.mark(QUESTIONS, asked.get("answers", {})))
+        if not itep_results.hand_in(state, test, result):
+            itep_results.grade(state, test, result)
+        return jsonify(asdict(test))
+
+    @control.post("/control/<any(invalidate, reset, technical):change>")
+    def act(change: str) -> Response:
+        test = _find(state, request.get_json())
+        itep_results.change(state, test, _CHANGES[change])
+        return jsonify(asdict(test))
+
+    @control.post("/control/resend")
+    def resend() -> Response:
+        """Send the web-hook once more."""
+        test = _find(state, request.get_json())
+        itep_results.notify(state, test)
+        return jsonify(asdict(test))
+
+
+def _find(state: State, asked: dict[str, Any]) -> Test:
+    with state.lock:
+        if "test-id" in asked:
+            return state.tests.get(asked["test-id"]) or abort(404)
+        found = [t for t in state.tests.values() if t.oid == asked["oid"]]
+    return found[-1] if found else abort(404)
