@@ -100,6 +100,15 @@ def test_plain_http_is_for_loopback_only() -> None:
             parse({"bridge": {"public_url": url}}, "x")
 
 
+@pytest.mark.spec("GEN-10")
+def test_our_own_address_has_neither_query_nor_fragment_nor_user() -> None:
+    base = "https://bridge.example.edu/lti"
+    assert parse({"bridge": {"public_url": base + "/"}}, "x").bridge.public_url == base
+    for url in (base + "?a=1", base + "#top", "https://me@bridge.example.edu"):
+        with pytest.raises(ConfigurationError):
+            parse({"bridge": {"public_url": url}}, "x")
+
+
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     status, said = check(tmp_path / "none.toml")
     assert status == 1
