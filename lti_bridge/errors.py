@@ -268,6 +268,18 @@ class DeliveryFailed(DeliveryError):
     retry = True
 
 
+class DeliveryConflict(DeliveryFailed):
+    """The LMS holds a later grade in this cell; sent again at once, with a later time."""
+
+    code = "delivery-conflict"
+
+
+class DeliveryHeld(DeliveryFailed):
+    """Not sent yet: another worker is busy with what this delivery needs first."""
+
+    code = "delivery-held"
+
+
 class DeliveryRefused(DeliveryError):
     """Refused for good: sending it again unchanged cannot work."""
 

@@ -8,11 +8,13 @@ import sys
 import threading
 from pathlib import Path
 
+from flask import Flask
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from lti_bridge.app import CONFIG_VARIABLE
+from lti_bridge.app import CONFIG_VARIABLE, from_environment
+from lti_bridge.worker import PARENT_VARIABLE, stop_with_parent
 
 THREADS = 4
 RESTART_PAUSE_S = 1.0
@@ -21,9 +23,10 @@ RESTART_PAUSE_S = 1.0
 def serve(config: Path, *, host: str, port: int, workers: int, with_worker: bool) -> None:
     """Serve until stopped. A worker or web process that dies is started again."""
     os.environ[CONFIG_VARIABLE] = str(config)
+    os.environ[PARENT_VARIABLE] = str(os.getpid())
     beside = _WorkerBeside(config) if with_worker else None
     server = Server(
-        "lti_bridge.app:from_environment",
+        "lti_bridge.serving:web_process",
         factory=True,
         address=host,
         port=port,
@@ -41,6 +44,15 @@ def serve(config: Path, *, host: str, port: int, workers: int, with_worker: bool
     finally:
         if beside:
             beside.stop()
+
+
+def web_process() -> Flask:
+    """The app of one web process, which ends when the server that started it is gone.
+
+    Else it would go on answering on the same port beside a restarted server, configured as before.
+    """
+    stop_with_parent()
+    return from_environment()
 
 
 class _WorkerBeside:

@@ -17,15 +17,17 @@ from lti_bridge.app import Bridge, now
 log = logging.getLogger("lti_bridge.worker")
 
 IN_FLIGHT = 16  # deliveries at the same time in one worker
-SOON = timedelta(seconds=60)  # what is due later, the periodic sweep finds
+SOON = timedelta(seconds=5)  # a sweep at least this often: a hint may be lost with its sender
+A_MOMENT = timedelta(seconds=0.1)
 PARENT_CHECK_S = 1.0
+PARENT_VARIABLE = "LTI_BRIDGE_PARENT"  # process id of the server that started this one
 
 
 class Worker:
     """Runs the queue's consumer until it is told to stop.
 
-    Every sweep delivers all that is due; nothing is kept in the job itself, so a lost job or a
-    killed worker costs at most the wait for the next sweep, one minute.
+    Every sweep delivers all that is due; nothing is kept in the job itself, so a lost job costs
+    at most the wait for the next sweep, and a killed worker at most that for its leases.
     """
 
     def __init__(self, bridge: Bridge) -> None:
@@ -40,13 +42,15 @@ class Worker:
     def sweep(self) -> None:
         """Deliver what is due, and come back in time for what is due soon."""
         with self._sweeping:
-            self.bridge.passback.deliver_due(self.pool)
-            self._come_back()
+            try:
+                self.bridge.passback.deliver_due(self.pool)
+            finally:
+                self._come_back()
 
     def minute(self) -> None:
         """What happens every minute: a sweep, and forgetting what has expired."""
-        self.sweep()
         self.bridge.store.forget(now(), self.bridge.settings.bridge.keep_launches_days)
+        self.sweep()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; deliveries under way are finished first."""
@@ -65,25 +69,31 @@ class Worker:
         log.info("worker.stopped")
 
     def _come_back(self) -> None:
-        due = self.bridge.store.next_due()
-        wait = (due - now()) if due else SOON
         if self._wake is not None:
             self._wake.cancel()
-        if wait < SOON:
-            self._wake = threading.Timer(max(wait.total_seconds(), 0.1), self.sweep)
-            self._wake.daemon = True
-            self._wake.start()
+        self._wake = threading.Timer(self._pause().total_seconds(), self.sweep)
+        self._wake.daemon = True
+        self._wake.start()
+
+    def _pause(self) -> timedelta:
+        try:
+            due = self.bridge.store.next_due()
+        except Exception as error:  # the database is away; it may be back by then
+            log.warning("worker.no-database", extra={"reason": type(error).__name__})
+            return SOON
+        return min(max(due - now(), A_MOMENT), SOON) if due else SOON
 
 
 def stop_with_parent() -> None:
     """End this process when the one that started it is gone, however it went."""
-    parent = os.getppid()
+    # the parent may be gone before we look, so it says itself who it is
+    parent = int(os.environ.get(PARENT_VARIABLE) or os.getppid())
 
     def watch() -> None:
         pause = threading.Event()
         while os.getppid() == parent:
             pause.wait(PARENT_CHECK_S)
-        log.warning("worker.parent-gone")
+        log.warning("process.parent-gone")
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -98,7 +98,8 @@ class Parties:
     bridge_port: int = 0
     floor_port: int = 0
     lms_port: int = 0
-    web: subprocess.Popen[bytes] | None = None
+    web: subprocess.Popen[bytes] = field(init=False)
+    floor: subprocess.Popen[bytes] = field(init=False)
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -146,7 +147,7 @@ class Parties:
         pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         os.environ[floor.KEY_VARIABLE] = pem
         os.environ[floor.DATABASE_VARIABLE] = self.floor_database
-        self._run("lti_bridge.bench.floor", str(self.floor_port), core=server)
+        self.floor = self._run("lti_bridge.bench.floor", str(self.floor_port), core=server)
         self._wait(f"{self.lms_url}/jwks")
         self._wait(f"{self.bridge_url}/readyz")
         self._wait(f"http://127.0.0.1:{self.floor_port}/")
@@ -217,6 +218,17 @@ def memory(process: subprocess.Popen[bytes]) -> dict[str, float] | None:
             size = re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)
             found[key] += int(size[1]) / MB if size else 0
     return {key: round(value, 1) for key, value in found.items()}
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Processor time that a process and its children have used, 0.0 where nobody can tell."""
+    ticks = 0
+    for pid in _family(process.pid):
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists():
+            user, system = stat.read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+            ticks += int(user) + int(system)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _family(pid: int) -> list[int]:

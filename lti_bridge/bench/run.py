@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import platform
 import random
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from lti_bridge.app import Bridge, build
 from lti_bridge.bench import floor, statements
 from lti_bridge.bench.client import Load, Run, drive, pin
 from lti_bridge.bench.fill import fill
-from lti_bridge.bench.parties import Parties, cores, memory
+from lti_bridge.bench.parties import Parties, cores, cpu_seconds, memory
 from lti_bridge.bench.traffic import Traffic
 from lti_bridge.errors import BridgeError, ConfigurationError
 from lti_bridge.settings import load
@@ -100,11 +101,10 @@ class _Bench:
         """Every figure, with the database as large as it is now."""
         rounds = [self._round(number) for number in range(1, self.options.rounds + 1)]
         figures = {name: _medians([one[name] for one in rounds]) for name in rounds[0]}
-        web = self.parties.web
         return {
             "rows": self.rows,
             **figures,
-            "memory": {"web": memory(web) if web else None, "worker": self.worker_memory},
+            "memory": {"web": memory(self.parties.web), "worker": self.worker_memory},
             "statements": statements.count(self.bridge, self._traffic()),
         }
 
@@ -113,9 +113,10 @@ class _Bench:
         traffic = self._traffic()
         most = max(int(self.options.seconds * MOST_PER_SECOND), 50)
         clicks = traffic.clicks(most, "1.3")
-        login = self._drive([traffic.login(click) for click in clicks], FOUND, keep=True)
+        load = self._load([traffic.login(click) for click in clicks], FOUND, keep=True)
+        login, figure = self._driven(self.parties.web, load)
         found = {
-            "login": {"bridge": _figure(login)},
+            "login": {"bridge": figure},
             "launch_13": self._pair(traffic.launches13(clicks, login.kept), FORM_MARK),
             "launch_11": self._pair(traffic.launches11(most), FORM_MARK),
         }
@@ -135,62 +136,71 @@ class _Bench:
             random=random.Random(),  # noqa: S311 - which link is clicked is no secret
         )
 
-    def _drive(
-        self, requests: list[bytes], status: bytes, marker: bytes = b"", *, keep: bool = False
-    ) -> Run:
-        return self._sent(
-            Load(self.parties.bridge_port, requests, *self._how(), status, marker, keep=keep)
-        )
-
-    def _how(self) -> tuple[int, float]:
-        return self.options.connections, self.options.seconds
-
     def _pair(self, requests: list[bytes], marker: bytes) -> dict[str, Any]:
         """The same requests to the bridge and to the floor, one after the other."""
-        bridge = self._drive(requests, OK, marker)
-        port = self.parties.floor_port
-        bare = self._sent(Load(port, requests, *self._how(), OK, repeat=True))
-        ratio = bridge.per_second / bare.per_second
-        return {"bridge": _figure(bridge), "floor": _figure(bare), "ratio": ratio}
+        parties = self.parties
+        _, bridge = self._driven(parties.web, self._load(requests, OK, marker=marker))
+        bare_load = self._load(requests, OK, port=parties.floor_port, repeat=True)
+        _, bare = self._driven(parties.floor, bare_load)
+        return {"bridge": bridge, "floor": bare, **_ratios(bridge, bare)}
 
-    def _sent(self, load: Load) -> Run:
+    def _load(self, requests: list[bytes], status: bytes, **changes: Any) -> Load:
+        return Load(
+            port=changes.pop("port", self.parties.bridge_port),
+            requests=requests,
+            connections=self.options.connections,
+            seconds=self.options.seconds,
+            status=status,
+            **changes,
+        )
+
+    def _driven(self, server: subprocess.Popen[bytes], load: Load) -> tuple[Run, dict[str, float]]:
+        """How the server took the load, with the processor time it spent on each answer."""
+        before = cpu_seconds(server)
         run = self.client.submit(drive, load).result()
+        cpu_us = (cpu_seconds(server) - before) / run.answers * 1e6
         if run.wrong:
             raise BridgeError(f"{run.wrong} of {run.answers} answers were wrong: {run.first_wrong}")
-        return run
+        return run, {
+            "per_second": run.per_second,
+            "p50_ms": run.p50_ms,
+            "p99_ms": run.p99_ms,
+            "cpu_us": cpu_us,
+        }
 
     def _deliveries(self, body: bytes) -> dict[str, Any]:
         """What is due now, by a worker; then the same LMS by a bare loop."""
         seconds, parties = self.options.seconds, self.parties
         parties.arrived()
         with parties.worker() as worker:
-            seen = self._first_arrivals()
+            self._wait_for_first()
+            before = cpu_seconds(worker)
             time.sleep(seconds)
+            after, used = parties.arrived(), cpu_seconds(worker) - before
             self.worker_memory = memory(worker)
-            after = parties.arrived()
-        if not seen or after["count"] < 2:
-            raise BridgeError("the worker delivered nothing")
-        rate = (after["count"] - 1) / after["seconds"]
+        count = after["count"]
+        if count < 2:
+            raise BridgeError("the worker delivered nothing more after its first grades")
+        rate = {"per_second": (count - 1) / after["seconds"], "cpu_us": used / count * 1e6}
         target = f"{parties.lms_url}/outcomes"
-        bare = self.beside.submit(floor.deliver, target, body, parties.floor_database, seconds)
-        floor_rate = bare.result()
-        return {
-            "bridge": {"per_second": rate},
-            "floor": {"per_second": floor_rate},
-            "ratio": rate / floor_rate,
-        }
+        per_second, cpu_us = self.beside.submit(
+            floor.deliver, target, body, parties.floor_database, seconds
+        ).result()
+        bare = {"per_second": per_second, "cpu_us": cpu_us}
+        return {"bridge": rate, "floor": bare, **_ratios(rate, bare)}
 
-    def _first_arrivals(self) -> int:
+    def _wait_for_first(self) -> None:
         deadline = time.monotonic() + FIRST_GRADE_S
-        while time.monotonic() < deadline:
-            if count := self.parties.arrived()["count"]:
-                return int(count)
+        while not self.parties.arrived()["count"]:
+            if time.monotonic() > deadline:
+                raise BridgeError(f"the worker delivered nothing in {FIRST_GRADE_S:.0f} s")
             time.sleep(0.05)
-        return 0
 
 
-def _figure(run: Run) -> dict[str, float]:
-    return {"per_second": run.per_second, "p50_ms": run.p50_ms, "p99_ms": run.p99_ms}
+def _ratios(bridge: dict[str, float], bare: dict[str, float]) -> dict[str, float]:
+    """1.0 is as fast as the floor; by processor time a busy machine disturbs it less."""
+    by_cpu = bare["cpu_us"] / bridge["cpu_us"] if bridge["cpu_us"] else 0.0
+    return {"ratio": bridge["per_second"] / bare["per_second"], "cpu_ratio": by_cpu}
 
 
 def _medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:

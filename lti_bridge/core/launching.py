@@ -111,7 +111,7 @@ class Launching:
         return opened
 
     def session(self, opened: Opened) -> tuple[Session, Resolved]:
-        """What the provider may know of this click: pseudonyms, and what the privacy rule allows."""
+        """What the provider may know of this click: pseudonyms, and what privacy allows."""
         launch, connection, attempt = opened.launch, opened.connection, opened.attempt
         bindings = Bindings(
             user_id=identity.pairwise(self.key, connection.name, opened.learner_id),

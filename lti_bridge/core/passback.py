@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lti_bridge.core.ports import Gradebook, Outcome, Store
 from lti_bridge.core.records import Delivery
-from lti_bridge.errors import BridgeError, DeliveryRefused
+from lti_bridge.errors import BridgeError, DeliveryConflict, DeliveryHeld, DeliveryRefused
 
 log = logging.getLogger("lti_bridge.passback")
 
 # Seconds until the next try, after the 1st, 2nd, … failed one; the last one repeats.
 DELAYS_S = (2, 5, 15, 60, 300, 1200, 3600, 7200, 14400)
 GIVE_UP_AFTER = 200  # tries: about a month, then a person has to look
-LEASE_S = 90.0  # longer than any one delivery can take, see net.py's timeouts
-BATCH = 32
+LEASE_S = 10.0  # what a killed worker held waits this long; a living one renews its leases
+HELD = timedelta(seconds=1)  # until another worker has probably done what is needed first
+UNDER_WAY = 32  # claimed grades at most
+LOOK_S = 0.05  # how often, while some are under way, others are claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,22 @@ class Passback:
     def deliver_due(self, pool: ThreadPoolExecutor) -> int:
         """Deliver everything that is due now; returns how many deliveries were tried."""
         tried = 0
-        while claimed := self.store.claim_deliveries(self.clock(), LEASE_S, BATCH):
-            list(pool.map(self.deliver, claimed))
-            tried += len(claimed)
-        return tried
+        under_way: dict[Future[None], Delivery] = {}
+        renewed = self.clock()
+        while True:
+            now = self.clock()
+            if (now - renewed).total_seconds() > LEASE_S / 3:
+                self.store.renew_leases(list(under_way.values()), now, LEASE_S)
+                renewed = now
+            if room := UNDER_WAY - len(under_way):
+                for one in self.store.claim_deliveries(now, LEASE_S, room):
+                    under_way[pool.submit(self.deliver, one)] = one
+            if not under_way:
+                return tried
+            # a slow LMS keeps its own grades waiting, not those that come due meanwhile
+            for future in wait(under_way, timeout=LOOK_S).done:
+                del under_way[future]
+                tried += 1
 
     def deliver(self, delivery: Delivery) -> None:
         """Send one claimed grade and record how it went; raises nothing."""
@@ -44,6 +58,10 @@ class Passback:
         try:
             self.gradebook.deliver(delivery)
             outcome = Outcome("delivered")
+        except DeliveryConflict as error:
+            outcome = Outcome("pending", self.clock(), error.detail, later_stamp=True)
+        except DeliveryHeld as error:
+            outcome = Outcome("pending", self.clock() + HELD, error.detail, count_try=False)
         except DeliveryRefused as error:
             outcome = Outcome("refused", error=error.detail or error.code)
         except BridgeError as error:
@@ -52,7 +70,12 @@ class Passback:
             log.exception("grade.delivery-broke", extra={"grade": delivery.grade_id})
             outcome = self._failed(delivery, type(error).__name__)
         now = self.clock()
-        self.store.settle(delivery, now, outcome)
+        try:
+            self.store.settle(delivery, now, outcome)
+        except Exception:
+            # the lease ends by itself, and then the same grade is sent with the same stamp
+            log.exception("grade.unsettled", extra={"grade": delivery.grade_id})
+            return
         log.info(
             f"grade.{outcome.state}",
             extra={

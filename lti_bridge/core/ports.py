@@ -18,7 +18,7 @@ from lti_bridge.core.launch import (
     Presentation,
     ResourceLink,
 )
-from lti_bridge.core.records import Activity, Attempt, Delivery, Incoming, Link
+from lti_bridge.core.records import Activity, Attempt, Column, Delivery, Incoming, Link
 from lti_bridge.core.scoring import Score, Scored
 
 
@@ -162,18 +162,44 @@ class Store(Protocol):
     def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
         """Lease grades that are due, oldest first, at most `limit`."""
 
+    def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
+        """Let the leases last longer of those deliveries that are not settled."""
+
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back."""
 
 
+class Columns(Protocol):
+    """The line items that the bridge found or made itself. Every method is one transaction."""
+
+    def column(self, grade_id: str) -> Column:
+        """The column that a grade belongs into."""
+
+    def claim(self, link_id: str, lease: str, now: datetime, lease_s: float) -> bool:
+        """Lease the search for a link's line item, or lease it longer.
+
+        False when it is known already or another lease lasts.
+        """
+
+    def settle(self, link_id: str, lease: str, line_item: str) -> None:
+        """Remember what was found (nothing: an empty string) and give the lease back."""
+
+    def forget(self, link_id: str, line_item: str) -> None:
+        """Forget this line item, which is gone, unless another one is remembered by now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one try of a delivery ended: delivered, or when (if ever) to try again."""
+    """How one try of a delivery ended: delivered, or when (if ever) to try again.
+
+    `later_stamp`: the next try tells the LMS a later time, as far ahead as clocks may differ.
+    """
 
     state: str
     due_at: datetime | None = None
     error: str = ""
     count_try: bool = True
+    later_stamp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ class Delivery:
     """One grade on its way to one gradebook cell, claimed by one worker.
 
     `score` None means: clear the grade. `stamp` is the time to tell the LMS; it rises strictly
-    for one cell and stays the same when the same grade is tried again (AGS 2.0 §3.4.9).
+    for one cell and stays the same when the same grade is tried again (AGS 2.0 §3.4.9), but for
+    one move to a later time when the LMS holds a later one (`later_stamp`: it has happened).
     `tries` counts the tries before this one.
     """
 
@@ -82,6 +83,21 @@ class Delivery:
     stamp: datetime
     tries: int
     lease: str
+    later_stamp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The gradebook column of one link: its line item once it was found or made, else empty.
+
+    `resource_link_id` is the LMS's own; `title` is that of an activity kept in the database.
+    """
+
+    link_id: str
+    resource_link_id: str
+    activity_id: str
+    title: str
+    line_item: str
 
 
 @dataclass(frozen=True, slots=True)

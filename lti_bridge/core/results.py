@@ -12,6 +12,8 @@ from lti_bridge.core.records import Attempt, AttemptState, Incoming
 from lti_bridge.core.scoring import grade_of
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
 
+UNKNOWN = "The sourcedId is not known."  # whatever the reason, so that nothing can be tried out
+
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -35,7 +37,7 @@ class Results:
                 raise SignatureRefused("this nonce was already used")
             attempt = tx.lock_attempt(attempt_id, connection)
             if attempt is None:
-                raise OutcomeRefused("no such attempt at this connection")
+                raise OutcomeRefused(UNKNOWN)
             incoming = replace(incoming, state=_next_state(attempt, incoming))
             due = False
             if tx.save_result(self.new_id(), attempt, incoming, now):
@@ -53,8 +55,8 @@ class Results:
             if not tx.use_once(once):
                 raise SignatureRefused("this nonce was already used")
             attempt = tx.lock_attempt(attempt_id, connection)
-        if attempt is None:
-            raise OutcomeRefused("no such attempt at this connection")
+            if attempt is None:
+                raise OutcomeRefused(UNKNOWN)
         return attempt
 
 

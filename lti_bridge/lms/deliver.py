@@ -1,4 +1,4 @@
-"""Bringing one grade to its LMS: by AGS where it is offered, else by Basic Outcomes."""
+"""Bringing one grade to its LMS: by AGS or Basic Outcomes, whichever has a place for it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from datetime import datetime
 
 from lti_bridge.core.ports import Receipt
 from lti_bridge.core.records import Delivery
-from lti_bridge.errors import DeliveryFailed, DeliveryRefused, NetworkFailed, NetworkRefused
+from lti_bridge.errors import (
+    DeliveryConflict,
+    DeliveryFailed,
+    DeliveryRefused,
+    NetworkFailed,
+    NetworkRefused,
+)
+from lti_bridge.lms.answers import GONE, TAKEN, refusal
+from lti_bridge.lms.line_items import LineItems, offers_container
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.tokens import Send, Tokens
 from lti_bridge.lti import ags, oauth1, outcomes
 from lti_bridge.net import Response
 
-TAKEN = frozenset({200, 201, 202, 204})
-TEMPORARY = frozenset({401, 408, 425, 429})
 CONFLICT = 409
 BASIC_OUTCOME_SCOPE = "https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome"
 OUTCOME_TYPE = "application/vnd.ims.lti.v1.outcome+xml"
@@ -31,6 +37,7 @@ class Gradebooks:
     send: Send
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    line_items: LineItems
 
     def deliver(self, delivery: Delivery) -> Receipt:
         """Bring one grade to its LMS. Raises DeliveryFailed (again later) or DeliveryRefused."""
@@ -55,6 +62,8 @@ class Gradebooks:
             return self._score(delivery, registration)
         elif target.outcome_url and target.sourced_id:
             return self._outcome_13(delivery, registration)
+        elif offers_container(target):
+            return self._score(delivery, registration)
         raise DeliveryRefused("the LMS offers no place for this learner's grade")
 
     def _score(self, delivery: Delivery, registration: Registration13) -> Receipt:
@@ -68,18 +77,40 @@ class Gradebooks:
             activity="Completed" if score else "Initialized",
             grading="FullyGraded" if score else "NotReady",
         )
-        url = ags.scores_url(delivery.target.line_item)
-        scopes = frozenset({ags.SCORE})
-        reply = self._authorized(registration, delivery, scopes, url, ags.SCORE_TYPE, body)
-        if reply.status == CONFLICT and delivery.tries:
-            # the answer to an earlier try of this very score was lost; the LMS has it
-            return Receipt("already there")
+        reply = self._post_score(delivery, registration, body)
+        if reply.status == CONFLICT:
+            return _conflict(delivery)
         if reply.status not in TAKEN:
-            raise _refusal(reply, "scores")
+            raise refusal(reply, "scores")
         if reply.status == 200 and reply.body.strip() == b"[]":
             # how one LMS says that it stored nothing
             raise DeliveryRefused("scores: 200 with an empty list, nothing was stored")
         return Receipt(str(reply.status))
+
+    def _post_score(
+        self, delivery: Delivery, registration: Registration13, body: bytes
+    ) -> Response:
+        """Post to the launch's line item; without one, or when it is gone, to our own.
+
+        Our own one that is gone is found or made again, once.
+        """
+        target = delivery.target
+        if target.line_item:
+            reply = self._post_to(target.line_item, delivery, registration, body)
+            if reply.status not in GONE or not offers_container(target):
+                return reply
+        own = self.line_items.get(delivery, registration)
+        reply = self._post_to(own, delivery, registration, body)
+        if reply.status in GONE:
+            own = self.line_items.get(delivery, registration, gone=own)
+            reply = self._post_to(own, delivery, registration, body)
+        return reply
+
+    def _post_to(
+        self, line_item: str, delivery: Delivery, registration: Registration13, body: bytes
+    ) -> Response:
+        scopes, url = frozenset({ags.SCORE}), ags.scores_url(line_item)
+        return self._authorized(registration, delivery, scopes, url, ags.SCORE_TYPE, body)
 
     def _outcome_11(self, delivery: Delivery, registration: Registration11) -> Receipt:
         """Basic Outcomes signed with the key of the launch (LTI 1.1.1 §6.1)."""
@@ -121,15 +152,21 @@ class Gradebooks:
         content_type: str,
         body: bytes,
     ) -> Response:
-        """POST with a bearer token; a refused token is renewed once (RFC 6750 §3)."""
-        for last_try in (False, True):
-            token = self.tokens.get(registration, scopes, delivery.deployment_id)
-            headers = {"Content-Type": content_type, "Authorization": f"Bearer {token}"}
-            reply = self.send("POST", url, headers=headers, body=body)
-            if reply.status != 401 or last_try:
-                break
-            self.tokens.forget(registration, scopes, delivery.deployment_id)
-        return reply
+        """POST with a bearer token."""
+        headers = {"Content-Type": content_type}
+        return self.tokens.call(
+            registration, scopes, delivery.deployment_id, "POST", url, headers, body
+        )
+
+
+def _conflict(delivery: Delivery) -> Receipt:
+    """409: the LMS holds a score that is as late or later (AGS 2.0 §3.4.9)."""
+    if delivery.tries > int(delivery.later_stamp):
+        # the answer to an earlier try of this very score was lost; the LMS has it
+        return Receipt("already there")
+    if delivery.later_stamp:
+        raise DeliveryRefused("scores: HTTP 409, the LMS holds a later grade")
+    raise DeliveryConflict("scores: HTTP 409")
 
 
 def _read_outcome(reply: Response, message_id: str) -> Receipt:
@@ -139,9 +176,10 @@ def _read_outcome(reply: Response, message_id: str) -> Receipt:
     except DeliveryFailed:
         if reply.status in TAKEN:
             raise
-        raise _refusal(reply, "outcomes") from None
-    if reply.status not in TAKEN and reply.status not in (400, 401, 403, 404):
-        raise _refusal(reply, "outcomes")
+        raise refusal(reply, "outcomes") from None
+    failed = answer.code_major in ("failure", "unsupported")
+    if reply.status not in TAKEN and not (failed and reply.status in (400, 401, 403, 404)):
+        raise refusal(reply, "outcomes")
     if answer.code_major == "processing":
         return Receipt("processing")
     if answer.code_major != "success":
@@ -149,10 +187,3 @@ def _read_outcome(reply: Response, message_id: str) -> Receipt:
     if answer.message_ref and answer.message_ref != message_id:
         raise DeliveryFailed("outcomes: the answer belongs to another message")
     return Receipt(answer.description[:200])
-
-
-def _refusal(reply: Response, what: str) -> DeliveryFailed | DeliveryRefused:
-    detail = f"{what}: HTTP {reply.status}"
-    if reply.status >= 500 or reply.status in TEMPORARY or reply.status in TAKEN:
-        return DeliveryFailed(detail)
-    return DeliveryRefused(detail)

@@ -28,11 +28,11 @@ class Lms11:
     launch_url: str
     clock: Callable[[], datetime]
 
-    def launch(self, body: bytes, query: str) -> Launch:
+    def launch(self, fields: oauth1.Params, query: str) -> Launch:
         """The launch of a signed form. Raises SignatureRefused before anything is read from it."""
         now = self.clock()
         url = f"{self.launch_url}?{query}" if query else self.launch_url
-        signed = oauth1.read_form("POST", url, oauth1.parse_form(body))
+        signed = oauth1.read_form("POST", url, fields)
         registration = self.registrations.get(signed.consumer_key)
         known = registration or NOBODY
         oauth1.verify(
@@ -67,11 +67,14 @@ class Lms11:
             raise MessageRefused("resource_link_id is missing, empty or repeated")
         if len(signed.nonce) > MAX_NONCE:
             raise MessageRefused("oauth_nonce is too long")
+        found = claims.claims_from_parameters(parameters)
+        if not parameters.get("context_id"):
+            found.pop(claims.CONTEXT, None)  # optional in LTI 1.1, where LTI 1.3 refuses it
         # kept until nobody could send it again within the timestamp window
         window = timedelta(seconds=registration.timestamp_window_s)
         expires_at = datetime.fromtimestamp(signed.timestamp, now.tzinfo) + window + SKEW
         return launch_from_claims(
-            claims.claims_from_parameters(parameters),
+            found,
             registration=registration.name,
             lti="1.1",
             once=Once(f"lti11:{registration.name}", signed.nonce, expires_at),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -84,13 +85,45 @@ class Tokens:
             return entry.token
 
     def forget(
-        self, registration: Registration13, scopes: frozenset[str], deployment_id: str = ""
+        self,
+        registration: Registration13,
+        scopes: frozenset[str],
+        deployment_id: str = "",
+        *,
+        token: str,
     ) -> None:
-        """Drop a token that a service answered with 401, so that the next `get` asks anew."""
+        """Drop a token that a service answered with 401, so that the next `get` asks anew.
+
+        One that another thread has renewed meanwhile stays.
+        """
         entry = self._entries.get((registration.name, deployment_id, scopes))
         if entry is not None:
             with entry.lock:
-                entry.token, entry.usable_until = "", None
+                if hmac.compare_digest(entry.token.encode(), token.encode()):
+                    entry.token, entry.usable_until = "", None
+
+    def call(
+        self,
+        registration: Registration13,
+        scopes: frozenset[str],
+        deployment_id: str,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+    ) -> Response:
+        """Send a request with a token; a refused token is renewed once (RFC 6750 §3).
+
+        Raises what `get` and `send` raise.
+        """
+        for last_try in (False, True):
+            token = self.get(registration, scopes, deployment_id)
+            sent = {**headers, "Authorization": f"Bearer {token}"}
+            reply = self._send(method, url, headers=sent, body=body)
+            if reply.status != 401 or last_try:
+                break
+            self.forget(registration, scopes, deployment_id, token=token)
+        return reply
 
     def _ask(
         self,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, get_args
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused
 
@@ -38,6 +38,22 @@ class LineItemResult:
     score: Decimal
     maximum: Decimal
     comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineItem:
+    """One gradebook column of an LMS: its address, and what it belongs to (may be empty)."""
+
+    url: str
+    resource_link_id: str = ""
+    resource_id: str = ""
+    tag: str = ""
+
+
+def filtered(line_items: str, **filters: str) -> str:
+    """Return the container's address with filters added to its own query (AGS section 3.2.5)."""
+    address = line_items.partition("#")[0]
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(filters)}"
 
 
 def scores_url(line_item: str) -> str:
@@ -103,6 +119,28 @@ def line_item_body(
     return _compact(members).encode()
 
 
+def parse_line_items(body: bytes) -> list[LineItem]:
+    """Return the items of a container's page; DeliveryFailed for what is no such page."""
+    try:
+        entries = json.loads(body)
+    except (ValueError, RecursionError) as err:
+        raise DeliveryFailed("the line items are not JSON") from err
+    if not isinstance(entries, list):
+        raise DeliveryFailed("the line items are not a list")
+    return [item for item in map(_line_item, entries) if item]
+
+
+def parse_line_item(body: bytes) -> LineItem:
+    """Return the item that a create answers with; DeliveryFailed when its address is missing."""
+    try:
+        item = _line_item(json.loads(body))
+    except (ValueError, RecursionError) as err:
+        raise DeliveryFailed("the line item is not JSON") from err
+    if item is None:
+        raise DeliveryFailed("the line item has no id")
+    return item
+
+
 def parse_results(body: bytes, user_id: str) -> LineItemResult | None:
     """Return this learner's result from a result container, None when there is none.
 
@@ -149,6 +187,14 @@ def next_link(link_header: str) -> str | None:
 def _extended(line_item: str, suffix: str) -> str:
     path, mark, query = line_item.partition("#")[0].partition("?")
     return path.removesuffix("/") + suffix + mark + query
+
+
+def _line_item(entry: object) -> LineItem | None:
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
+        return None
+    names = ("resourceLinkId", "resourceId", "tag")
+    # a number is what some databases call an id
+    return LineItem(entry["id"], *(str(entry.get(name) or "") for name in names))
 
 
 def _progress(moment: datetime, activity: str, grading: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from lti_bridge.core import sourcedids
 from lti_bridge.core.launch import Once
 from lti_bridge.core.records import Incoming
-from lti_bridge.core.results import Results
+from lti_bridge.core.results import UNKNOWN, Results
 from lti_bridge.core.scoring import Score
 from lti_bridge.errors import BadRequest, OutcomeRefused, SignatureRefused
 from lti_bridge.lti import oauth1, outcomes
@@ -23,7 +23,6 @@ WINDOW_S = 5400  # LTI 1.1.1 §4.4: nonces are remembered for 90 minutes
 ONE = Decimal(1)
 # Verified against when the key is unknown, so that unknown key and wrong secret take as long.
 NOBODY = Credentials("", "no-such-consumer")
-UNKNOWN = "The sourcedId is not known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,14 @@ class OutcomeService:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
 
-    def answer(self, authorization: str, content_type: str, body: bytes) -> Answer:
+    def answer(self, query: str, authorization: str, content_type: str, body: bytes) -> Answer:
         """Carry out one signed request and answer with an envelope, whatever was sent."""
         request = None
+        url = f"{self.url}?{query}" if query else self.url  # a query is under the signature too
         try:
-            signed = oauth1.read_header("POST", self.url, authorization, body, content_type)
+            if content_type.partition(";")[0].strip().lower() != outcomes.CONTENT_TYPE:
+                raise BadRequest("the content type is not application/xml")
+            signed = oauth1.read_header("POST", url, authorization, body, content_type)
             connections = self._verify(signed)
             request = outcomes.parse_request(body)
             return self._carry_out(request, signed, connections)
@@ -62,6 +64,9 @@ class OutcomeService:
         except OutcomeRefused as error:
             log.warning("outcome.refused", extra={"reason": error.detail})
             return self._envelope(200, "failure", error.detail, request)
+        except Exception:  # a database that is full or locked: the provider must not hear success
+            log.exception("outcome.broke")
+            return self._envelope(503, "failure", "Not stored, please send it again.", request)
 
     def too_large(self) -> Answer:
         """The answer to a body above the limit, which was not read."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -20,6 +22,9 @@ from lti_bridge.errors import ConfigurationError
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x4C544942  # any fixed number: all processes migrating one database use it
 POOL_SIZE = 8
+WAIT_S = 5  # for a lock of another process or a connection; then whoever asked tries again
+
+BEGIN = "BEGIN IMMEDIATE"  # SQLite: wait for the other writer now, not in the middle
 
 
 class Database:
@@ -34,14 +39,35 @@ class Database:
         self.engine = _engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._write_lock = threading.Lock() if self.is_sqlite else nullcontext()
-        self.for_update = "" if self.is_sqlite else "FOR UPDATE"
+        self.for_update = "" if self.is_sqlite else "FOR NO KEY UPDATE"  # as foreign keys want it
         self.skip_locked = "" if self.is_sqlite else "FOR UPDATE SKIP LOCKED"
+
+    def native(self, statement: TextClause) -> str:
+        """The statement as the driver takes it, with parameters by name."""
+        return statement.text if self.is_sqlite else _for_psycopg(statement)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction: committed at the end, rolled back on any error."""
         with self._write_lock, self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """A write transaction as the driver's own cursor, for the few that everybody waits for.
+
+        SQLAlchemy's part in a transaction of eight statements costs more than the statements.
+        """
+        with self._write_lock:
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                if self.is_sqlite:
+                    cursor.execute(BEGIN)
+                yield cursor
+                connection.commit()
+            finally:
+                connection.close()  # back to the pool, which rolls back what is not committed
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -55,6 +81,7 @@ class Database:
         config.set_main_option("script_location", str(MIGRATIONS))
         with self._write_lock, self.engine.begin() as connection:
             if not self.is_sqlite:
+                connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -71,7 +98,16 @@ def _engine(url: str) -> Engine:
         raise ConfigurationError(f"database_url is not a database URL: {error}") from error
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True)
+        engine = create_engine(
+            parsed,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": WAIT_S},
+        )
+        event.listen(engine, "connect", _prepare_postgres)
+        return engine
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ConfigurationError(
             "database_url must be sqlite:///file.sqlite3 or postgresql+psycopg://user@host/name"
@@ -81,11 +117,17 @@ def _engine(url: str) -> Engine:
         poolclass=QueuePool,
         pool_size=POOL_SIZE,
         max_overflow=8,
-        connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+        hide_parameters=True,
+        connect_args={"check_same_thread": False, "timeout": WAIT_S, "isolation_level": None},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+@cache
+def _for_psycopg(statement: TextClause) -> str:
+    return str(statement.compile(dialect=psycopg.dialect()))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -93,9 +135,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET lock_timeout = '{WAIT_S}s'")
+    connection.commit()
+
+
 def _begin_immediate(connection: Connection) -> None:
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(BEGIN)
 
 
 def reachable(database: Database) -> bool:

@@ -35,22 +35,13 @@ def score_columns(value: Score | None) -> dict[str, str | None]:
     """The two text columns of a score."""
     if value is None:
         return {"given": None, "maximum": None}
-    return {"given": format(value.given, "f"), "maximum": format(value.maximum, "f")}
+    return {"given": _plain(value.given), "maximum": _plain(value.maximum)}
 
 
 def attempt(row: Any) -> Attempt:
-    """The attempt of a row selected with transaction.ATTEMPT_COLUMNS."""
-    return Attempt(
-        id=row.id,
-        link_id=row.link_id,
-        learner_id=row.learner_id,
-        number=row.number,
-        activity_id=row.activity_id,
-        connection=row.connection,
-        grade_policy=row.grade_policy,
-        state=row.state,
-        score=score(row.given, row.maximum),
-    )
+    """The attempt of a row selected with transaction.ATTEMPT_COLUMNS, which has its order."""
+    *columns, given, maximum = row
+    return Attempt(*columns, score=score(given, maximum))
 
 
 def target_columns(target: GradeTarget) -> dict[str, str]:
@@ -83,4 +74,11 @@ def delivery(row: Any, lease: str, stamp: int) -> Delivery:
         stamp=moment(stamp),
         tries=row.tries,
         lease=lease,
+        later_stamp=row.stamp_version == -row.version,
     )
+
+
+def _plain(value: Decimal) -> str:
+    """One text for equal numbers: 0.50 given again as 0.5 is no news for a gradebook."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -21,9 +21,13 @@ GRADE_COLUMNS = (
     " line_item, line_items, scopes, tries, stamp, stamp_version"
 )
 STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an equal one
+CLOCKS_APART = 60_000  # milliseconds that an LMS's clock may be ahead of ours
 
 LEASE = text(
     "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until WHERE id = :id"
+)
+RENEW = text(
+    "UPDATE grades SET leased_until = :until, due_at = :until WHERE id = :id AND lease = :lease"
 )
 STAMP = text("UPDATE grades SET stamp = :stamp, stamp_version = :version WHERE id = :id")
 # A grade that changed while an older version was on its way is due again at once.
@@ -65,8 +69,8 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Steps]:
         """Several steps as one."""
-        with self.database.writing() as connection:
-            yield Steps(connection, self.database)
+        with self.database.cursor() as cursor:
+            yield Steps(cursor, self.database)
 
     def hold_launch(self, token: str, text: str, until: datetime) -> None:
         """Keep a launch for a second click."""
@@ -88,8 +92,9 @@ class Store:
         at = rows.ms(now)
         until = rows.ms(now + timedelta(seconds=lease_s))
         with self.database.reading() as connection:
-            if connection.execute(NEXT_DUE).scalar_one_or_none() is None:
-                return []
+            next_due = connection.execute(NEXT_DUE).scalar_one_or_none()
+        if next_due is None or next_due > at:
+            return []
         claimed = []
         with self.database.writing() as connection:
             for row in connection.execute(self._due, {"now": at, "limit": limit}).fetchall():
@@ -97,6 +102,13 @@ class Store:
                 connection.execute(LEASE, {"id": row.id, "lease": lease, "until": until})
                 claimed.append(rows.delivery(row, lease, _stamp(connection, row, at)))
         return claimed
+
+    def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
+        """Let the leases last longer of those deliveries that are not settled."""
+        until = rows.ms(now + timedelta(seconds=lease_s))
+        with self.database.writing() as connection:
+            for one in deliveries:
+                connection.execute(RENEW, {"id": one.grade_id, "lease": one.lease, "until": until})
 
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back."""
@@ -112,7 +124,10 @@ class Store:
             "now": rows.ms(now),
         }
         with self.database.writing() as connection:
-            connection.execute(SETTLE, values)
+            if connection.execute(SETTLE, values).rowcount and outcome.later_stamp:
+                stamp = max(rows.ms(now), rows.ms(delivery.stamp)) + CLOCKS_APART
+                moved = {"id": delivery.grade_id, "stamp": stamp, "version": -delivery.version}
+                connection.execute(STAMP, moved)
 
     def next_due(self) -> datetime | None:
         """When the next delivery is due, or None when there is none."""
@@ -140,8 +155,11 @@ class Store:
 
 
 def _stamp(connection: Any, row: Any, now: int) -> int:
-    """The time to tell the LMS: kept for a retry, strictly later for a new version."""
-    if row.stamp_version == row.version:
+    """The time to tell the LMS: kept for a retry, strictly later for a new version.
+
+    `stamp_version` is the version that `stamp` belongs to, negative once it was moved ahead.
+    """
+    if abs(row.stamp_version) == row.version:
         return int(row.stamp)
     stamp = max(now, row.stamp + STAMP_STEP)
     connection.execute(STAMP, {"id": row.id, "stamp": stamp, "version": row.version})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import TextClause, text
 
 from lti_bridge.core.launch import Launch, Once
 from lti_bridge.core.records import Activity, Attempt, Incoming, Link
@@ -105,10 +106,11 @@ WANT_GRADE = text(
 
 
 class Steps:
-    """The `core.ports.Transaction` of one database connection."""
+    """The `core.ports.Transaction` of one open transaction, by the driver's cursor."""
 
-    def __init__(self, connection: Connection, database: Database) -> None:
-        self._connection = connection
+    def __init__(self, cursor: Any, database: Database) -> None:
+        self._cursor = cursor
+        self._native = database.native
         self._lock_attempt = _lock_attempt(database.for_update)
 
     def use_once(self, once: Once) -> bool:
@@ -121,14 +123,15 @@ class Steps:
         who = {"registration": registration, "user_id": user_id}
         row = self._row(FIND_LEARNER, **who)
         if row is None:
-            self._changes(ADD_LEARNER, id=new_id, now=rows.ms(now), **who)
+            if self._changes(ADD_LEARNER, id=new_id, now=rows.ms(now), **who):
+                return new_id
             row = self._row(FIND_LEARNER, **who)
-        return str(row.id)
+        return str(row[0])
 
     def find_link(self, launch: Launch) -> Link | None:
         """The link that this launch came by, if it was seen before."""
         row = self._row(FIND_LINK, **_placement(launch))
-        return Link(row.id, row.activity_id) if row else None
+        return Link(*row) if row else None
 
     def save_link(self, launch: Launch, activity_id: str, new_id: str) -> Link:
         """Create the link, or let it point to `activity_id`."""
@@ -136,14 +139,15 @@ class Steps:
         row = self._row(
             SAVE_LINK, id=new_id, activity_id=activity_id, now=now, **_placement(launch)
         )
-        return Link(row.id, row.activity_id)
+        return Link(*row)
 
     def stored_activity(self, activity_id: str) -> Activity | None:
         """An activity that lives in the database; its settings are a plain mapping."""
         row = self._row(FIND_ACTIVITY, id=activity_id)
         if row is None:
             return None
-        return Activity(row.id, row.title, row.connection, json.loads(row.settings), row.grade)
+        activity, title, connection, settings, grade = row
+        return Activity(activity, title, connection, json.loads(settings), grade)
 
     def save_activity(self, activity: Activity, custom: Mapping[str, str], now: datetime) -> None:
         """Keep an activity in the database, once."""
@@ -253,10 +257,10 @@ class Steps:
 
     def scores(self, link_id: str, learner_id: str) -> list[Scored]:
         """The scores of all attempts of this cell."""
-        found = self._connection.execute(SCORES, {"link_id": link_id, "learner_id": learner_id})
+        self._run(SCORES, {"link_id": link_id, "learner_id": learner_id})
         return [
-            Scored(rows.score(row.given, row.maximum), rows.moment(row.scored_at), row.number)
-            for row in found
+            Scored(rows.score(given, maximum), rows.moment(scored_at), number)
+            for number, given, maximum, scored_at in self._cursor.fetchall()
         ]
 
     def want_grade(self, link_id: str, learner_id: str, score: Score | None, now: datetime) -> bool:
@@ -270,10 +274,13 @@ class Steps:
         )
 
     def _row(self, statement: TextClause, **values: Any) -> Any:
-        return self._connection.execute(statement, values).first()
+        return self._run(statement, values).fetchone()
 
     def _changes(self, statement: TextClause, **values: Any) -> bool:
-        return self._connection.execute(statement, values).rowcount > 0
+        return bool(self._run(statement, values).rowcount > 0)
+
+    def _run(self, statement: TextClause, values: Mapping[str, Any]) -> Any:
+        return self._cursor.execute(self._native(statement), values)
 
 
 def _placement(launch: Launch) -> dict[str, str]:
@@ -285,11 +292,12 @@ def _placement(launch: Launch) -> dict[str, str]:
     }
 
 
+@cache
 def _lock_attempt(for_update: str) -> TextClause:
-    # the cell's grade row is locked, not the attempt: two attempts of one cell share the grade
-    suffix = f"{for_update} OF g" if for_update else ""
+    # Both rows are locked: two attempts of one cell share the grade, and only a locked row is read
+    # as the one before us left it.
     return text(
         f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN grades g"  # noqa: S608 - constants
         " ON g.link_id = a.link_id AND g.learner_id = a.learner_id"
-        f" WHERE a.id = :id AND a.connection = :connection {suffix}"
+        f" WHERE a.id = :id AND a.connection = :connection {for_update}"
     )

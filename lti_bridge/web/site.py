@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from lti_bridge.core.launch import Launch
 from lti_bridge.core.launching import Launching, Preview
+from lti_bridge.core.substitution import variable_in
 from lti_bridge.errors import (
     BadRequest,
     BridgeError,
@@ -166,7 +167,7 @@ class Site:
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
         opened = preview.opened
         custom = tuple(
-            (name, value, name in preview.resolved.unresolved)
+            (name, value, variable_in(value) in preview.resolved.unresolved)
             for name, value in sorted(preview.resolved.values.items())
         )
         view = InstructorView(

@@ -107,7 +107,10 @@ class Browser:
             if method == "POST":
                 headers["Content-Type"] = "application/x-www-form-urlencoded"
             answer = self.pool.request(
-                method, url, headers=headers, body=body if method == "POST" else None,
+                method,
+                url,
+                headers=headers,
+                body=body if method == "POST" else None,
                 redirect=False,
             )
             self._keep(jar, answer.headers.getlist("Set-Cookie"))

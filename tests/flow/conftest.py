@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.flow.rig import Rig
 from tests.flow.scene import Scene, running_scene
-from tests.flow.world import World, make_world
+from tests.flow.world import ROOT, World, make_world
 
 
 @pytest.fixture
@@ -33,3 +36,36 @@ def fresh_scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
     """A running scene on each database, for one test; two web processes."""
     with running_scene(tmp_path, database_url, "--workers", "2") as made:
         yield made
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Callable[[str], tuple[int, str]]:
+    """`lti-bridge config check` for the text of a file: exit status, and what it said."""
+
+    def run(text: str) -> tuple[int, str]:
+        path = tmp_path / "checked.toml"
+        path.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "lti_bridge", "config", "check", "--config", str(path)]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return ran.returncode, ran.stdout + ran.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A running rig on SQLite, shared by the tests of a module."""
+    folder = tmp_path_factory.mktemp("rig")
+    made = Rig(folder, f"sqlite:///{folder}/bridge.sqlite3")
+    made.bridge.serve()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def fresh_rig(tmp_path: Path, database_url: str) -> Iterator[Rig]:
+    """A running rig on each database, for one test."""
+    made = Rig(tmp_path, database_url)
+    made.bridge.serve()
+    yield made
+    made.stop()

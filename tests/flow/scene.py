@@ -20,6 +20,7 @@ from tests.flow.world import BASE, World, make_world
 
 TOOL_SECRET = "tool-secret/ä&"
 TWIN_SECRET = "twin secret ö&"
+DEPLOYMENT_ID = "https://purl.imsglobal.org/spec/lti/claim/deployment_id"
 WORDS = "caf%C3%A9"
 QUERY = f"user_id=123&lti_message_type=1234&tag=b&tag=a%20%2B&empty=&word={WORDS}"
 EXTRA = """
@@ -27,7 +28,7 @@ EXTRA = """
 name = "twin11"
 lti = "1.1"
 consumer_key = "twin-key"
-shared_secret = "twin secret ö&"
+shared_secret = "{twin}"
 inline = true
 
 [[lms]]
@@ -53,14 +54,14 @@ name = "plain"
 kind = "lti"
 launch_url = "{tool}/plain"
 consumer_key = "plain-key"
-shared_secret = "tool-secret/ä&"
+shared_secret = "{secret}"
 
 [[connection]]
 name = "named"
 kind = "lti"
 launch_url = "{tool}/named"
 consumer_key = "named-key"
-shared_secret = "tool-secret/ä&"
+shared_secret = "{secret}"
 signature = "HMAC-SHA256"
 privacy = ["given_name", "email", "username"]
 
@@ -69,14 +70,14 @@ name = "query"
 kind = "lti"
 launch_url = "{tool}/query?{query}"
 consumer_key = "query-key"
-shared_secret = "tool-secret/ä&"
+shared_secret = "{secret}"
 
 [[connection]]
 name = "twins-only"
 kind = "lti"
 launch_url = "{tool}/twins"
 consumer_key = "twins-key"
-shared_secret = "tool-secret/ä&"
+shared_secret = "{secret}"
 lms = ["twin11"]
 
 [[activity]]
@@ -107,7 +108,7 @@ connection = "query"
 id = "once"
 title = "One attempt only"
 connection = "tosa"
-settings = {{ act_id = 9, tst_frm_id = "363", redirect = 1 }}
+settings = {{ act_id = 8, tst_frm_id = "363", gen_id = 3, redirect = 1 }}
 attempts = 1
 
 [[activity]]
@@ -138,7 +139,13 @@ class Scene:
         """Launch and let the browser carry the form to the tool; what the tool got."""
         page = campus.launch(**changes)
         assert page.status == 200, page.text
-        said = Browser().submit(page)
+        return self.carry(page)
+
+    def carry(self, page: Page) -> Arrival:
+        """Submit a handoff as a browser does: line breaks of any kind travel as CRLF."""
+        form = page.form()
+        fields = [(name, re.sub(r"\r\n|\r|\n", "\r\n", value)) for name, value in form.fields]
+        said = Browser().post(form.action, fields)
         assert said.text == "hello", said.text
         return self.tool.last
 
@@ -185,7 +192,9 @@ def running_scene(folder: Path, database: str, *options: str) -> Iterator[Scene]
         client_id="bridge-client",
     )
     second = serving.start(lms.make_app(settings))
-    extra = EXTRA.format(tool=tool.running.url, second=second.url, query=QUERY)
+    extra = EXTRA.format(
+        tool=tool.running.url, second=second.url, query=QUERY, secret=TOOL_SECRET, twin=TWIN_SECRET
+    )
     with world.bridge.config.open("a", encoding="utf-8") as config:
         config.write(extra)
     url = f"{world.bridge.url}/lti/launch"
@@ -220,3 +229,15 @@ def way_back(page: Page) -> dict[str, list[str]]:
     if not found:
         return {}
     return parse_qs(urlsplit(found[1].replace("&amp;", "&")).query)
+
+
+def launch13(scene: Scene, party: serving.Running, user: str = "student1", **token: Any) -> Page:
+    """A launch by LTI 1.3; `deployment` and `claims` change what the LMS signs."""
+    deployment = token.get("deployment", "1")
+    claims = {DEPLOYMENT_ID: deployment, **token.get("claims", {})}
+    browser = Browser()
+    browser.get(f"{party.url}/as/{user}")
+    scene.world.control(party, "tamper", id_token={"claims": claims})
+    extra = {"lti_deployment_id": deployment}
+    start = scene.world.control(party, "launch", link="best13", user=user, extra=extra)
+    return browser.submit(browser.post(start["login_url"], start["fields"]))

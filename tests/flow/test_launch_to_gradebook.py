@@ -11,7 +11,6 @@ import pytest
 from tests.flow.browser import Browser, Page
 from tests.flow.world import World
 
-
 USERS = {"student1": "4", "student2": "5", "student3": "6"}
 
 

@@ -167,6 +167,7 @@ LINKS = (
     lms.LinkSpec("best13", "Best by 1.3", "1.3", {"activity": "best"}),
     lms.LinkSpec("last13", "Last by 1.3", "1.3", {"activity": "last"}),
     lms.LinkSpec("bo13", "Outcome claim", "1.3", {"activity": "best"}, grades="bo"),
+    lms.LinkSpec("own13", "Column by us", "1.3", {"activity": "best"}, grades="container"),
     lms.LinkSpec("best11", "Best by 1.1", "1.1", {"activity": "best"}),
     lms.LinkSpec("last11", "Last by 1.1", "1.1", {"activity": "last"}),
     lms.LinkSpec("none11", "No activity", "1.1", {}),

@@ -124,6 +124,30 @@ def test_a_line_item_body() -> None:
         ags.line_item_body(label="Excel", maximum=Decimal(0))
 
 
+def test_filters_join_the_query_of_the_container() -> None:
+    assert ags.filtered("https://lms.example.edu/i?type_id=1#x", tag="a&b", resource_id="ü") == (
+        "https://lms.example.edu/i?type_id=1&tag=a%26b&resource_id=%C3%BC"
+    )
+    assert ags.filtered("https://lms.example.edu/i", tag="t") == "https://lms.example.edu/i?tag=t"
+
+
+def test_line_items_are_read_and_those_without_an_address_passed_over() -> None:
+    entries = [7, None, {"tag": "t"}, {"id": ""}, {"id": 4}, {"id": "i", "resourceLinkId": 5}]
+    found = ags.parse_line_items(json.dumps([*entries, {"id": "j", "tag": None}]).encode())
+    assert found == [ags.LineItem("i", resource_link_id="5"), ags.LineItem("j")]
+    assert ags.parse_line_item(b'{"id":"i","resourceId":"r","tag":"t"}') == ags.LineItem(
+        "i", resource_id="r", tag="t"
+    )
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b"[" * 100_000, b"\xff"])
+def test_what_is_no_line_item_can_be_asked_again(answer: bytes) -> None:
+    with pytest.raises(DeliveryFailed):
+        ags.parse_line_items(answer)
+    with pytest.raises(DeliveryFailed):
+        ags.parse_line_item(answer)
+
+
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [

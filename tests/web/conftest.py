@@ -1,30 +1,18 @@
-"""A real Chromium and real HTTP sites on loopback ports for the page tests."""
+"""Real HTTP sites on loopback ports for the page tests."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, sync_playwright
 from werkzeug.serving import make_server
 
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.routes import make_blueprint
-
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass(frozen=True)
@@ -38,17 +26,6 @@ class Site:
 @pytest.fixture(scope="session")
 def pages() -> Pages:
     return Pages()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if not path:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        with closing(browser):
-            yield browser
 
 
 @pytest.fixture

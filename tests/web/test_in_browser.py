@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import pytest
 from flask import Response, redirect, request
 from oauthlib.common import Request
-from oauthlib.oauth1 import SIGNATURE_TYPE_BODY, Client
 from oauthlib.oauth1.rfc5849.signature import collect_parameters, verify_hmac_sha1
 from playwright.sync_api import Browser, expect
 
 from lti_bridge.core.handoff import Form
 from lti_bridge.errors import PageExpired
-from lti_bridge.web.rendering import Pages, normalize_newlines
+from lti_bridge.lti.oauth1 import sign_form
+from lti_bridge.web.rendering import Pages
 from lti_bridge.web.views import InstructorView, PreviewForm
 
 if TYPE_CHECKING:
@@ -65,10 +66,8 @@ def done() -> Response:
 
 
 def sign(url: str, fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    client = Client("key", client_secret=SECRET, signature_type=SIGNATURE_TYPE_BODY)
-    fields = tuple((name, normalize_newlines(value)) for name, value in fields)
-    body = client.sign(url, "POST", urlencode(fields), FORM_TYPE)[2]
-    return tuple(parse_qsl(body, keep_blank_values=True))
+    signed = sign_form(url, fields, "key", SECRET, nonce="n", timestamp=int(time.time()))
+    return tuple(signed)
 
 
 def verify(url: str, body: bytes) -> bool:

@@ -1,0 +1,65 @@
+"""What is remembered of gradebook columns that the bridge found or made: one row per link."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from lti_bridge.core.records import Column
+from lti_bridge.store import rows
+from lti_bridge.store.engine import Database
+
+COLUMN = text(
+    "SELECT l.id, l.resource_link_id, l.activity_id, a.title, i.url FROM grades g"
+    " JOIN links l ON l.id = g.link_id"
+    " LEFT JOIN activities a ON a.id = l.activity_id"
+    " LEFT JOIN line_items i ON i.link_id = l.id WHERE g.id = :grade_id"
+)
+CLAIM = text(
+    "INSERT INTO line_items (link_id, url, lease, leased_until)"
+    " VALUES (:link_id, '', :lease, :until)"
+    " ON CONFLICT (link_id) DO UPDATE SET lease = excluded.lease,"
+    " leased_until = excluded.leased_until WHERE line_items.url = '' AND ("
+    "line_items.lease IS NULL OR line_items.lease = excluded.lease"
+    " OR line_items.leased_until <= :now)"
+)
+SETTLE = text(
+    "UPDATE line_items SET url = :url, lease = NULL, leased_until = NULL"
+    " WHERE link_id = :link_id AND lease = :lease"
+)
+FORGET = text("UPDATE line_items SET url = '' WHERE link_id = :link_id AND url = :url")
+
+
+class Columns:
+    """The `core.ports.Columns` of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def column(self, grade_id: str) -> Column:
+        """The column that a grade belongs into."""
+        with self._database.reading() as connection:
+            row = connection.execute(COLUMN, {"grade_id": grade_id}).one()
+        return Column(row.id, row.resource_link_id, row.activity_id, row.title or "", row.url or "")
+
+    def claim(self, link_id: str, lease: str, now: datetime, lease_s: float) -> bool:
+        """Lease the search for a link's line item, or lease it longer.
+
+        False when it is known already or another lease lasts.
+        """
+        until = rows.ms(now + timedelta(seconds=lease_s))
+        return self._changes(CLAIM, link_id=link_id, lease=lease, now=rows.ms(now), until=until)
+
+    def settle(self, link_id: str, lease: str, line_item: str) -> None:
+        """Remember what was found (nothing: an empty string) and give the lease back."""
+        self._changes(SETTLE, link_id=link_id, lease=lease, url=line_item)
+
+    def forget(self, link_id: str, line_item: str) -> None:
+        """Forget this line item, which is gone, unless another one is remembered by now."""
+        self._changes(FORGET, link_id=link_id, url=line_item)
+
+    def _changes(self, statement: TextClause, **values: Any) -> bool:
+        with self._database.writing() as connection:
+            return connection.execute(statement, values).rowcount > 0
