@@ -14,11 +14,11 @@ from lti_bridge.bench.traffic import Click, Traffic
 from lti_bridge.errors import BridgeError
 from lti_bridge.store.engine import Database
 
-TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK")
+TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
 
 
 def count(bridge: Bridge, traffic: Traffic) -> dict[str, int]:
-    """Statements of a first click, of a second one, and of a grade message.
+    """Statements of a first click, of a second one, and of a grade message, by SQLite's account.
 
     BEGIN and COMMIT are one each everywhere and not counted.
     """
@@ -35,18 +35,21 @@ def count(bridge: Bridge, traffic: Traffic) -> dict[str, int]:
 
 @contextmanager
 def counted(database: Database) -> Iterator[list[str]]:
-    """The statements that are sent to the database meanwhile."""
+    """The statements that SQLite itself says it runs meanwhile."""
     seen: list[str] = []
 
-    def see(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def see(statement: str) -> None:
         if not statement.startswith(TRANSACTION):
             seen.append(statement)
 
-    event.listen(database.engine, "before_cursor_execute", see)
+    def trace(connection: Any, *_rest: Any) -> None:
+        connection.set_trace_callback(see)
+
+    event.listen(database.engine, "checkout", trace)
     try:
         yield seen
     finally:
-        event.remove(database.engine, "before_cursor_execute", see)
+        event.remove(database.engine, "checkout", trace)
 
 
 def send(client: FlaskClient, request: bytes) -> int:

@@ -44,7 +44,7 @@ def test_without_a_privacy_key_nothing_personal_leaves(scene: Scene) -> None:
     assert [text for text in HIDDEN if text in unquote_plus(staff.body)] == []
 
 
-@pytest.mark.spec("P11L-09", "P11L-08", "P11L-02", "P11L-07")
+@pytest.mark.spec("P11L-09", "P11L-08", "P11L-02")
 def test_with_a_privacy_key_exactly_that_leaves(scene: Scene) -> None:
     form = scene.open(scene.campus, **PERSON, custom_activity="named").form
     assert personal(form) == {

@@ -97,7 +97,7 @@ def test_deployments_of_one_client_stay_apart(scene: Scene) -> None:
     assert refused(launch13(scene, scene.second, deployment="3"), 403, "unknown-deployment")
 
 
-@pytest.mark.spec("P11L-04", "P11L-05", "P11L-14", "T11L-12")
+@pytest.mark.spec("P11L-04", "P11L-05", "P11L-14")
 def test_a_relaunch_is_the_same_attempt(scene: Scene) -> None:
     kept = ("user_id", "resource_link_id", "context_id", "lis_result_sourcedid")
     first, again = (scene.open(scene.campus, user_id="again").form for _ in range(2))

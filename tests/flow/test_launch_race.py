@@ -14,7 +14,9 @@ from tests.flow.scene import Scene
 @pytest.mark.spec("BR-01", "P11L-14", "SECP-17")
 def test_ten_first_clicks_are_one_attempt(fresh_scene: Scene) -> None:
     scene = fresh_scene
-    for user in ("ann", "ben"):
+    for user in ("ann", "ben", "cleo"):
+        if user == "cleo":  # nothing of hers is new but the attempt
+            scene.campus.launch(user_id=user, resource_link_id="other", roles="Instructor")
         with ThreadPoolExecutor(10) as threads:
             pages = list(threads.map(lambda u: scene.campus.launch(user_id=u), repeat(user, 10)))
         assert [page.status for page in pages] == [200] * 10
@@ -25,7 +27,7 @@ def test_ten_first_clicks_are_one_attempt(fresh_scene: Scene) -> None:
             assert len({form[name] for form in forms}) == 10, name
         assert scene.attempts(user) == [(1, "created")]
     counts = {name: scene.count(name) for name in ("learners", "links", "grades", "launches")}
-    assert counts == {"learners": 2, "links": 1, "grades": 2, "launches": 20}
+    assert counts == {"learners": 3, "links": 2, "grades": 3, "launches": 31}
 
 
 def test_clicks_while_the_link_changes_are_one_open_attempt(fresh_scene: Scene) -> None:
@@ -37,6 +39,10 @@ def test_clicks_while_the_link_changes_are_one_open_attempt(fresh_scene: Scene) 
     found = scene.attempts("ann")
     assert [number for number, _ in found] == list(range(1, len(found) + 1))
     assert [state for _, state in found].count("created") == 1
+    for activity in ("plain", "named"):
+        assert scene.campus.launch(custom_activity=activity).status == 200
+        opened = scene.rows("SELECT activity_id FROM attempts WHERE is_open = 1")
+        assert [row.activity_id for row in opened] == [activity]
 
 
 @pytest.mark.spec("T11L-01", "P11L-01")

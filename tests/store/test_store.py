@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -292,7 +293,6 @@ def test_stamps_rise_by_a_second_even_when_the_clock_goes_back(desk: Desk) -> No
     for number, step in enumerate((0, 0.001, 0.5, -3600, 7200, 0, -0.5, 1.0), start=1):
         desk.clock.move(step)
         desk.score(attempt, f"0.{number}")
-        desk.clock.move(max(0, (stamps[-1] - desk.clock()).total_seconds()) if step < 0 else 0)
         (delivery,) = desk.claim()
         desk.settle(delivery, Outcome("pending", desk.clock(), "HTTP 503"))
         (again,) = desk.claim()
@@ -300,7 +300,7 @@ def test_stamps_rise_by_a_second_even_when_the_clock_goes_back(desk: Desk) -> No
         desk.settle(again)
         stamps.append(delivery.stamp)
     seconds = [int(stamp.timestamp()) for stamp in stamps]
-    assert all(later > earlier for earlier, later in zip(seconds, seconds[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(seconds))
 
 
 @pytest.mark.spec("T13AG-06")
