@@ -14,6 +14,7 @@ from lti_bridge.core.explaining import explain
 from lti_bridge.core.ports import Connection
 from lti_bridge.core.records import Activity
 from lti_bridge.errors import ConfigurationError, NotConfigured
+from lti_bridge.lti.claims import custom_collisions
 from lti_bridge.providers.contract import Credentials, Kind, Tools
 from lti_bridge.providers.registry import kinds
 from lti_bridge.settings import ActivityTable, ConnectionTable, Settings, validated
@@ -107,6 +108,7 @@ class Catalogue:
             provider=kind.build(settings, tools),
             privacy=privacy,
             needs=kind.needs,
+            hidden=kind.hidden,
             registrations=frozenset(table.lms),
         )
         consumer = kind.credentials(settings)
@@ -119,6 +121,10 @@ class Catalogue:
             return
         where = f"activity {table.id!r}: settings"
         settings = validated(where, known[0].activity, table.settings, known[1])
+        written = self._connections[table.connection].provider.custom(settings)
+        if doubled := custom_collisions(written):
+            names = " and ".join(doubled[0])
+            raise ConfigurationError(f"{where}: {names} are one name in LTI 1.1; rename one")
         self._activities[table.id] = Activity(
             id=table.id,
             title=table.title,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -68,6 +69,8 @@ grade = "last"
 
 def run(port: int) -> None:
     """Start everything, print the address to open, and stay until Ctrl-C."""
+    # ended politely, it takes the bridge with it, as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="lti-bridge-demo-") as folder:
         bridge_url = f"http://{HOST}:{port or _free_port()}"
         campus = serving.start(lms.make_app(_campus(bridge_url)))

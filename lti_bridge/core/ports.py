@@ -61,7 +61,8 @@ class Provider(Protocol):
 class Connection:
     """One configured account at a provider, ready to use.
 
-    `privacy` names the fields of a person that may leave; `needs` those it cannot do without.
+    `privacy` names the fields of a person that may leave; `needs` those it cannot do without;
+    `hidden` names parameters whose values are shown to nobody.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Connection:
     provider: Provider
     privacy: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
     registrations: frozenset[str] = frozenset()
 
 

@@ -41,7 +41,8 @@ class Kind:
     `connection` validates a connection's own keys, `activity` an activity's settings (for that
     connection), and `inline` picks an activity's settings out of a link's custom parameters;
     all three return typed settings and raise pydantic's ValidationError. `needs` are the fields
-    of a person without which the provider refuses a candidate. `credentials` are for the LTI 1.1
+    of a person without which the provider refuses a candidate; `hidden` are parameters whose
+    values are shown to nobody. `credentials` are for the LTI 1.1
     outcome service, where it is used.
     """
 
@@ -52,4 +53,5 @@ class Kind:
     inline: Callable[[Mapping[str, str], Any], Any]
     build: Callable[[Any, Tools], Provider]
     needs: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
     credentials: Callable[[Any], Credentials | None] = lambda settings: None

@@ -127,7 +127,7 @@ def _engine(url: str) -> Engine:
 
 @cache
 def _for_psycopg(statement: TextClause) -> str:
-    return str(statement.compile(dialect=psycopg.dialect()))
+    return str(statement.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call]
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -14,6 +14,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
+# The order of transaction.ATTEMPT_COLUMNS, before the two columns of the score.
+ATTEMPT_FIELDS = (
+    "id",
+    "link_id",
+    "learner_id",
+    "number",
+    "activity_id",
+    "connection",
+    "grade_policy",
+    "state",
+)
+
+
 def ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware time."""
     return (moment - EPOCH) // MILLISECOND
@@ -40,8 +53,8 @@ def score_columns(value: Score | None) -> dict[str, str | None]:
 
 def attempt(row: Any) -> Attempt:
     """The attempt of a row selected with transaction.ATTEMPT_COLUMNS, which has its order."""
-    *columns, given, maximum = row
-    return Attempt(*columns, score=score(given, maximum))
+    *names, given, maximum = row
+    return Attempt(**dict(zip(ATTEMPT_FIELDS, names, strict=True)), score=score(given, maximum))
 
 
 def target_columns(target: GradeTarget) -> dict[str, str]:

@@ -64,7 +64,8 @@ ADD_ATTEMPT = text(
     " :activity_id, :connection, :grade_policy, :state, 1, :now, :now) ON CONFLICT DO NOTHING"
 )
 CLOSE_ATTEMPT = text(
-    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now WHERE id = :id"
+    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now"
+    " WHERE id = :id AND is_open = 1"
 )
 ADD_LAUNCH = text(
     "INSERT INTO launches (id, registration, link_id, learner_id, attempt_id, return_url,"

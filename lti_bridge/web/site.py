@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from lti_bridge.core.launch import Launch
-from lti_bridge.core.launching import Launching, Preview
+from lti_bridge.core.launching import Launching, Opened, Preview
 from lti_bridge.core.substitution import variable_in
 from lti_bridge.errors import (
     BadRequest,
@@ -167,7 +167,7 @@ class Site:
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
         opened = preview.opened
         custom = tuple(
-            (name, value, variable_in(value) in preview.resolved.unresolved)
+            (name, _shown(name, value, opened), variable_in(value) in preview.resolved.unresolved)
             for name, value in sorted(preview.resolved.values.items())
         )
         view = InstructorView(
@@ -185,6 +185,10 @@ class Site:
             back_url=opened.launch.presentation.return_url,
         )
         return self.pages.instructor(view, frame_ancestors=frame_ancestors)
+
+
+def _shown(name: str, value: str, opened: Opened) -> str:
+    return "(not shown)" if name in opened.connection.hidden else value
 
 
 def _remember(launch: Launch) -> None:

@@ -104,18 +104,18 @@ def test_any_text_arrives_whole_and_harmless(scene: Scene, text: str) -> None:
 
 @pytest.mark.spec("P11L-02", "P11L-15")
 def test_custom_values_of_any_kind_arrive(scene: Scene) -> None:
-    inline = {f"custom_v{number}": text for number, text in enumerate(ODD_TEXTS)}
-    inline |= {"custom_lti_version": "LTI-9", "custom_oauth_nonce": "n", "custom_empty": ""}
+    values = {f"v{number}": text for number, text in enumerate(ODD_TEXTS)}
+    values |= {"lti_version": "LTI-9", "oauth_nonce": "n", "empty": ""}
     arrived = scene.open(
         scene.twin,
         custom_activity=None,
         custom_connection="query",
         resource_link_id="odd",
-        **inline,
+        **{f"custom_tool_{name}": text for name, text in values.items()},
     )
     assert arrived.verifies(TOOL_SECRET)
-    for name, value in inline.items():
-        assert arrived.form[name] == re.sub(r"\r\n|\r|\n", "\r\n", value)
+    for name, value in values.items():
+        assert arrived.form[f"custom_{name}"] == re.sub(r"\r\n|\r|\n", "\r\n", value)
     assert arrived.form["lti_version"] == "LTI-1p0"
     assert arrived.form["oauth_nonce"] != "n"
 

@@ -11,7 +11,7 @@ from tests.flow.scene import TOOL_SECRET, Scene, launch13, refusal, way_back
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
-INLINE = {"custom_connection": "plain", "custom_chapter": "1"}
+INLINE = {"custom_connection": "plain", "custom_tool_chapter": "1"}
 EXCEL = {"custom_activity": None, "custom_connection": "tosa", "custom_tst_frm_id": "363"}
 
 
@@ -48,7 +48,7 @@ def test_four_ways_to_an_activity_in_their_order(scene: Scene) -> None:
     assert where(scene.open(scene.twin, **link)) == "named"
     inline = scene.open(scene.twin, **link | INLINE)
     assert (where(inline), inline.form["custom_chapter"]) == ("plain", "1")
-    corrected = scene.open(scene.twin, **link | INLINE | {"custom_chapter": "2"})
+    corrected = scene.open(scene.twin, **link | INLINE | {"custom_tool_chapter": "2"})
     assert corrected.form["custom_chapter"] == "2"
     remembered = scene.open(scene.twin, **link)
     assert (where(remembered), remembered.form["custom_chapter"]) == ("plain", "2")

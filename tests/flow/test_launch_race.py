@@ -59,7 +59,7 @@ def test_the_main_flow_on_each_database(fresh_scene: Scene) -> None:
     assert browser.submit(browser.submit(staff)).text == "hello"
     assert scene.attempts("ann") == [(1, "graded"), (2, "graded")]
     assert scene.attempts("tess") == []
-    inline = {"custom_activity": None, "custom_connection": "plain", "custom_chapter": "1"}
+    inline = {"custom_activity": None, "custom_connection": "plain", "custom_tool_chapter": "1"}
     for _ in range(2):
         assert scene.open(scene.twin, **inline).form["custom_chapter"] == "1"
     wide = "".join(chr(0x1F300 + 7 * number % 500) for number in range(255))

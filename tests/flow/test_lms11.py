@@ -147,9 +147,9 @@ def test_custom_fields_lose_their_prefix(scene: Scene) -> None:
         resource_link_id="customs",
         custom_activity=None,
         custom_connection="plain",
-        custom_review_chapter="1.2.56",
-        custom_custom_x="y",
-        custom_empty="",
+        custom_tool_review_chapter="1.2.56",
+        custom_tool_custom_x="y",
+        custom_tool_empty="",
         ext_activity="query",
     ).form
     customs = {name: value for name, value in arrived.items() if name.startswith("custom_")}

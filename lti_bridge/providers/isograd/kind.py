@@ -57,5 +57,6 @@ KIND = Kind(
     inline=lambda custom, connection: lms_parameters(custom, connection.route),
     build=_build,
     needs=NEEDS,
+    hidden=frozenset({"psw"}),
     credentials=_credentials,
 )

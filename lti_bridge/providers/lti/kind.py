@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from lti_bridge.core.handoff import Handoff
 from lti_bridge.core.ports import Session
+from lti_bridge.core.substitution import literal
 from lti_bridge.providers.contract import Credentials, Kind, Tools
 from lti_bridge.providers.tool11 import Tool11
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$", max_length=1023)]
-# These are how a link names its activity; they are not the tool's own parameters.
-RESERVED = frozenset({"activity", "connection", "lti_bridge_activity"})
+# In a link that writes its activity out: tool_quiz=42 is the tool's parameter quiz=42. Without a
+# prefix, whatever else the LMS sends would become part of the activity.
+PREFIX = "tool_"
 
 
 class ConnectionSettings(BaseModel):
@@ -66,7 +68,8 @@ def _build(settings: Any, tools: Tools) -> LtiProvider:
 
 
 def _inline(custom: Mapping[str, str], _connection: Any) -> ActivitySettings:
-    return ActivitySettings(custom={k: v for k, v in custom.items() if k not in RESERVED})
+    named = {name: value for name, value in custom.items() if name.startswith(PREFIX)}
+    return ActivitySettings(custom={n.removeprefix(PREFIX): literal(v) for n, v in named.items()})
 
 
 KIND = Kind(
