@@ -142,7 +142,8 @@ class School:
             call.of = learner
             self.calls.append(call)
             err = self.errs[learner].pop(0) if self.errs[learner] else None
-            if learner in self._busy:
+            # two clients of one deployment may ask for their tokens at the same time
+            if learner in self._busy and not learner.startswith("token:"):
                 self.problems.append(f"two calls at once for {learner}")
             answer = take() if err is None or err.stores else None
         if err is None:
