@@ -18,6 +18,8 @@ from lti_bridge.worker import PARENT_VARIABLE, stop_with_parent
 
 THREADS = 4
 RESTART_PAUSE_S = 1.0
+STOP_TRIES = 10
+STOP_WAIT_S = 2.0
 
 
 def serve(config: Path, *, host: str, port: int, workers: int, with_worker: bool) -> None:
@@ -77,9 +79,13 @@ class _WorkerBeside:
 
     def stop(self) -> None:
         self._stopping.set()
-        if self._process is not None:
-            self._process.terminate()
-        self._thread.join(timeout=20)
+        for _ in range(STOP_TRIES):
+            # more than once: under load a worker in its first moments has been seen to miss it
+            if self._process is not None:
+                self._process.terminate()
+            self._thread.join(timeout=STOP_WAIT_S)
+            if not self._thread.is_alive():
+                return
 
     def _keep_running(self) -> None:
         while not self._stopping.is_set():

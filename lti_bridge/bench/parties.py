@@ -98,8 +98,8 @@ class Parties:
     bridge_port: int = 0
     floor_port: int = 0
     lms_port: int = 0
-    web: subprocess.Popen[bytes] = field(init=False)
-    floor: subprocess.Popen[bytes] = field(init=False)
+    web: subprocess.Popen[bytes] = field(init=False, repr=False)
+    floor: subprocess.Popen[bytes] = field(init=False, repr=False)
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,144 @@
+"""The measurement runs and says everything; a click costs a fixed number of SQL statements."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lti_bridge.app import Bridge, build, now, web_app
+from lti_bridge.bench import statements
+from lti_bridge.bench.fill import fill
+from lti_bridge.bench.parties import Parties
+from lti_bridge.bench.traffic import Traffic
+from lti_bridge.core.ports import Outcome
+from lti_bridge.settings import load
+
+ROOT = Path(__file__).parents[1]
+MEASURED = ("launch_11", "launch_13", "outcome", "delivery")
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """A short measurement, as a person would start it."""
+    command = [sys.executable, "-m", "lti_bridge", "bench", "--seconds", "0.5", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_measurement_says_how_fast_the_bridge_and_its_floor_are(report: dict[str, Any]) -> None:
+    (one,) = report["measurements"]
+    for name in MEASURED:
+        assert one[name]["bridge"]["per_second"] > 1, name
+        assert one[name]["floor"]["per_second"] > 1, name
+        expected = one[name]["bridge"]["per_second"] / one[name]["floor"]["per_second"]
+        # both are medians of the rounds, so only about equal
+        assert one[name]["ratio"] == pytest.approx(expected, rel=0.9), name
+    for name in ("login", "launch_11", "launch_13", "outcome"):
+        times = one[name]["bridge"]
+        assert 0 < times["p50_ms"] <= times["p99_ms"], name
+
+
+def test_a_measurement_says_what_it_was_made_on(report: dict[str, Any]) -> None:
+    machine, (one,) = report["machine"], report["measurements"]
+    assert machine["database"] == "SQLite"
+    assert {"cores", "server_core_and_client_core", "python", "rounds"} <= machine.keys()
+    assert one["rows"] > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells")
+def test_no_process_is_large(report: dict[str, Any]) -> None:
+    (one,) = report["measurements"]
+    assert 10 < one["memory"]["worker"]["rss_mb"] < 120
+    # two processes: the one that listens, and the one that answers
+    assert 10 < one["memory"]["web"]["rss_mb"] < 300
+
+
+@pytest.fixture
+def parties(tmp_path: Path) -> Parties:
+    """A configuration; nothing is started."""
+    return Parties(tmp_path, "", "WARNING")
+
+
+@pytest.fixture
+def bridge(parties: Parties) -> Iterator[Bridge]:
+    """A bridge with an empty database."""
+    made = build(load(parties.config))
+    made.store.database.migrate()
+    yield made
+    made.store.database.close()
+
+
+def traffic(bridge: Bridge, parties: Parties, rows: int) -> Traffic:
+    """Signed requests about the filled rows."""
+    return Traffic(
+        bridge=parties.bridge_url,
+        lms=parties.lms_url,
+        lms_key=parties.lms_key,
+        key=bridge.keyring.secret("sourcedids"),
+        rows=rows,
+        random=random.Random(7),
+    )
+
+
+def counts(bridge: Bridge, parties: Parties, rows: int) -> dict[str, int]:
+    """The statements of each kind of request, sent to the app of this process."""
+    return statements.count(bridge, traffic(bridge, parties, rows))
+
+
+def test_statements_per_click_and_per_grade_are_few_and_do_not_grow(
+    bridge: Bridge, parties: Parties
+) -> None:
+    wanted = {"first_launch": 9, "relaunch": 6, "outcome": 6}
+    fill(bridge.store.database, 0, 10, parties.lms_url, print)
+    assert counts(bridge, parties, 10) == wanted
+    fill(bridge.store.database, 10, 5000, parties.lms_url, print)
+    assert counts(bridge, parties, 5000) == wanted
+
+
+def test_a_relaunch_writes_one_click_and_no_second_attempt(
+    bridge: Bridge, parties: Parties
+) -> None:
+    fill(bridge.store.database, 0, 10, parties.lms_url, print)
+    before = {table: rows(bridge, table) for table in ("attempts", "grades", "launches")}
+    counts(bridge, parties, 10)  # a first click and a second one
+    after = {table: rows(bridge, table) for table in before}
+    assert {table: after[table] - before[table] for table in after} == {
+        "attempts": 1,
+        "grades": 1,
+        "launches": 2,
+    }
+
+
+def test_no_statement_of_a_click_a_grade_or_a_delivery_reads_a_whole_table(
+    bridge: Bridge, parties: Parties
+) -> None:
+    store = bridge.store
+    fill(store.database, 0, 100, parties.lms_url, print)
+    made, client = traffic(bridge, parties, 100), web_app(bridge).test_client()
+    requests = [*made.launches11(2), *made.outcomes(1)]
+    with statements.counted(store.database) as seen:
+        assert [statements.send(client, request) for request in requests] == [200, 200, 200]
+        for delivery in store.claim_deliveries(now(), 15, 32):
+            store.settle(delivery, now(), Outcome("delivered"))
+        store.next_due()
+    assert len(seen) > 21
+    with store.database.reading() as connection:
+        for statement in seen:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
+            steps = [row[3] for row in plan]
+            # an index read from its end, as min() does, is written as a search
+            assert not [step for step in steps if step.startswith("SCAN")], (statement, steps)
+
+
+def rows(bridge: Bridge, table: str) -> int:
+    """How many rows a table has."""
+    with bridge.store.database.reading() as connection:
+        return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())  # noqa: S608
