@@ -206,15 +206,18 @@ def demo(port: int) -> None:
 @main.command()
 @click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 600))
 @click.option("--connections", default=8, show_default=True, type=click.IntRange(1, 256))
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--size", default=0, help="Measure again with this many rows in each table.")
 @click.option("--database", default="", help="An empty PostgreSQL database; without it, SQLite.")
 @json_option
-def bench(seconds: float, connections: int, size: int, database: str, as_json: bool) -> None:
+def bench(
+    seconds: float, connections: int, rounds: int, size: int, database: str, as_json: bool
+) -> None:
     """Measure launches and grades per second, beside a floor of the same run."""
     from lti_bridge.bench.report import table
     from lti_bridge.bench.run import Options, measure
 
-    options = Options(seconds, connections, database, size)
+    options = Options(seconds, connections, rounds, size, database)
     found = measure(options, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(found, indent=2) if as_json else table(found))
 

@@ -52,7 +52,7 @@ def fill(
                     text(f"INSERT INTO {table} ({columns}) VALUES ({values})"),  # noqa: S608
                     rows,
                 )
-        if numbers.stop % (10 * BATCH) == 0:
+        if (start - first) // BATCH % 10 == 9:
             tell(f"{numbers.stop} rows of each table")
     if not database.is_sqlite:
         with database.reading() as connection:

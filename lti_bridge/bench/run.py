@@ -26,7 +26,6 @@ from lti_bridge.bench.traffic import Traffic
 from lti_bridge.errors import BridgeError, ConfigurationError
 from lti_bridge.settings import load
 
-ROUNDS = 3
 MOST_PER_SECOND = 2500  # requests prepared for each second; the floor repeats them
 OK, FOUND = b"HTTP/1.1 200", b"HTTP/1.1 302"
 FORM_MARK, OUTCOME_MARK = b"oauth_signature", b"imsx_codeMajor>success"
@@ -40,10 +39,10 @@ class Options:
 
     seconds: float = 5.0
     connections: int = 8
-    database: str = ""
+    rounds: int = 3
     size: int = 0
+    database: str = ""
     log_level: str = "WARNING"
-    rounds: int = ROUNDS
 
 
 def measure(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:

@@ -374,6 +374,7 @@ REPLACE = f"<replaceResultRequest><resultRecord>{GOOD}{SCORE}</resultRecord></re
     "inner",
     [
         f"{REPLACE}{REPLACE}",
+        f"{REPLACE}<fooRequest/>",
         f"{REPLACE}<deleteResultRequest><resultRecord>{GOOD}</resultRecord></deleteResultRequest>",
         "",
         "text",
@@ -433,6 +434,14 @@ def test_a_doctype_is_refused_and_nothing_is_fetched(rig: Rig, graded: Sitting) 
                     reply = rig.send(body.replace(b"?>", b"?>" + declared.encode(), 1))
                     refused(rig, reply, 400)
                 assert b"root:" not in reply.body
+        with rig.unchanged():  # not even a harmless one, or one that hides the sourcedId
+            body = document("replaceResult", graded.sourced_id, "1")
+            for declared in (
+                "<!DOCTYPE imsx_POXEnvelopeRequest>",
+                '<!DOCTYPE x [<!ENTITY e "1">]>',
+            ):
+                reply = rig.send(body.replace(b"?>", b"?>" + declared.encode(), 1))
+                refused(rig, reply, 400)
         canary.settimeout(0.2)
         with pytest.raises(TimeoutError):
             canary.accept()

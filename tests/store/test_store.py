@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,8 @@ import pytest
 from sqlalchemy import text
 
 from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
-from lti_bridge.core.ports import Outcome
+from lti_bridge.core.passback import LEASE_S, Passback
+from lti_bridge.core.ports import Outcome, Receipt
 from lti_bridge.core.records import Attempt, AttemptState, Delivery, Incoming
 from lti_bridge.core.results import Results
 from lti_bridge.core.scoring import Score
@@ -242,6 +244,46 @@ def test_a_claimed_grade_is_left_alone_until_its_lease_ends(desk: Desk) -> None:
     assert desk.store.next_due() is None
 
 
+class SlowGradebook:
+    """Takes each grade when told to."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.taken: list[Delivery] = []
+
+    def deliver(self, delivery: Delivery) -> Receipt:
+        """Wait, then take the grade."""
+        self.go.wait(10)
+        self.taken.append(delivery)
+        return Receipt()
+
+
+def test_a_worker_keeps_what_it_is_still_delivering(desk: Desk) -> None:
+    slow = SlowGradebook()
+    passback = Passback(desk.store, slow, desk.clock, lambda: 0.5)
+    desk.score(desk.attempt(), "0.5")
+    with ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(1) as worker:
+        delivering = worker.submit(passback.deliver_due, pool)
+        for _ in range(4):
+            due = until(desk.store.next_due, lambda due: due is not None and due > desk.clock())
+            desk.clock.move(LEASE_S * 0.6)
+            until(desk.store.next_due, lambda now_due, due=due: now_due > due)
+            assert desk.claim() == []
+        slow.go.set()
+        assert delivering.result(timeout=10) == 1
+    assert len(slow.taken) == 1
+    assert desk.store.delivery_counts() == {"delivered": 1}
+
+
+def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+    """What `look` sees once it is as wanted."""
+    deadline = time.monotonic() + 5
+    while not wanted(seen := look()):
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.01)
+    return seen
+
+
 def test_no_grade_is_claimed_twice(desk: Desk) -> None:
     for number in range(30):
         desk.score(desk.attempt(f"user-{number}"), "0.5")
@@ -264,7 +306,8 @@ def test_a_grade_that_changed_on_its_way_is_due_at_once(desk: Desk) -> None:
     (old,) = desk.claim()
     desk.score(attempt, "0.7")
     assert desk.claim() == []  # never two of one cell at a time
-    desk.settle(old, Outcome("pending", desk.clock() + timedelta(hours=1), "HTTP 500"))
+    desk.settle(old, Outcome("refused", error="HTTP 404"))
+    assert desk.store.delivery_counts() == {"pending": 1}
     (new,) = desk.claim()
     assert (new.version, new.tries, new.score) == (2, 0, Score(Decimal("0.7"), ONE))
     desk.settle(new)
