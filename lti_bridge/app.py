@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,8 +17,11 @@ from werkzeug.exceptions import HTTPException
 
 from lti_bridge import __version__, log
 from lti_bridge.catalogue import Catalogue
+from lti_bridge.core.callbacks import Callbacks
+from lti_bridge.core.identity import pairwise
 from lti_bridge.core.launching import Launching
 from lti_bridge.core.passback import Passback
+from lti_bridge.core.polling import Polling
 from lti_bridge.core.results import Results
 from lti_bridge.keyring import Keyring
 from lti_bridge.lms import routes as lms_routes
@@ -31,13 +35,13 @@ from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lms.tokens import Tokens
 from lti_bridge.net import Client
 from lti_bridge.providers import routes as provider_routes
-from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.outcomes import OutcomeService
 from lti_bridge.queue import Waker, open_queue
 from lti_bridge.settings import BridgeTable, Lms11Table, Lms13Table, Settings, is_loopback, load
 from lti_bridge.store.columns import Columns
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
+from lti_bridge.toolbox import Toolbox
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.site import Site
 
@@ -66,6 +70,8 @@ class Bridge:
     catalogue: Catalogue
     launching: Launching
     results: Results
+    polling: Polling
+    callbacks: Callbacks
     passback: Passback
     lms11: Lms11
     lms13: Lms13
@@ -76,15 +82,19 @@ class Bridge:
 def build(settings: Settings) -> Bridge:
     """Build every part. Raises ConfigurationError when the settings do not fit together."""
     public_url = settings.bridge.public_url
-    tools = Tools(now, new_id, public_url, settings.bridge.name)
-    catalogue = Catalogue(settings, tools)
     keyring = Keyring.open(Path(settings.bridge.keys_dir), now)
     store = Store(Database(settings.bridge.database_url), now)
+    toolbox = Toolbox(settings.bridge, store, keyring.secret("hooks"))
+    catalogue = Catalogue(settings, toolbox.tools, toolbox.hook_token)
     waker = Waker(open_queue(settings.bridge.queue_url))
     results = Results(store, new_id, waker.wake)
     secret = keyring.secret("sourcedids")
     outcome_url = public_url + provider_routes.OUTCOMES_PATH
     return_url = public_url + provider_routes.RETURN_PATH
+    hook_url = public_url + provider_routes.HOOKS_PATH
+    polling = Polling(
+        store, catalogue, results, now, partial(pairwise, secret), catalogue.settings_of
+    )
     columns = Columns(store.database)
     titles = {activity.id: activity.title for activity in catalogue.activities()}
     lms11, lms13, gradebooks = _lms_door(settings, keyring, columns, titles)
@@ -93,8 +103,21 @@ def build(settings: Settings) -> Bridge:
         keyring=keyring,
         store=store,
         catalogue=catalogue,
-        launching=Launching(store, catalogue, secret, new_id, public_url, outcome_url, return_url),
+        launching=Launching(
+            store,
+            catalogue,
+            secret,
+            new_id,
+            public_url,
+            outcome_url,
+            return_url,
+            hook_url,
+            now,
+            waker.wake,
+        ),
         results=results,
+        polling=polling,
+        callbacks=Callbacks(store, catalogue, polling, secret, now, waker.wake),
         passback=Passback(store, gradebooks, now, random.SystemRandom().random),
         lms11=lms11,
         lms13=lms13,
@@ -122,7 +145,9 @@ def web_app(bridge: Bridge) -> Flask:
         site.launched,
     )
     app.register_blueprint(lms_routes.blueprint(door))
-    app.register_blueprint(provider_routes.blueprint(bridge.outcomes, site.returned))
+    app.register_blueprint(
+        provider_routes.blueprint(bridge.outcomes, bridge.callbacks, site.returned)
+    )
     app.register_blueprint(site.blueprint())
     app.register_error_handler(HTTPException, site.http_error)
     app.register_error_handler(Exception, site.failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lti_bridge.core.explaining import explain
 from lti_bridge.core.ports import Connection
-from lti_bridge.core.records import Activity
+from lti_bridge.core.records import Activity, Attempt
 from lti_bridge.errors import ConfigurationError, NotConfigured
 from lti_bridge.lti.claims import custom_collisions
 from lti_bridge.providers.contract import Credentials, Kind, Tools
@@ -23,11 +23,18 @@ from lti_bridge.settings import ActivityTable, ConnectionTable, Settings, valida
 class Catalogue:
     """The `core.ports.Catalogue` of one configuration file.
 
-    Raises ConfigurationError, listing all problems, when a connection's or an activity's
-    settings do not fit its kind of provider.
+    `tools` makes what a connection's provider gets from the bridge, `make_token` the hook token
+    of a connection without one. Raises ConfigurationError, listing all problems, when a
+    connection's or an activity's settings do not fit its kind of provider.
     """
 
-    def __init__(self, settings: Settings, tools: Tools) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tools: Callable[[ConnectionTable], Tools],
+        make_token: Callable[[str], str],
+    ) -> None:
+        self._make_token = make_token
         self._kinds: dict[str, tuple[Kind, Any]] = {}
         self._connections: dict[str, Connection] = {}
         self._activities: dict[str, Activity] = {}
@@ -65,6 +72,11 @@ class Catalogue:
         """The activity of that id in the configuration file, or None."""
         return self._activities.get(activity_id)
 
+    def settings_of(self, attempt: Attempt) -> Any:
+        """The settings that an attempt's activity has now; None when the activity is gone."""
+        activity = self._activities.get(attempt.activity_id)
+        return activity.settings if activity else None
+
     def allows_inline(self, registration: str) -> bool:
         """Whether links of this LMS may write their activity out themselves."""
         return registration in self._inline
@@ -90,26 +102,33 @@ class Catalogue:
         digest = hashlib.sha256(written.encode()).hexdigest()[:20]
         return Activity(f"inline-{digest}", name, name, settings)
 
-    def _connect(self, table: ConnectionTable, tools: Tools) -> None:
+    def _connect(self, table: ConnectionTable, tools: Callable[[ConnectionTable], Tools]) -> None:
         where = f"connection {table.name!r}"
         kind = kinds().get(table.kind)
         if kind is None:
             known = ", ".join(sorted(kinds()))
             raise ConfigurationError(f"{where}: kind: {table.kind!r} is none of {known}")
         settings = validated(where, kind.connection, table.own())
-        privacy = kind.needs if table.privacy is None else frozenset(table.privacy)
-        if kind.needs - privacy:
-            missing = ", ".join(sorted(kind.needs - privacy))
+        default = kind.needs | kind.wants
+        privacy = default if table.privacy is None else frozenset(table.privacy)
+        made_up = {"email"} if table.pseudonym_domain else set()
+        if kind.needs - privacy - made_up:
+            missing = ", ".join(sorted(kind.needs - privacy - made_up))
             raise ConfigurationError(f"{where}: privacy: {kind.title} cannot do without {missing}")
         self._kinds[table.name] = (kind, settings)
         self._connections[table.name] = Connection(
             name=table.name,
             kind=kind.name,
-            provider=kind.build(settings, tools),
+            provider=kind.build(settings, tools(table)),
             privacy=privacy,
             needs=kind.needs,
             hidden=kind.hidden,
             registrations=frozenset(table.lms),
+            capabilities=kind.capabilities(settings),
+            repeatable=kind.repeatable,
+            hook_token=table.hook_token or self._make_token(table.name),
+            pseudonym_domain=table.pseudonym_domain,
+            notice=table.notice,
         )
         consumer = kind.credentials(settings)
         if consumer is not None:
@@ -132,5 +151,8 @@ class Catalogue:
             settings=settings,
             grade=table.grade,
             attempts=table.attempts,
+            days_between=table.days_between,
+            opens_at=table.opens_at,
+            closes_at=table.closes_at,
             registrations=frozenset(table.lms),
         )

@@ -97,7 +97,8 @@ def check(config: Path) -> None:
     from lti_bridge.catalogue import Catalogue
     from lti_bridge.providers.contract import Tools
 
-    Catalogue(settings, Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name))
+    tools = Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name)
+    Catalogue(settings, lambda table: tools, lambda name: "")
     click.echo(
         f"{config}: good. {len(settings.lms)} LMSs, {len(settings.connection)} connections, "
         f"{len(settings.activity)} activities."

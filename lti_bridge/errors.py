@@ -169,6 +169,24 @@ class NoAttemptsLeft(NotAvailable):
     remedy = "If you think this is wrong, contact your teacher."
 
 
+class NotOpen(NotAvailable):
+    """Before the activity opens or after it closed."""
+
+    code = "not-open"
+    status = 403
+    sentence = "This test is not open at the moment."
+    remedy = "Ask your teacher when it can be taken."
+
+
+class TooSoon(NotAvailable):
+    """The days that must lie between two attempts have not passed."""
+
+    code = "too-soon"
+    status = 403
+    sentence = "It is too early for your next attempt at this test."
+    remedy = "Ask your teacher when you may take it again."
+
+
 class AccessRefused(BridgeError):
     """A page or endpoint that this caller may not use."""
 
@@ -240,6 +258,53 @@ class ProviderError(BridgeError):
     sentence = "The test provider did not answer as expected."
     remedy = "Please try again in a few minutes. If it happens again, tell your teacher."
     retry = True
+
+
+class ProviderDown(ProviderError):
+    """The provider did certainly not carry out what was asked: it could not be reached."""
+
+    code = "provider-down"
+    status = 503
+    sentence = "The test provider cannot be reached at the moment."
+
+
+class ProviderBusy(ProviderError):
+    """As many calls as allowed are under way at this connection."""
+
+    code = "provider-busy"
+    status = 503
+    sentence = "Many people are opening this test right now."
+    remedy = "Please wait a minute, then open the link again."
+
+
+class OutOfStock(ProviderError):
+    """The account has no credits, test ids or seats left."""
+
+    code = "out-of-stock"
+    status = 503
+    sentence = "There are no tests left for your course at the moment."
+    remedy = "Please tell your teacher: the school has to buy more."
+    retry = False
+
+
+class ProviderRefused(ProviderError):
+    """The provider does not accept this account, test or setting."""
+
+    code = "provider-refused"
+    status = 503
+    sentence = "The test provider does not accept how this test is set up."
+    remedy = "Please tell your teacher, and give them the reference below."
+    retry = False
+
+
+class CandidateRefused(ProviderError):
+    """The provider does not accept what it was told about the learner."""
+
+    code = "candidate-refused"
+    status = 409
+    sentence = "The test provider does not accept your details."
+    remedy = "Please tell your teacher, and give them the reference below."
+    retry = False
 
 
 class Unsupported(ProviderError):

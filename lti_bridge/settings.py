@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -34,6 +35,8 @@ PERSON_FIELDS = Literal[
     "image",
 ]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+DOMAIN = r"^(|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"
+OPAQUE = r"^(|[A-Za-z0-9._~-]{16,200})$"
 Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
@@ -126,6 +129,11 @@ class ConnectionTable(BaseModel):
     name: Name
     kind: Name
     privacy: list[PERSON_FIELDS] | None = None
+    pseudonym_domain: Annotated[str, StringConstraints(pattern=DOMAIN)] = ""
+    notice: Annotated[str, StringConstraints(max_length=4000)] = ""
+    hook_token: Annotated[str, StringConstraints(pattern=OPAQUE)] = ""
+    timeout_s: float = Field(15.0, gt=0, le=40)
+    max_in_flight: int = Field(20, ge=1, le=1000)
     lms: list[Name] = []
 
     def own(self) -> dict[str, Any]:
@@ -142,6 +150,9 @@ class ActivityTable(_Table):
     settings: dict[str, Any] = {}
     grade: Literal["best", "last", "first", "mean"] = "best"
     attempts: int = Field(0, ge=0)
+    days_between: int = Field(0, ge=0)
+    opens_at: AwareDatetime | None = None
+    closes_at: AwareDatetime | None = None
     lms: list[Name] = []
 
 

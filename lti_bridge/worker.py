@@ -43,6 +43,7 @@ class Worker:
         """Deliver what is due, and come back in time for what is due soon."""
         with self._sweeping:
             try:
+                self.bridge.polling.poll_due(self.pool)
                 self.bridge.passback.deliver_due(self.pool)
             finally:
                 self._come_back()
@@ -77,11 +78,12 @@ class Worker:
 
     def _pause(self) -> timedelta:
         try:
-            due = self.bridge.store.next_due()
+            store = self.bridge.store
+            times = [time for time in (store.next_due(), store.next_poll()) if time]
         except Exception as error:  # the database is away; it may be back by then
             log.warning("worker.no-database", extra={"reason": type(error).__name__})
             return SOON
-        return min(max(due - now(), A_MOMENT), SOON) if due else SOON
+        return min(max(min(times) - now(), A_MOMENT), SOON) if times else SOON
 
 
 def stop_with_parent() -> None:

@@ -31,4 +31,24 @@ class Note:
     link_label: str = ""
 
 
-Handoff = Form | Redirect | Note
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A page of the bridge with one button, which posts `token` back to where it was made.
+
+    `reload_s` presses the button by itself after so many seconds (0: never).
+    """
+
+    title: str
+    paragraphs: tuple[str, ...]
+    button: str
+    token: str
+    reload_s: int = 0
+
+
+Handoff = Form | Redirect | Note | Ask
+
+MARKING = Note(
+    title="Your test is being marked",
+    paragraphs=("You have handed in your test. Your grade will appear in your course by itself.",),
+)
+"""For a test that is over. The provider that returns it is asked for the result at once."""

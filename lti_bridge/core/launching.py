@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from lti_bridge.core import holding, identity, linking, sourcedids
-from lti_bridge.core.handoff import Handoff, Note
+from lti_bridge.core import capabilities, holding, identity, limits, linking, sourcedids
+from lti_bridge.core.callbacks import attempt_token
+from lti_bridge.core.handoff import Ask, Handoff, Note
 from lti_bridge.core.launch import RESOURCE_LINK, Context, Launch, Person, ResourceLink
 from lti_bridge.core.ports import Catalogue, Connection, Session, Store, Transaction
-from lti_bridge.core.records import Activity, Attempt, Link
+from lti_bridge.core.records import Activity, Adjustment, Attempt, Link
+from lti_bridge.core.starting import Starting, StillStarting
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
 from lti_bridge.errors import (
     AnonymousRefused,
     BrowserRefused,
     MessageRefused,
-    NoAttemptsLeft,
     NoPersonalData,
     NotConfigured,
     PageExpired,
     SignatureRefused,
 )
 
-PREVIEW_LIFE = timedelta(hours=2)
+HELD_FOR = timedelta(hours=2)
+BEING_PREPARED = Ask(
+    title="Your test is being prepared",
+    paragraphs=("This takes a few seconds.",),
+    button="Go on",
+    token="",
+    reload_s=2,
+)
 FOR_LEARNERS = Note(
     title="This link opens a test for students",
     paragraphs=("You are in this course without being one of its students, so there is no test.",),
@@ -61,7 +69,8 @@ class Launching:
 
     `key` derives pseudonyms and sourcedids; `new_id` returns a fresh unguessable id;
     `public_url` is where the bridge is reached, `outcome_url` and `return_url` (a prefix) are its
-    addresses for providers.
+    addresses for providers, `hook_url` the prefix of their hooks. `wake` tells a worker that a
+    provider is to be asked.
     """
 
     store: Store
@@ -71,6 +80,9 @@ class Launching:
     public_url: str
     outcome_url: str
     return_url: str
+    hook_url: str
+    clock: Callable[[], datetime]
+    wake: Callable[[], None]
 
     def open(self, launch: Launch) -> Opened:
         """Record the click in one transaction, with the attempt if there is to be one.
@@ -92,22 +104,29 @@ class Launching:
             return self._preview(opened)
         if standing == "observer":
             return FOR_LEARNERS
+        if self._notice_is_due(opened):
+            return replace(_notice(opened.connection), token=self._hold(opened))
         return self.start(opened)
 
-    def start(self, opened: Opened) -> Handoff:
-        """Send the browser to the provider, whoever clicked."""
-        session, _ = self.session(opened)
-        return opened.connection.provider.start(session)
+    def go_on(self, token: str) -> Opened:
+        """Record the second click of a held launch: a preview, or a test after a notice.
 
-    def open_preview(self, token: str) -> Opened:
-        """Record the second click of the staff member who holds this token. Raises PageExpired."""
+        Raises PageExpired when nothing is held under this token.
+        """
         held = self.store.held_launch(token)
         if held is None:
             raise PageExpired("no held launch")
         launch = holding.from_json(held)
         with self.store.transaction() as tx:
             opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch))
-            tx.save_launch(opened.launch_id, launch, opened.link.id, opened.learner_id, "")
+            if launch.standing != "staff":
+                attempt = tx.open_attempt(opened.link.id, opened.learner_id)
+                if attempt is None:
+                    raise PageExpired("the attempt is over")
+                opened = replace(opened, attempt=attempt)
+            self._save_launch(tx, opened)
+        if opened.attempt is not None and opened.connection.notice:
+            self.store.acknowledge(opened.connection.name, opened.learner_id, self.clock())
         return opened
 
     def session(self, opened: Opened) -> tuple[Session, Resolved]:
@@ -139,8 +158,36 @@ class Launching:
             return_url=bindings.return_url,
             outcome_url=self.outcome_url,
             sourced_id=bindings.sourced_id,
+            callback_url=self._callback_url(opened),
         )
         return session, resolved
+
+    def start(self, opened: Opened) -> Handoff:
+        """Send the browser to the provider, whoever clicked."""
+        connection = opened.connection
+        session, _ = self.session(opened)
+        if not capabilities.can(connection, capabilities.REMOTE):
+            return connection.provider.start(session).handoff
+        if opened.attempt is not None:
+            more = self.store.adjustment(opened.activity.id, opened.learner_id)
+            session = replace(session, extra_time_percent=more.extra_time_percent)
+        try:
+            starting = Starting(self.store, self.clock, self.wake)
+            return starting.hand_off(connection, opened.attempt, session)
+        except StillStarting:
+            return replace(BEING_PREPARED, token=self._hold(opened))
+
+    def _notice_is_due(self, opened: Opened) -> bool:
+        connection, attempt = opened.connection, opened.attempt
+        if not connection.notice or attempt is None:
+            return False
+        return not self.store.acknowledged(connection.name, opened.learner_id)
+
+    def _hold(self, opened: Opened) -> str:
+        token = self.new_id()
+        until = opened.launch.received_at + HELD_FOR
+        self.store.hold_launch(token, holding.to_json(opened.launch), until)
+        return token
 
     def _found(self, tx: Transaction, launch: Launch) -> Opened:
         """The activity, connection and link of a launch; a new link is kept."""
@@ -162,16 +209,18 @@ class Launching:
     def _record(self, tx: Transaction, opened: Opened) -> Opened:
         launch = opened.launch
         opened = replace(opened, learner_id=self._learner(tx, launch))
-        attempt_id = ""
         if launch.standing in ("learner", "guest") and not launch.test_user:
             if not opened.learner_id:
                 raise AnonymousRefused("no user id")
-            attempt = self._attempt(tx, opened)
-            attempt_id = attempt.id
-            opened = replace(opened, attempt=attempt)
+            opened = replace(opened, attempt=self._attempt(tx, opened))
             tx.save_target(self.new_id(), launch, opened.link.id, opened.learner_id)
-        tx.save_launch(opened.launch_id, launch, opened.link.id, opened.learner_id, attempt_id)
+        self._save_launch(tx, opened)
         return opened
+
+    def _save_launch(self, tx: Transaction, opened: Opened) -> None:
+        attempt_id = opened.attempt.id if opened.attempt else ""
+        where = (opened.link.id, opened.learner_id, attempt_id)
+        tx.save_launch(opened.launch_id, opened.launch, *where)
 
     def _attempt(self, tx: Transaction, opened: Opened) -> Attempt:
         activity, link, learner_id = opened.activity, opened.link, opened.learner_id
@@ -180,9 +229,9 @@ class Launching:
             return attempt
         if attempt is not None:
             tx.close_attempt(attempt, opened.launch.received_at)
-        made = tx.count_attempts(link.id, learner_id)
-        if activity.attempts and made >= activity.attempts:
-            raise NoAttemptsLeft(f"{made} of {activity.attempts}")
+        made, last = tx.last_attempt(link.id, learner_id)
+        more = tx.adjustment(activity.id, learner_id) if activity.attempts else Adjustment()
+        limits.check_start(activity, more, made, last, opened.launch.received_at)
         fresh = Attempt(
             id=self.new_id(),
             link_id=link.id,
@@ -196,11 +245,16 @@ class Launching:
         return tx.create_attempt(fresh, opened.launch.received_at)
 
     def _preview(self, opened: Opened) -> Preview:
-        token = self.new_id()
-        until = opened.launch.received_at + PREVIEW_LIFE
-        self.store.hold_launch(token, holding.to_json(opened.launch), until)
+        token = self._hold(opened)
         _, resolved = self.session(replace(opened, connection=_lenient(opened.connection)))
         return Preview(opened, resolved, token)
+
+    def _callback_url(self, opened: Opened) -> str:
+        connection, attempt = opened.connection, opened.attempt
+        if attempt is None or not capabilities.can(connection, capabilities.CALLBACK):
+            return ""
+        token = attempt_token(self.key, connection.name, attempt.id)
+        return f"{self.hook_url}{connection.name}/{token}"
 
     def _sourced_id(self, opened: Opened) -> str:
         """Only a learner whose LMS has a place for the grade gets one."""
@@ -220,12 +274,20 @@ class Launching:
         return identity.opaque(self.key, "context", *where)
 
     def _person(self, opened: Opened) -> Person:
-        rule = identity.PrivacyRule(opened.connection.privacy)
-        person = rule.apply(opened.launch.person)
-        missing = [name for name in sorted(opened.connection.needs) if not getattr(person, name)]
+        connection = opened.connection
+        person = identity.PrivacyRule(connection.privacy).apply(opened.launch.person)
+        if connection.pseudonym_domain and not person.email:
+            alias = identity.pairwise(self.key, connection.name, opened.learner_id)
+            address = identity.pseudonym_address(alias, connection.pseudonym_domain)
+            person = replace(person, email=address)
+        missing = [name for name in sorted(connection.needs) if not getattr(person, name)]
         if missing:
             raise NoPersonalData(f"the LMS sent no {', '.join(missing)}")
         return person
+
+
+def _notice(connection: Connection) -> Ask:
+    return Ask("Before you start", tuple(connection.notice.splitlines()), "Go on", "")
 
 
 def _used(launch: Launch) -> SignatureRefused | BrowserRefused:

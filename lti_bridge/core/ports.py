@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,17 @@ from lti_bridge.core.launch import (
     Presentation,
     ResourceLink,
 )
-from lti_bridge.core.records import Activity, Attempt, Column, Delivery, Incoming, Link
+from lti_bridge.core.records import (
+    Activity,
+    Adjustment,
+    Attempt,
+    AttemptState,
+    Column,
+    Delivery,
+    Incoming,
+    Link,
+    Poll,
+)
 from lti_bridge.core.scoring import Score, Scored
 
 
@@ -45,16 +55,146 @@ class Session:
     return_url: str
     outcome_url: str = ""
     sourced_id: str = ""
+    callback_url: str = ""
+    extra_time_percent: int = 0
+    reference: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An attempt that exists at the provider now.
+
+    `reference` is the provider's own name for it; `data` is what the provider's code needs to
+    come back to it (JSON values, nothing about the learner that the privacy rule forbids).
+    `expects_result` False: there will be no result, so nobody has to ask for one.
+    """
+
+    handoff: Handoff
+    reference: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    expects_result: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A started attempt as its provider knows it, for asking how it went."""
+
+    attempt_id: str
+    learner_id: str
+    reference: str
+    data: Mapping[str, Any]
+    settings: Any
+    state: AttemptState
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A request that a provider sent to its hook. The address's secret was already checked.
+
+    `attempt_id` is set when the address was made for one attempt.
+    """
+
+    method: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    body: bytes
+    attempt_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a provider said about one attempt, named by our id or by the provider's reference.
+
+    `state` None: nothing new. `hint`: not to be believed; the provider is asked instead.
+    `event` makes the same message count once. `score` is the score that the attempt has from now
+    on: the new one in state graded, in any other the one that it keeps, None to have none.
+    """
+
+    attempt_id: str = ""
+    reference: str = ""
+    state: AttemptState | None = None
+    score: Score | None = None
+    event: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    hint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something an instructor may choose: a test, an assessment, a schedule, a product."""
+
+    value: str
+    label: str
+    setting: str
 
 
 class Provider(Protocol):
-    """One configured connection. What a kind cannot do is said in its `Kind`."""
+    """One configured connection. Every kind has this much; the rest its capabilities name."""
 
-    def start(self, session: Session) -> Handoff:
-        """Open the attempt at the provider, or return to it."""
+    def start(self, session: Session) -> Started:
+        """Open the attempt at the provider. Called once per attempt if the kind is remote.
+
+        Raises AnswerLost when nobody knows whether the provider carried it out, and another
+        BridgeError when it certainly did not.
+        """
 
     def custom(self, settings: Any) -> Mapping[str, str]:
         """The parameters of an activity's settings, which may hold substitution variables."""
+
+
+class Resumes(Protocol):
+    """Capability `remote`."""
+
+    def resume(self, session: Session) -> Handoff:
+        """Return to an attempt that was started before; costs nothing and buys nothing."""
+
+
+class ReadsCallbacks(Protocol):
+    """Capability `callback`."""
+
+    def read_callback(self, callback: Callback) -> list[Report]:
+        """Verify a callback, then say what it means. Raises AccessRefused or BadRequest."""
+
+
+class Judges(Protocol):
+    """Capability `judge`."""
+
+    def judge(self, attempt: Attempt, settings: Any, report: Report) -> Report:
+        """What a callback's report means for its attempt.
+
+        `settings` are those that the activity has now, None when it is gone.
+        """
+
+
+class Fetches(Protocol):
+    """Capability `fetch`."""
+
+    def fetch(self, sitting: Sitting) -> Report:
+        """Ask the provider how an attempt stands. Raises a ProviderError."""
+
+
+class Offers(Protocol):
+    """Capability `choices`."""
+
+    def choices(self) -> list[Choice]:
+        """What an instructor may choose. Raises a ProviderError."""
+
+
+class Checks(Protocol):
+    """Capability `check`."""
+
+    def check(self) -> str:
+        """Ask the provider whether the account works; a sentence. Raises a ProviderError."""
+
+
+class Forgets(Protocol):
+    """Capability `forget`."""
+
+    def forget(self, sitting: Sitting) -> None:
+        """Delete or anonymise this learner at the provider. Raises a ProviderError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +202,10 @@ class Connection:
     """One configured account at a provider, ready to use.
 
     `privacy` names the fields of a person that may leave; `needs` those it cannot do without;
-    `hidden` names parameters whose values are shown to nobody.
+    `hidden` names parameters whose values are shown to nobody. `capabilities` are those of its
+    kind and settings (core.capabilities). `repeatable` says for an activity's settings whether
+    starting twice gives the same attempt. `notice` is shown to a learner before anything leaves;
+    `pseudonym_domain` makes addresses for those whose own may not leave.
     """
 
     name: str
@@ -72,6 +215,11 @@ class Connection:
     needs: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     registrations: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    repeatable: Callable[[Any], bool] = lambda settings: False
+    hook_token: str = ""
+    pseudonym_domain: str = ""
+    notice: str = ""
 
 
 class Catalogue(Protocol):
@@ -114,8 +262,11 @@ class Transaction(Protocol):
     def open_attempt(self, link_id: str, learner_id: str) -> Attempt | None:
         """The attempt that a next click continues."""
 
-    def count_attempts(self, link_id: str, learner_id: str) -> int:
-        """How many attempts this learner has made at this link."""
+    def last_attempt(self, link_id: str, learner_id: str) -> tuple[int, datetime | None]:
+        """How many attempts this learner has made at this link, and when the last began."""
+
+    def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
+        """What this learner gets more of at this activity."""
 
     def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
         """Create the attempt; if another worker was faster, return the one it created."""
@@ -160,6 +311,46 @@ class Store(Protocol):
 
     def held_launch(self, token: str) -> str | None:
         """The launch kept under this token, while it lasts."""
+
+    def claim_start(self, attempt_id: str, now: datetime, unclear_before: datetime | None) -> bool:
+        """Take the right to start an attempt; it is `unclear` until the provider has answered.
+
+        `unclear_before` also takes over a start that nobody has finished since then.
+        """
+
+    def confirm_start(
+        self, attempt_id: str, started: Started, now: datetime, poll_at: datetime | None
+    ) -> None:
+        """The provider has answered: the attempt is started."""
+
+    def release_start(self, attempt_id: str, now: datetime, reason: str) -> None:
+        """The provider certainly did nothing: the attempt may be started later."""
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        """An attempt as it stands now."""
+
+    def attempt_by_reference(self, connection: str, reference: str) -> Attempt | None:
+        """The newest attempt that a provider calls by this reference."""
+
+    def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
+        """What this learner gets more of at this activity."""
+
+    def poll_at(
+        self, attempt_id: str, moment: datetime | None, claimed: datetime | None = None
+    ) -> None:
+        """When to ask the provider about this attempt, None: not again.
+
+        With `claimed` (a poll's `until`) nothing changes when a hint has come since the claim.
+        """
+
+    def claim_polls(self, now: datetime, lease_s: float, limit: int) -> list[Poll]:
+        """Lease attempts whose provider is to be asked now, at most `limit`."""
+
+    def acknowledge(self, connection: str, learner_id: str, now: datetime) -> None:
+        """The learner has read the connection's notice."""
+
+    def acknowledged(self, connection: str, learner_id: str) -> bool:
+        """Whether the learner has read the connection's notice."""
 
     def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
         """Lease grades that are due, oldest first, at most `limit`."""

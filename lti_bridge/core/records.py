@@ -28,7 +28,8 @@ class Activity:
     """What an instructor or the configuration file set up; a course link points to one.
 
     `settings` is the provider kind's typed model. `attempts` is the number of attempts a learner
-    may make (0: no limit). `registrations` names the LMSs that may use it (empty: all).
+    may make (0: no limit), `days_between` how long from one to the next; none is started before
+    `opens_at` or after `closes_at`. `registrations` names the LMSs that may use it (empty: all).
     """
 
     id: str
@@ -37,6 +38,9 @@ class Activity:
     settings: Any
     grade: GradePolicy = "best"
     attempts: int = 0
+    days_between: int = 0
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
     registrations: frozenset[str] = frozenset()
 
 
@@ -61,6 +65,30 @@ class Attempt:
     grade_policy: GradePolicy
     state: AttemptState
     score: Score | None = None
+    reference: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """An attempt whose provider is to be asked, claimed by one worker until `until`.
+
+    `polls` were before.
+    """
+
+    attempt: Attempt
+    polls: int
+    created_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What one learner gets more of at one activity."""
+
+    extra_attempts: int = 0
+    extra_time_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

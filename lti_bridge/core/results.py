@@ -24,11 +24,19 @@ class Results:
     wake: Callable[[], None]
 
     def record(
-        self, once: Once | None, attempt_id: str, connection: str, incoming: Incoming, now: datetime
+        self,
+        once: Once | None,
+        attempt_id: str,
+        connection: str,
+        incoming: Incoming,
+        now: datetime,
+        *,
+        unchanged: datetime | None = None,
     ) -> Attempt:
         """Record a verified result; when this returns, it is on disk and on its way.
 
-        The message's `once` is used up in the same commit. Raises SignatureRefused when it was
+        The message's `once` is used up in the same commit. Nothing is recorded when the attempt
+        has changed after `unchanged`. Raises SignatureRefused when it was
         used before, and OutcomeRefused when the attempt is not this connection's: then nothing
         has changed.
         """
@@ -38,6 +46,8 @@ class Results:
             attempt = tx.lock_attempt(attempt_id, connection)
             if attempt is None:
                 raise OutcomeRefused(UNKNOWN)
+            if unchanged is not None and attempt.changed_at != unchanged:
+                return attempt
             incoming = replace(incoming, state=_next_state(attempt, incoming))
             due = False
             if tx.save_result(self.new_id(), attempt, incoming, now):

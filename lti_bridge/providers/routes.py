@@ -6,14 +6,19 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
+from lti_bridge.core.callbacks import Callbacks
+from lti_bridge.core.ports import Callback
 from lti_bridge.providers.outcomes import OutcomeService
 
 OUTCOMES_PATH = "/platform/outcomes"
 RETURN_PATH = "/platform/return/"
+HOOKS_PATH = "/hooks/"
 MAX_BODY = 65_536  # bytes; a grade message has about one thousand
 
 
-def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> Blueprint:
+def blueprint(
+    outcomes: OutcomeService, callbacks: Callbacks, returned: Callable[[str], Response]
+) -> Blueprint:
     """The provider door. `returned` shows the page for a student who comes back."""
     door = Blueprint("providers", __name__)
 
@@ -35,6 +40,19 @@ def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> 
         if answer.status == 401:
             response.headers["WWW-Authenticate"] = 'OAuth realm=""'
         return response
+
+    @door.route(f"{HOOKS_PATH}<connection>/<token>", methods=["GET", "POST"])
+    def hook(connection: str, token: str) -> Response:
+        """A provider's callback; the secret in the address and the kind's own check decide."""
+        callback = Callback(
+            method=request.method,
+            headers=dict(request.headers),
+            query=request.args.to_dict(),
+            body=request.get_data(cache=True),
+            form=request.form.to_dict(),
+        )
+        callbacks.receive(connection, token, callback)
+        return Response(status=200, content_type="text/plain")
 
     @door.route(f"{RETURN_PATH}<handle>", methods=["GET", "POST"])
     def return_page(handle: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-# The order of transaction.ATTEMPT_COLUMNS, before the two columns of the score.
+# The order of transaction.ATTEMPT_COLUMNS, before data, changed_at and the two of the score.
 ATTEMPT_FIELDS = (
     "id",
     "link_id",
@@ -24,6 +25,7 @@ ATTEMPT_FIELDS = (
     "connection",
     "grade_policy",
     "state",
+    "reference",
 )
 
 
@@ -53,8 +55,14 @@ def score_columns(value: Score | None) -> dict[str, str | None]:
 
 def attempt(row: Any) -> Attempt:
     """The attempt of a row selected with transaction.ATTEMPT_COLUMNS, which has its order."""
-    *names, given, maximum = row
-    return Attempt(**dict(zip(ATTEMPT_FIELDS, names, strict=True)), score=score(given, maximum))
+    *names, data, changed_at, given, maximum = row
+    values = dict(zip(ATTEMPT_FIELDS, names, strict=True))
+    return Attempt(
+        **values,
+        data=json.loads(data),
+        changed_at=moment(changed_at),
+        score=score(given, maximum),
+    )
 
 
 def target_columns(target: GradeTarget) -> dict[str, str]:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from lti_bridge.core.ports import Outcome
 from lti_bridge.core.records import Delivery
 from lti_bridge.store import rows
+from lti_bridge.store.attempts import Attempts
 from lti_bridge.store.engine import Database
 from lti_bridge.store.transaction import Steps
 
@@ -54,11 +55,11 @@ LAUNCH = text(
 COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
 
 
-class Store:
+class Store(Attempts):
     """The `core.ports.Store` of one database."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self.database = database
+        super().__init__(database)
         self.clock = clock
         self._due = text(
             f"SELECT {GRADE_COLUMNS} FROM grades WHERE due_at <= :now"  # noqa: S608 - constants

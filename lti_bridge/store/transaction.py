@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from lti_bridge.core.launch import Launch, Once
-from lti_bridge.core.records import Activity, Attempt, Incoming, Link
+from lti_bridge.core.records import Activity, Adjustment, Attempt, Incoming, Link
 from lti_bridge.core.scoring import Score, Scored
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 
 ATTEMPT_COLUMNS = (
     "a.id, a.link_id, a.learner_id, a.number, a.activity_id, a.connection, a.grade_policy,"
-    " a.state, a.given, a.maximum"
+    " a.state, a.reference, a.data, a.changed_at, a.given, a.maximum"
 )
 CLOSED = frozenset({"graded", "invalidated", "expired"})
 
@@ -54,9 +54,17 @@ OPEN_ATTEMPT = text(
     f"SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.link_id = :link_id"  # noqa: S608 - constant
     " AND a.learner_id = :learner_id AND a.is_open = 1"
 )
-COUNT_ATTEMPTS = text(
-    "SELECT coalesce(max(number), 0) FROM attempts"
-    " WHERE link_id = :link_id AND learner_id = :learner_id"
+LAST_ATTEMPT = text(
+    "SELECT number, created_at FROM attempts"
+    " WHERE link_id = :link_id AND learner_id = :learner_id ORDER BY number DESC LIMIT 1"
+)
+ADJUSTMENT = text(
+    "SELECT extra_attempts, extra_time_percent FROM adjustments"
+    " WHERE activity_id = :activity_id AND learner_id = :learner_id"
+)
+ADD_CHANGE = text(
+    "INSERT INTO attempt_changes (attempt_id, at, state, source, detail)"
+    " VALUES (:id, :now, :state, :source, '')"
 )
 ADD_ATTEMPT = text(
     "INSERT INTO attempts (id, link_id, learner_id, number, activity_id, connection, grade_policy,"
@@ -89,8 +97,12 @@ ADD_RESULT = text(
     " ON CONFLICT DO NOTHING"
 )
 SAVE_SCORE = text(
-    "UPDATE attempts SET state = :state, is_open = :is_open, given = :given, maximum = :maximum,"
-    " scored_at = :scored_at, changed_at = :now WHERE id = :id"
+    "UPDATE attempts SET state = :state, given = :given, maximum = :maximum,"
+    " scored_at = :scored_at, changed_at = :now,"
+    # what is reported late must not open an attempt beside the learner's next one
+    " is_open = CASE WHEN CAST(:is_open AS INTEGER) = 1 AND NOT EXISTS (SELECT 1 FROM attempts o"
+    " WHERE o.link_id = attempts.link_id AND o.learner_id = attempts.learner_id"
+    " AND o.is_open = 1 AND o.id <> attempts.id) THEN 1 ELSE 0 END WHERE id = :id"
 )
 SCORES = text(
     "SELECT number, given, maximum, scored_at FROM attempts WHERE link_id = :link_id"
@@ -167,10 +179,15 @@ class Steps:
         row = self._row(OPEN_ATTEMPT, link_id=link_id, learner_id=learner_id)
         return rows.attempt(row) if row else None
 
-    def count_attempts(self, link_id: str, learner_id: str) -> int:
-        """How many attempts this learner has made at this link."""
-        row = self._row(COUNT_ATTEMPTS, link_id=link_id, learner_id=learner_id)
-        return int(row[0])
+    def last_attempt(self, link_id: str, learner_id: str) -> tuple[int, datetime | None]:
+        """How many attempts this learner has made at this link, and when the last began."""
+        row = self._row(LAST_ATTEMPT, link_id=link_id, learner_id=learner_id)
+        return (row[0], rows.moment(row[1])) if row else (0, None)
+
+    def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
+        """What this learner gets more of at this activity."""
+        row = self._row(ADJUSTMENT, activity_id=activity_id, learner_id=learner_id)
+        return Adjustment(*row) if row else Adjustment()
 
     def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
         """Create the attempt; if another worker was faster, return the one it created."""
@@ -255,6 +272,10 @@ class Steps:
             now=at,
             **rows.score_columns(incoming.score),
         )
+        if incoming.state != attempt.state:
+            self._changes(
+                ADD_CHANGE, id=attempt.id, now=at, state=incoming.state, source=incoming.source
+            )
 
     def scores(self, link_id: str, learner_id: str) -> list[Scored]:
         """The scores of all attempts of this cell."""

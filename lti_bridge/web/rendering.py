@@ -26,7 +26,7 @@ from flask import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lti_bridge.core.handoff import Form, Handoff, Redirect
+from lti_bridge.core.handoff import Ask, Form, Note, Redirect
 from lti_bridge.errors import BadRequest, BridgeError
 from lti_bridge.web.addresses import origin_of, require_web_address, return_address, shorten
 from lti_bridge.web.stylesheet import load_stylesheet
@@ -35,7 +35,7 @@ from lti_bridge.web.views import InstructorView
 NOBODY = ("'none'",)
 """As `frame_ancestors`: no site may show this page in a frame."""
 
-_PAGES = ("error", "form", "front", "instructor", "note", "redirect", "returned")
+_PAGES = ("ask", "error", "form", "front", "instructor", "note", "redirect", "returned")
 _POLICY = "default-src 'none'; base-uri 'none'; style-src 'self'"
 
 
@@ -56,7 +56,7 @@ class Pages:
 
     def handoff(
         self,
-        handoff: Handoff,
+        handoff: Form | Redirect | Note,
         *,
         frame_ancestors: tuple[str, ...] = (),
         onward: tuple[str, ...] | None = None,
@@ -79,6 +79,18 @@ class Pages:
         if handoff.link:
             require_web_address(handoff.link)
         return self._page("note", frame_ancestors, note=handoff, lang=lang)
+
+    def ask(self, ask: Ask, action: str, *, frame_ancestors: tuple[str, ...] = ()) -> Response:
+        """A page with one button that posts the ask's token to `action`."""
+        nonce = secrets.token_urlsafe(16)
+        return self._page(
+            "ask",
+            frame_ancestors,
+            form_targets=_form_targets(action, None),
+            nonce=nonce,
+            ask=ask,
+            action=action,
+        )
 
     def error(
         self,

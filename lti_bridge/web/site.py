@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from lti_bridge.core.handoff import Ask, Handoff
 from lti_bridge.core.launch import Launch
 from lti_bridge.core.launching import Launching, Opened, Preview
 from lti_bridge.core.substitution import variable_in
@@ -34,7 +35,7 @@ HTTP_ERRORS: dict[int, type[BridgeError]] = {
     405: MethodNotAllowed,
     413: TooLarge,
 }
-PREVIEW_PATH = "/course/preview"
+GO_ON_PATH = "/course/go-on"
 JSON = "application/json"
 
 
@@ -72,6 +73,12 @@ class Site:
         )
         if isinstance(handoff, Preview):
             return self._instructor(handoff, frame_ancestors)
+        return self._handed_off(handoff, frame_ancestors)
+
+    def _handed_off(self, handoff: Handoff, frame_ancestors: tuple[str, ...]) -> Response:
+        if isinstance(handoff, Ask):
+            action = self.launching.public_url + GO_ON_PATH
+            return self.pages.ask(handoff, action, frame_ancestors=frame_ancestors)
         return self.pages.handoff(handoff, frame_ancestors=frame_ancestors)
 
     def returned(self, handle: str) -> Response:
@@ -98,12 +105,12 @@ class Site:
         routes = Blueprint("site", __name__)
         routes.register_blueprint(make_blueprint(self.pages))
 
-        @routes.post(PREVIEW_PATH)
-        def preview() -> Response:
-            """The test for staff; the token is the proof of a launch not long ago."""
-            opened = self.launching.open_preview(request.form.get("token", ""))
+        @routes.post(GO_ON_PATH)
+        def go_on() -> Response:
+            """The second click of a launch; the token is the proof of the first, not long ago."""
+            opened = self.launching.go_on(request.form.get("token", ""))
             _remember(opened.launch)
-            return self.pages.handoff(self.launching.start(opened))
+            return self._handed_off(self.launching.start(opened), ())
 
         @routes.get("/healthz")
         def healthz() -> Response:
@@ -180,7 +187,7 @@ class Site:
             grade_policy=opened.activity.grade,
             custom=custom,
             preview=PreviewForm(
-                self.launching.public_url + PREVIEW_PATH, (("token", preview.token),)
+                self.launching.public_url + GO_ON_PATH, (("token", preview.token),)
             ),
             back_url=opened.launch.presentation.return_url,
         )

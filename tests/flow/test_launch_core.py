@@ -134,7 +134,7 @@ def test_an_instructor_sees_a_page_and_a_preview(scene: Scene) -> None:
 @pytest.mark.parametrize("token", ["", "guess", "x" * 5000])
 def test_a_preview_needs_its_token(scene: Scene, token: str) -> None:
     scene.campus.launch(roles="Instructor")
-    page = Browser().post(f"{scene.world.bridge.url}/course/preview", {"token": token})
+    page = Browser().post(f"{scene.world.bridge.url}/course/go-on", {"token": token})
     assert refused(page, 403, "page-expired")
 
 

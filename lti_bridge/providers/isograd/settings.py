@@ -135,7 +135,7 @@ _LaunchUrl = Annotated[_Address, Field(title="Launch URL", description="Isograd'
 class Lti11Connection(_Model):
     """Isograd opened by LTI 1.1, with key and secret."""
 
-    route: Literal["lti-1.1"]
+    route: Literal["lti-1.1"] = Field(title="Route", description="A signed LTI 1.1 launch.")
     launch_url: _LaunchUrl = f"{_PRODUCTION}public/lti.php"
     consumer_key: _Text = Field(title="Client key", description="The client key from Isograd.")
     shared_secret: _Secret = Field(title="Client secret", description="Belongs to the client key.")
@@ -144,7 +144,7 @@ class Lti11Connection(_Model):
 class Lti13Connection(_Model):
     """Isograd opened by LTI 1.3; addresses left out are those beside the launch URL."""
 
-    route: Literal["lti-1.3"]
+    route: Literal["lti-1.3"] = Field(title="Route", description="An LTI 1.3 launch.")
     launch_url: _LaunchUrl = f"{_PRODUCTION}public/lti.php"
     login_url: _Address = Field(
         default_factory=_beside(""),
@@ -173,7 +173,7 @@ class Lti13Connection(_Model):
 class ApiConnection(_Model):
     """Isograd called through its REST API."""
 
-    route: Literal["api"]
+    route: Literal["api"] = Field(title="Route", description="Calls of Isograd's API.")
     base_url: _Address = Field(
         f"{_PRODUCTION}api/usage", title="API address", description="Where actions are sent."
     )
@@ -188,6 +188,17 @@ class ApiConnection(_Model):
         "fraction",
         title="Grade scale",
         description="fraction: score by maximum; isograd: the numbers of its grades by LTI.",
+    )
+    forget: Literal["anonymise", "delete"] = Field(
+        "anonymise",
+        title="Forgetting a person",
+        description="anonymise: names become numbers; delete: the candidate goes, tests and all.",
+    )
+    low_credits: int = Field(
+        10,
+        ge=0,
+        title="Few credits",
+        description="A warning is logged when fewer credits of a type are left; 0: never.",
     )
 
 

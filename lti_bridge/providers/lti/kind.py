@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from lti_bridge.core.handoff import Handoff
-from lti_bridge.core.ports import Session
+from lti_bridge.core.capabilities import PREVIEW
+from lti_bridge.core.ports import Session, Started
 from lti_bridge.core.substitution import literal
 from lti_bridge.providers.contract import Credentials, Kind, Tools
 from lti_bridge.providers.tool11 import Tool11
@@ -48,9 +48,9 @@ class LtiProvider:
 
     tool: Tool11
 
-    def start(self, session: Session) -> Handoff:
+    def start(self, session: Session) -> Started:
         """The signed launch form."""
-        return self.tool.form(session)
+        return Started(self.tool.form(session))
 
     def custom(self, settings: Any) -> Mapping[str, str]:
         """The activity's custom parameters as they were written."""
@@ -79,5 +79,6 @@ KIND = Kind(
     activity=lambda values, connection: ActivitySettings.model_validate(values),
     inline=_inline,
     build=_build,
+    capabilities=lambda settings: frozenset({PREVIEW}),
     credentials=credentials,
 )

@@ -1,0 +1,72 @@
+"""What a kind of provider can do, as data; asking for more raises a named error."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from lti_bridge.core.ports import (
+    Checks,
+    Connection,
+    Fetches,
+    Forgets,
+    Judges,
+    Offers,
+    ReadsCallbacks,
+    Resumes,
+)
+from lti_bridge.errors import Unsupported
+
+REMOTE = "remote"  # starting an attempt calls the provider and may cost something
+CALLBACK = "callback"  # it tells us by itself
+JUDGE = "judge"  # what it tells us depends on how the attempt stands
+FETCH = "fetch"  # it can be asked about one attempt
+CHOICES = "choices"  # it lists what an instructor may choose
+CHECK = "check"  # it can say whether the account works
+FORGET = "forget"  # it can delete or anonymise a learner
+PREVIEW = "preview"  # staff may open the test without an attempt
+
+
+def can(connection: Connection, capability: str) -> bool:
+    """Whether this connection's kind has the capability."""
+    return capability in connection.capabilities
+
+
+def resumes(connection: Connection) -> Resumes:
+    """The provider, if it is remote; raises Unsupported, as all of these do."""
+    return cast(Resumes, _with(connection, REMOTE))
+
+
+def reads_callbacks(connection: Connection) -> ReadsCallbacks:
+    """The provider, if it calls back."""
+    return cast(ReadsCallbacks, _with(connection, CALLBACK))
+
+
+def judges(connection: Connection) -> Judges:
+    """The provider, if its reports have to be judged."""
+    return cast(Judges, _with(connection, JUDGE))
+
+
+def fetches(connection: Connection) -> Fetches:
+    """The provider, if it can be asked about an attempt."""
+    return cast(Fetches, _with(connection, FETCH))
+
+
+def offers(connection: Connection) -> Offers:
+    """The provider, if it lists what may be chosen."""
+    return cast(Offers, _with(connection, CHOICES))
+
+
+def checks(connection: Connection) -> Checks:
+    """The provider, if it can check its account."""
+    return cast(Checks, _with(connection, CHECK))
+
+
+def forgets(connection: Connection) -> Forgets:
+    """The provider, if it can forget a learner."""
+    return cast(Forgets, _with(connection, FORGET))
+
+
+def _with(connection: Connection, capability: str) -> object:
+    if not can(connection, capability):
+        raise Unsupported(f"kind {connection.kind!r} has no {capability}")
+    return connection.provider

@@ -1,0 +1,93 @@
+"""Starting an attempt at a provider that is called: at most once, and never blindly again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from lti_bridge.core import capabilities
+from lti_bridge.core.handoff import MARKING, Handoff
+from lti_bridge.core.polling import first_poll
+from lti_bridge.core.ports import Connection, Session, Store
+from lti_bridge.core.records import Attempt
+from lti_bridge.errors import AnswerLost, AttemptUnclear, BridgeError, Unsupported
+
+log = logging.getLogger("lti_bridge.starting")
+
+# Longer than any call to a provider: a start younger than this may still be under way.
+UNDER_WAY = timedelta(seconds=45)
+
+
+class StillStarting(Exception):  # not an error: another click is doing the work
+    """Another click of the same learner is starting the attempt right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """Starts and resumes attempts at connections whose kind is remote.
+
+    `wake` tells a worker that a provider is to be asked.
+    """
+
+    store: Store
+    clock: Callable[[], datetime]
+    wake: Callable[[], None]
+
+    def hand_off(
+        self, connection: Connection, attempt: Attempt | None, session: Session
+    ) -> Handoff:
+        """What the browser gets. Raises StillStarting, AttemptUnclear or a ProviderError."""
+        if attempt is None:
+            return self._preview(connection, session)
+        if attempt.state in ("finished", "awaiting-marks"):
+            return MARKING
+        if attempt.state == "created" and self.store.claim_start(attempt.id, self.clock(), None):
+            return self._start(connection, attempt, session)
+        attempt = self.store.attempt(attempt.id) or attempt
+        if attempt.state == "unclear":
+            return self._unclear(connection, attempt, session)
+        if attempt.state == "created":  # the other click failed in between
+            raise StillStarting
+        known = replace(session, reference=attempt.reference, data=attempt.data)
+        handoff = capabilities.resumes(connection).resume(known)
+        if handoff is MARKING and capabilities.can(connection, capabilities.FETCH):
+            self.store.poll_at(attempt.id, self.clock())
+            self.wake()
+        return handoff
+
+    def _unclear(self, connection: Connection, attempt: Attempt, session: Session) -> Handoff:
+        now = self.clock()
+        if attempt.changed_at and now < attempt.changed_at + UNDER_WAY:
+            raise StillStarting
+        if not connection.repeatable(session.settings):
+            raise AttemptUnclear(f"attempt {attempt.id} waits for a person")
+        if not self.store.claim_start(attempt.id, now, now - UNDER_WAY):
+            raise StillStarting
+        return self._start(connection, attempt, session)
+
+    def _start(self, connection: Connection, attempt: Attempt, session: Session) -> Handoff:
+        """Call the provider. Whatever ends here without a word leaves the attempt unclear."""
+        try:
+            started = connection.provider.start(session)
+        except AnswerLost as error:
+            log.error("attempt.unclear", extra={"attempt": attempt.id, "reason": error.detail})
+            raise AttemptUnclear(error.detail) from error
+        except BridgeError as error:
+            self.store.release_start(attempt.id, self.clock(), error.detail or error.code)
+            raise
+        now = self.clock()
+        wait = first_poll(connection) if started.expects_result else None
+        over = started.handoff is MARKING
+        if wait is not None and over:
+            wait = timedelta(0)
+        self.store.confirm_start(attempt.id, started, now, None if wait is None else now + wait)
+        if wait is not None and over:
+            self.wake()
+        return started.handoff
+
+    def _preview(self, connection: Connection, session: Session) -> Handoff:
+        if not capabilities.can(connection, capabilities.PREVIEW):
+            raise Unsupported(f"kind {connection.kind!r} has no preview")
+        return connection.provider.start(session).handoff

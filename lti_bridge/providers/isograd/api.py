@@ -1,0 +1,209 @@
+"""Isograd as a provider, called through its REST API; results are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from lti_bridge.core.handoff import Handoff, Redirect
+from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.records import AttemptState
+from lti_bridge.errors import BadRequest
+from lti_bridge.providers.contract import Tools
+from lti_bridge.providers.isograd.client import Client, Result
+from lti_bridge.providers.isograd.credits import CreditWatch
+from lti_bridge.providers.isograd.errors import CandidateExists, CandidateUnknown
+from lti_bridge.providers.isograd.grades import SCALES
+from lti_bridge.providers.isograd.settings import (
+    AddTest,
+    ApiConnection,
+    CreateCandidate,
+    custom_parameters,
+)
+from lti_bridge.providers.isograd.wire import Wire
+
+log = logging.getLogger("lti_bridge.isograd")
+
+CREATE, REPORT, WITH_CANDIDATE, ALWAYS_NEW, AREA, CONFIRM = 1, 6, 8, 9, 38, 58
+PAGES = frozenset({CREATE, REPORT, AREA})
+COMPLETED = 3
+STATES: Mapping[int | None, AttemptState] = MappingProxyType({2: "started", 4: "awaiting-marks"})
+# The core takes a start for lost after 45 seconds, so that a call which buys must have ended by
+# then: it is not begun later than this after the click.
+HURRY = timedelta(seconds=20)
+_BY_BRIDGE = frozenset({"act_id", "sub_com_id", "redirect", "html", "rtn_pag", "cal_bac_pag"})
+CANDIDATE_FIELDS = frozenset(CreateCandidate.model_fields) - _BY_BRIDGE
+TEST_FIELDS = frozenset(AddTest.model_fields) - _BY_BRIDGE
+
+
+@dataclass(frozen=True, slots=True)
+class IsogradApi:
+    """One account at Isograd, called through its API."""
+
+    settings: ApiConnection
+    tools: Tools
+    client: Client
+    credits: CreditWatch
+
+    @classmethod
+    def connect(cls, settings: ApiConnection, tools: Tools) -> IsogradApi:
+        """The provider of a connection; nothing is sent yet."""
+        client = Client(Wire(settings, tools))
+        return cls(settings, tools, client, CreditWatch(client, tools, settings.low_credits))
+
+    def custom(self, settings: Any) -> Mapping[str, str]:
+        """The action and its parameters, by Isograd's own names."""
+        return custom_parameters(settings)
+
+    def start(self, session: Session) -> Started:
+        """Give the learner a test, or open one of their pages."""
+        action, data = session.settings.act_id, _known(session)
+        if action in PAGES:
+            return Started(Redirect(self._page(session)), data=data, expects_result=False)
+        if action == CONFIRM:
+            return self._confirmation(session, data)
+        latest = self.tools.clock() + HURRY
+        if action == WITH_CANDIDATE:
+            data["can_id"] = self._create(session)[0]
+        elif session.extra_time_percent:
+            self._warn_of_time(session)
+        more = {**_chosen(session, TEST_FIELDS), "rtn_pag": session.return_url}
+        test = self._account(data).add_test(
+            ema=session.person.email,
+            tst_frm_id=more.pop("tst_frm_id", ""),
+            always_new=action == ALWAYS_NEW,
+            more={**more, "cal_bac_pag": session.callback_url},
+            latest=latest,
+        )
+        data["tst_frm_id"] = session.custom["tst_frm_id"]
+        data["tst_url"] = test.tst_url
+        return Started(Redirect(test.tst_url), reference=test.pla_tst_id, data=data)
+
+    def resume(self, session: Session) -> Handoff:
+        """Back to the test, by the address it has: action 2 would buy one if it were finished."""
+        return Redirect(session.data.get("tst_url") or self._page(session))
+
+    def read_callback(self, callback: Callback) -> list[Report]:
+        """The call says nothing but when; the guide knows no signature and no parameters."""
+        if not callback.attempt_id:
+            raise BadRequest("the address names no attempt")
+        return [Report(attempt_id=callback.attempt_id, hint=True)]
+
+    def fetch(self, sitting: Sitting) -> Report:
+        """Ask for the status of the test, then for its result."""
+        self.credits.look_sometimes()
+        if not sitting.reference:
+            return Report()
+        account = self._account(sitting.data)
+        status = account.status(sitting.reference)
+        if status != COMPLETED:
+            return _report(sitting, STATES.get(status), {"sta_id": status})
+        result = account.result(
+            ema=sitting.data["ema"],
+            tst_frm_id=sitting.data["tst_frm_id"],
+            pla_tst_id=sitting.reference,
+        )
+        return self._graded(sitting, result)
+
+    def choices(self) -> list[Choice]:
+        """The tests that the account may use; Isograd tells their ids only."""
+        return [Choice(test, f"Test {test}", "tst_frm_id") for test in self.client.tests()]
+
+    def check(self) -> str:
+        """Ask for the credits that are left."""
+        left = ", ".join(f"{credit.des} {credit.amount}" for credit in self.credits.look())
+        return f"Isograd answers. Credits left: {left or 'none listed'}."
+
+    def forget(self, sitting: Sitting) -> None:
+        """Anonymise or delete the candidate, as the connection is set; all their tests at once."""
+        ema = sitting.data.get("ema")
+        if not ema:
+            return
+        account = self._account(sitting.data)
+        try:
+            if self.settings.forget == "delete":
+                account.delete_candidate(can_id=sitting.data.get("can_id", ""), ema=ema)
+            else:
+                account.anonymise_candidate(ema)
+        except CandidateUnknown:  # forgotten before, with another attempt
+            return
+
+    def _account(self, names: Mapping[str, Any]) -> Client:
+        return replace(self.client, sub_com_id=names.get("sub_com_id", ""))
+
+    def _create(self, session: Session) -> tuple[str, str]:
+        """The candidate's id and, for a new one, the address that logs them in."""
+        more = {"ext_id": session.learner_id, **_chosen(session, CANDIDATE_FIELDS)}
+        extra = max(int(more.get("xtr_tim_fac", 0)), session.extra_time_percent)
+        more["xtr_tim_fac"] = str(extra or "")
+        person = session.person
+        try:
+            made = self._account(session.custom).create_candidate(
+                ema=person.email,
+                fst_nam=person.given_name,
+                lst_nam=person.family_name,
+                gen_id=more.pop("gen_id"),
+                more=more,
+            )
+        except CandidateExists as error:
+            if session.extra_time_percent:
+                self._warn_of_time(session)
+            return error.can_id, ""
+        return made.can_id, made.lgn_url
+
+    def _warn_of_time(self, session: Session) -> None:
+        # Isograd takes extra time with a new candidate only; no action reads or changes it.
+        facts = {"connection": self.tools.connection, "attempt": session.attempt_id}
+        log.warning("isograd.extra-time-unsure", extra=facts)
+
+    def _confirmation(self, session: Session, data: dict[str, Any]) -> Started:
+        latest = self.tools.clock() + HURRY
+        account = self._account(data)
+        data["tst_url"] = account.add_confirmation_test(session.custom["pla_tst_id"], latest)
+        # Isograd names no id for it, so that nobody can be asked how it went.
+        return Started(Redirect(data["tst_url"]), data=data, expects_result=False)
+
+    def _page(self, session: Session) -> str:
+        """The address of one of the learner's pages; costs nothing."""
+        action, account = session.settings.act_id, self._account(session.custom)
+        if action == REPORT:
+            names = _chosen(session, frozenset({"tst_frm_id", "pla_tst_id", "lan_id"}))
+            return account.report_url(ema=session.person.email, **names)
+        login = self._create(session)[1] if action == CREATE else ""
+        return login or account.candidate_url(session.person.email)
+
+    def _graded(self, sitting: Sitting, result: Result) -> Report:
+        raw = {
+            "sta_id": COMPLETED,
+            "gra_typ_id": result.gra_typ_id,
+            "num_val": str(result.num_val)[:100],
+            "max_val": str(result.max_val)[:100],
+            "txt_des": result.txt_des,
+        }
+        score = SCALES[self.settings.grade_scale](result)
+        if score is None:
+            facts = {"connection": self.tools.connection, "attempt": sitting.attempt_id}
+            log.error("isograd.grade-unusable", extra={**facts, "kind": result.gra_typ_id})
+            return _report(sitting, "finished", raw)
+        return replace(_report(sitting, "graded", raw), score=score)
+
+
+def _known(session: Session) -> dict[str, Any]:
+    """What later actions need to name the candidate: results are asked for by address."""
+    known = {"ema": session.person.email, "sub_com_id": session.custom.get("sub_com_id", "")}
+    return {name: value for name, value in known.items() if value}
+
+
+def _chosen(session: Session, names: frozenset[str]) -> dict[str, str]:
+    return {name: value for name, value in session.custom.items() if name in names and value}
+
+
+def _report(sitting: Sitting, state: AttemptState | None, raw: Mapping[str, Any]) -> Report:
+    said = "\n".join([sitting.reference, *(f"{name}={value}" for name, value in raw.items())])
+    event = hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()[:32]
+    return Report(sitting.attempt_id, sitting.reference, state, event=event, raw=raw)

@@ -1,0 +1,5 @@
+"""Kind `prov`: examinations delivered by Prov."""
+
+from lti_bridge.providers.prov.kind import KIND
+
+__all__ = ["KIND"]

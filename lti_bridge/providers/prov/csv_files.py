@@ -1,0 +1,110 @@
+"""Files instead of calls: registrations for Prov, and results that staff bring back, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lti_bridge.core.scoring import Score
+from lti_bridge.providers.prov.model import Registration
+from lti_bridge.providers.prov.results import number_of
+
+COLUMNS = (
+    "attempt_id",
+    "candidate_id",
+    "candidate_name",
+    "address",
+    "exam_name",
+    "exam_code",
+    "location_code",
+    "starts_at",
+)
+CANDIDATE, EXAM, SCORE, ATTEMPT = "candidate_id", "exam_code", "overall_score", "attempt_id"
+NEEDED = (CANDIDATE, EXAM, SCORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Scores by attempt id, and one sentence for each row that gives none."""
+
+    results: list[tuple[str, Score]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def export_registrations(registrations: Iterable[Registration]) -> str:
+    """One line for each registration, under the names of COLUMNS."""
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(COLUMNS)
+    for one in registrations:
+        candidate, event = one.candidate, one.event
+        cells = (candidate.name, candidate.address, event.exam_name)
+        name, address, exam = (_harmless(text) for text in cells)
+        codes = (event.exam_code, event.location_code, event.starts_at.isoformat())
+        table.writerow((one.attempt_id, candidate.candidate_id, name, address, exam, *codes))
+    return out.getvalue()
+
+
+def import_results(text: str, registrations: Iterable[Registration]) -> Imported:
+    """Read results: columns candidate_id, exam_code, overall_score and, if need be, attempt_id.
+
+    `registrations` are the attempts that may get a result. Case, spaces and underscores in the
+    names of columns do not count, and columns are separated by commas, semicolons or tabs.
+    """
+    imported = Imported()
+    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
+    header = lines[0] if lines else ""
+    delimiter = max(",;\t", key=header.count)
+    table = csv.DictReader(io.StringIO("".join(lines), newline=""), delimiter=delimiter)
+    names = {_plain(name): name for name in table.fieldnames or ()}
+    missing = [name for name in NEEDED if _plain(name) not in names]
+    if missing:
+        imported.problems.append(f"line 1: there is no column {', '.join(missing)}")
+        return imported
+    expected = list(registrations)
+    for row in table:
+        cells = {
+            name: (row.get(names.get(_plain(name), "")) or "").strip()
+            for name in (*NEEDED, ATTEMPT)
+        }
+        found = _read(cells, expected, {attempt_id for attempt_id, _ in imported.results})
+        if isinstance(found, str):
+            imported.problems.append(f"line {table.line_num}, {found}")
+        else:
+            imported.results.append(found)
+    return imported
+
+
+def _read(
+    cells: Mapping[str, str], expected: list[Registration], seen: set[str]
+) -> tuple[str, Score] | str:
+    """Attempt id and score, or the column and what is wrong in it."""
+    found = [one for one in expected if one.candidate.candidate_id == cells[CANDIDATE]]
+    if not found:
+        return f"{CANDIDATE}: nobody is registered under it"
+    found = [one for one in found if one.event.exam_code == cells[EXAM]]
+    if not found:
+        return f"{EXAM}: this candidate is not registered for it"
+    if cells[ATTEMPT]:
+        found = [one for one in found if one.attempt_id == cells[ATTEMPT]]
+    if len(found) != 1:
+        return f"{ATTEMPT}: must say which of this candidate's attempts is meant"
+    if found[0].attempt_id in seen:
+        return f"{CANDIDATE}: stands in an earlier line too"
+    overall = number_of(cells[SCORE].replace(",", "."))
+    score = found[0].scale.score(overall) if overall is not None else None
+    if score is None:
+        scale = found[0].scale
+        return f"{SCORE}: must be a number from {scale.score_min} to {scale.score_max}"
+    return found[0].attempt_id, score
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "").replace("_", "")
+
+
+def _harmless(text: str) -> str:
+    """What a learner is called must not become a formula in the office's spreadsheet."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

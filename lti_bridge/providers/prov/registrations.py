@@ -1,0 +1,96 @@
+"""A registration in its three shapes: out of a launch, for Prov's documents, and as it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from lti_bridge.core.ports import Session
+from lti_bridge.providers.prov.errors import NoAppointment
+from lti_bridge.providers.prov.model import Candidate, Event, Registration, Scale
+from lti_bridge.providers.prov.settings import ConnectionSettings
+
+
+def of_session(session: Session, settings: ConnectionSettings, now: datetime) -> Registration:
+    """Who takes which exam where and when; raises NoAppointment when no time comes out."""
+    activity, person = session.settings, session.person
+    written: Any = session.custom.get("starts_at", "") if activity.starts_at else now
+    try:
+        event = Event(
+            exam_code=activity.exam_code,
+            exam_name=activity.exam_name,
+            location_code=activity.location_code,
+            starts_at=written,
+        )
+    except ValidationError:
+        raise NoAppointment("starts_at: no time with its zone") from None
+    by_attempt = settings.candidate_id == "attempt"
+    candidate = Candidate(
+        candidate_id=session.attempt_id if by_attempt else session.learner_id,
+        given_name=person.given_name,
+        family_name=person.family_name,
+        email=person.email,
+        address=session.custom.get("address", ""),
+    )
+    return Registration(
+        attempt_id=session.attempt_id, candidate=candidate, event=event, scale=activity.scale
+    )
+
+
+def values(registration: Registration, settings: ConnectionSettings) -> dict[str, str]:
+    """The values of the placeholders (settings.CANDIDATE, settings.EVENT)."""
+    candidate, event = registration.candidate, registration.event
+    centre = settings.centre(event.location_code)
+    return {
+        **candidate.model_dump(),
+        "name": candidate.name,
+        "exam_code": event.exam_code,
+        "exam_name": event.exam_name,
+        "location_code": event.location_code,
+        "location_name": centre.name if centre else "",
+        "location_address": centre.address if centre else "",
+        "starts_at": event.starts_at.isoformat(),
+        "starts_at_utc": event.moment,
+        "date": event.starts_at.strftime("%Y-%m-%d"),
+        "time": event.starts_at.strftime("%H:%M"),
+        "attempt_id": registration.attempt_id,
+    }
+
+
+def kept(registration: Registration, settings: ConnectionSettings, url: str) -> dict[str, Any]:
+    """What is stored; who it is for only where a file has to say it."""
+    data = {
+        "url": url,
+        "candidate_id": registration.candidate.candidate_id,
+        **registration.event.model_dump(mode="json"),
+        **registration.scale.model_dump(mode="json"),
+    }
+    if not settings.base_url:
+        data["candidate"] = registration.candidate.model_dump(mode="json")
+    return data
+
+
+def of_data(attempt_id: str, data: Mapping[str, Any], activity: Any) -> Registration:
+    """The registration that was kept. The scale is that of the activity as it is set now."""
+    return Registration(
+        attempt_id=attempt_id,
+        candidate=data.get("candidate") or Candidate(candidate_id=data["candidate_id"]),
+        event=event_of(data),
+        scale=scale_of(data, activity),
+    )
+
+
+def event_of(data: Mapping[str, Any]) -> Event:
+    """The event that was kept."""
+    return Event(**{name: data[name] for name in Event.model_fields})
+
+
+def scale_of(data: Mapping[str, Any], activity: Any) -> Scale:
+    """The scale that the activity has now, else the one that was kept at the start."""
+    if activity is not None:
+        scale: Scale = activity.scale
+        return scale
+    return Scale(score_min=data["score_min"], score_max=data["score_max"])

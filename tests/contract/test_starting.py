@@ -1,0 +1,182 @@
+"""An attempt is bought once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lti_bridge.core.handoff import MARKING, Ask
+from lti_bridge.errors import (
+    AnswerLost,
+    AttemptUnclear,
+    BridgeError,
+    NetworkFailed,
+    ProviderDown,
+    ProviderError,
+)
+from tests.contract.conftest import MakeWorld
+from tests.contract.kinds import Case
+from tests.contract.world import World
+
+UNDER_WAY_S = 46  # after this the core takes a start for lost
+
+
+def repeatable(world: World) -> bool:
+    activity = world.bridge.catalogue.activity("test")
+    assert activity is not None
+    return world.connection.repeatable(activity.settings)
+
+
+def refusal(world: World) -> BridgeError | None:
+    try:
+        world.click()
+    except BridgeError as error:
+        return error
+    return None
+
+
+def test_clicks_come_back_to_the_one_attempt(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    name = world.begin()
+    first = world.attempt()
+    assert first.state == "started"
+    for _ in range(3):
+        assert not isinstance(world.click(), Ask)
+    assert world.party.bought() == [name]
+    assert world.attempt() == first
+
+
+def test_clicks_at_the_same_moment_buy_one(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    world.party.fault(world.party.paid_call(), delay_s=0.3)
+    ready = threading.Barrier(4)
+
+    def click(_: int) -> object:
+        ready.wait()
+        return world.click()
+
+    with ThreadPoolExecutor(4) as pool:
+        handoffs = list(pool.map(click, range(4)))
+    assert [isinstance(handoff, Ask) for handoff in handoffs].count(False) == 1
+    assert len(world.party.bought()) == 1
+    assert world.attempt().state == "started"
+
+
+def test_two_learners_have_two_attempts(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    assert world.begin("ann") != world.begin("bob")
+    ann, bob = world.attempt("ann"), world.attempt("bob")
+    assert ann.id != bob.id
+    assert ann.reference != bob.reference or not ann.reference
+
+
+def test_coming_back_after_handing_in_buys_nothing(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    world.party.hand_in(world.begin())
+    world.settle()
+    handoff = world.click()
+    if world.party.marks_later:
+        assert handoff is MARKING
+    assert len(world.party.bought()) == 1
+
+
+def test_a_lost_answer_is_never_bought_again(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    world.party.fault(world.party.paid_call(), drop=True)
+    with pytest.raises(AttemptUnclear) as lost:
+        world.click()
+    assert isinstance(lost.value.__cause__, AnswerLost)
+    assert world.attempt().state == "unclear"
+    assert len(world.party.bought()) == 1
+    assert isinstance(world.click(), Ask)  # it may still be under way
+    for _ in range(2):
+        world.clock.pass_(seconds=UNDER_WAY_S)
+        if repeatable(world):
+            assert not isinstance(world.click(), Ask)
+            assert world.attempt().state == "started"
+        else:
+            with pytest.raises(AttemptUnclear):
+                world.click()
+            assert world.attempt().state == "unclear"
+        assert len(world.party.bought()) == 1
+
+
+def test_what_a_lost_start_bought_may_be_taken(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    world.party.fault(world.party.paid_call(), drop=True)
+    with pytest.raises(AttemptUnclear):
+        world.click()
+    (name,) = world.party.bought()
+    world.party.hand_in(name)
+    world.party.mark(name, world.party.scores[0])
+    world.settle()
+    assert {200} >= {world.send(hook) for hook in list(world.hooks)}
+    assert world.attempt().state in ("unclear", "graded")
+
+
+def test_a_slow_answer_is_lost_in_time(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case, timeout_s=1.0)
+    world.party.fault(world.party.paid_call(), delay_s=4)
+    began = time.monotonic()
+    with pytest.raises(AttemptUnclear) as lost:
+        world.click()
+    assert time.monotonic() - began < 3
+    assert isinstance(lost.value.__cause__, AnswerLost)
+    assert world.attempt().state == "unclear"
+
+
+def test_a_provider_that_is_down_releases_the_attempt(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    world.party.go_down()
+    for _ in range(2):
+        with pytest.raises((ProviderDown, NetworkFailed)) as down:
+            world.click()
+        assert not isinstance(down.value, AnswerLost)
+        assert down.value.retry
+        assert world.attempt().state == "created"
+    world.party.come_back()
+    assert world.begin() == world.party.bought()[0]
+    assert world.attempt().state == "started"
+
+
+def test_a_wrong_secret_has_a_name_and_is_no_retry(case: Case, make_world: MakeWorld) -> None:
+    wrong = case.party().wrong_secret()
+    assert wrong, "wrong_secret() names no key"
+    for key in wrong:
+        world = make_world(case, **{key: wrong[key]})
+        with pytest.raises(ProviderError) as refused:
+            world.click()
+        assert refused.value.code.startswith(f"{case.kind}-")
+        assert not refused.value.retry
+        assert world.attempt().state == "created"
+        assert world.party.bought() == []
+        assert not any(text in str(refused.value) for text in world.private())
+
+
+def test_down_while_coming_back_changes_nothing(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    world.begin()
+    before = world.snapshot()
+    world.party.go_down()
+    said = refusal(world)  # None: who has kept all it needs can do without the provider
+    assert said is None or (said.retry and not isinstance(said, AttemptUnclear))
+    assert world.snapshot() == before
+    world.party.come_back()
+    assert not isinstance(world.click(), Ask)
+    assert len(world.party.bought()) == 1
+
+
+def test_a_click_after_the_grade_is_another_attempt(case: Case, make_world: MakeWorld) -> None:
+    world = make_world(case)
+    first = world.begin()
+    one, two = world.party.scores
+    world.finish("ann", one)
+    attempt = world.attempt()
+    second = world.begin()
+    assert second != first
+    assert world.attempt().number == attempt.number + 1
+    world.finish("ann", two)
+    assert world.bridge.store.attempt(attempt.id).score.given != world.attempt().score.given  # type: ignore[union-attr]

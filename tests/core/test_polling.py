@@ -1,0 +1,191 @@
+"""Asking providers while hints and other workers' answers come in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from lti_bridge.core.capabilities import FETCH
+from lti_bridge.core.handoff import MARKING, Redirect
+from lti_bridge.core.launch import (
+    Context,
+    Launch,
+    Once,
+    Person,
+    Platform,
+    Presentation,
+    ResourceLink,
+)
+from lti_bridge.core.polling import LEASE_S, Polling
+from lti_bridge.core.ports import Connection, Report, Session, Sitting, Started
+from lti_bridge.core.records import Attempt, Poll
+from lti_bridge.core.results import Results
+from lti_bridge.core.scoring import Score
+from lti_bridge.core.starting import Starting
+from lti_bridge.store.engine import Database
+from lti_bridge.store.store import Store
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+SEVEN = Report("a1", state="graded", score=Score(Decimal(7), Decimal(10)), event="seven")
+EIGHT = Report("a1", state="graded", score=Score(Decimal(8), Decimal(10)), event="eight")
+WAITING = Report("a1", state="awaiting-marks", event="waiting")
+
+
+@dataclass
+class Provider:
+    """Answers with `told`; `meanwhile` happens between the question and the answer."""
+
+    told: Report = WAITING
+    meanwhile: Callable[[], Any] = lambda: None
+    handoff: Any = MARKING
+
+    def fetch(self, sitting: Sitting) -> Report:
+        told, meanwhile = self.told, self.meanwhile
+        self.meanwhile = lambda: None
+        meanwhile()
+        return told
+
+    def start(self, session: Any) -> Started:
+        return Started(self.handoff)
+
+    def resume(self, session: Any) -> Any:
+        return self.handoff
+
+
+@dataclass
+class Bench:
+    """One started attempt in a real store, and a clock."""
+
+    store: Store
+    provider: Provider = field(default_factory=Provider)
+    now: datetime = NOW
+    woken: int = 0
+
+    def clock(self) -> datetime:
+        self.now += timedelta(milliseconds=5)
+        return self.now
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def connection(self, name: str) -> Connection:
+        return Connection(name, "kind", self.provider, capabilities=frozenset({"remote", FETCH}))
+
+    @property
+    def polling(self) -> Polling:
+        results = Results(self.store, lambda: f"r{self.clock().timestamp()}", lambda: None)
+        return Polling(
+            self.store, self, results, self.clock, lambda *names: "p", lambda attempt: None
+        )
+
+    def claim(self) -> Poll:
+        (poll,) = self.store.claim_polls(self.clock(), LEASE_S, 16)
+        return poll
+
+    def tell(self, told: Report) -> None:
+        """The provider is asked because of a hint, and says this."""
+        self.provider.told = told
+        self.store.poll_at("a1", self.now)
+        self.polling.poll(self.claim())
+
+    @property
+    def attempt(self) -> Attempt:
+        attempt = self.store.attempt("a1")
+        assert attempt is not None
+        return attempt
+
+
+@pytest.fixture
+def bench(database_url: str) -> Bench:
+    database = Database(database_url)
+    database.migrate()
+    made = Bench(Store(database, lambda: NOW))
+    launch = Launch("lms", "1.1", Once("s", "v", NOW), NOW, person=Person("ann"))
+    with made.store.transaction() as tx:
+        learner = tx.learner("lms", "ann", "l1", NOW)
+        link = tx.save_link(launch, "activity", "link1")
+        tx.create_attempt(
+            Attempt("a1", link.id, learner, 1, "activity", "c", "last", "created"), NOW
+        )
+        tx.save_target("g1", launch, link.id, learner)
+    made.store.claim_start("a1", NOW, None)
+    return made
+
+
+@pytest.fixture
+def started(bench: Bench) -> Bench:
+    bench.store.confirm_start("a1", Started(MARKING), NOW, NOW)
+    return bench
+
+
+def test_a_hint_during_a_question_is_another_question(started: Bench) -> None:
+    poll = started.claim()
+    started.provider.meanwhile = lambda: started.store.poll_at("a1", started.clock())
+    started.polling.poll(poll)
+    assert started.attempt.state == "awaiting-marks"
+    started.provider.told = SEVEN
+    started.polling.poll(started.claim())  # due at once, not in some minutes
+    assert started.attempt.score == SEVEN.score
+    assert started.store.next_poll() is None
+
+
+def test_without_a_hint_the_next_question_is_later(started: Bench) -> None:
+    started.polling.poll(started.claim())
+    later = started.store.next_poll()
+    assert later is not None
+    assert later == started.now + timedelta(seconds=60)
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(started: Bench) -> None:
+    """This worker asked before the marks were there; another one asked later and was faster."""
+    poll = started.claim()
+    started.provider.meanwhile = lambda: started.tell(SEVEN)
+    started.polling.poll(poll)
+    assert (started.attempt.state, started.attempt.score) == ("graded", SEVEN.score)
+
+
+def test_marks_that_are_corrected_back_count_again(started: Bench) -> None:
+    for told in (SEVEN, EIGHT, SEVEN, SEVEN):
+        started.tell(told)
+        assert started.attempt.score == told.score
+
+
+def click(bench: Bench) -> Any:
+    """The learner opens the course link again."""
+    session = Session(
+        *("a1", 1, "p", Person(), (), Context(), ResourceLink(), Platform(), Presentation()),
+        settings=None,
+        custom={},
+        return_url="",
+    )
+    starting = Starting(bench.store, bench.clock, bench.wake)
+    return starting.hand_off(bench.connection("c"), bench.attempt, session)
+
+
+def test_a_test_that_is_over_is_asked_about_at_once(started: Bench) -> None:
+    started.store.poll_at("a1", NOW + timedelta(hours=4))
+    started.provider.handoff = Redirect("https://test.example.org")
+    assert click(started) == started.provider.handoff
+    assert started.store.claim_polls(started.now, LEASE_S, 16) == []
+    started.provider.handoff = MARKING
+    assert click(started) is MARKING
+    assert started.woken == 1
+    assert started.claim().attempt.id == "a1"
+
+
+@pytest.mark.parametrize(
+    ("handoff", "wait_s"), [(MARKING, 0), (Redirect("https://test.example.org"), 60)]
+)
+def test_how_soon_a_start_is_asked_about(bench: Bench, handoff: Any, wait_s: int) -> None:
+    bench.store.release_start("a1", bench.clock(), "")
+    bench.provider.handoff = handoff
+    assert click(bench) is handoff
+    due = bench.store.next_poll()
+    assert due is not None
+    assert abs((due - bench.now).total_seconds() - wait_s) < 1
+    assert bench.woken == (wait_s == 0)

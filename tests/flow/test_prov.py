@@ -1,0 +1,231 @@
+"""Prov through running servers: exams, pushed and polled results, lost answers, kill -9."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from lti_bridge.sandbox import prov, serving
+from tests.flow.browser import Browser, Page
+from tests.flow.world import ACTIVITIES, HTTP, World, make_world
+
+WIRE = """
+kind = "prov"
+base_url = "{prov}"
+auth_style = "bearer"
+auth_value = "prov-secret-of-the-test"
+candidate_path = "/api/candidates"
+candidate_body = '{{"candidateId": "{{candidate_id}}", "candidateName": "{{name}}"}}'
+event_path = "/api/events"
+event_body = '''{{"candidateId": "{{candidate_id}}", "examCode": "{{exam_code}}",
+  "at": "{{starts_at}}"}}'''
+event_id_path = "eventId"
+event_url_path = "examUrl"
+result_event_id_path = "eventId"
+result_score_path = "overallScore"
+hook_token = "hook-token-of-the-test"
+"""
+PROV = (
+    """
+[[connection]]
+name = "asked"
+result_path = "/api/results/{{event_id}}"
+"""
+    + WIRE
+    + """
+[[connection]]
+name = "told"
+centres = [{{ code = "H1", name = "Hall", address = "2 Main Street", seats = 2 }}]
+"""
+    + WIRE
+    + """
+[[activity]]
+id = "best"
+title = "Remote exam"
+connection = "asked"
+settings = {{ exam_code = "NB1", score_min = 0, score_max = 100 }}
+
+[[activity]]
+id = "last"
+title = "Exam in the hall"
+connection = "told"
+grade = "last"
+[activity.settings]
+exam_code = "NB2"
+location_code = "H1"
+starts_at = 2099-01-31T10:00:00+01:00
+score_min = 200
+score_max = 800
+"""
+)
+USERS = {"student1": "4", "student2": "5", "student3": "6"}
+
+
+@dataclass
+class Scene:
+    """A world with a pretend Prov that pushes results to the connection `told`."""
+
+    world: World
+    prov: serving.Running
+    database_url: str
+
+    def click(self, user: str, link: str) -> Page:
+        """Click a course link and go on until Prov, or a page of the bridge that stays."""
+        browser = Browser()
+        browser.get(f"{self.world.lms.url}/as/{user}")
+        page = browser.get(f"{self.world.lms.url}/launch/{link}")
+        while page.status == 200 and page.url.startswith(self.world.lms.url):
+            page = browser.submit(page)
+        return page
+
+    def state(self) -> Any:
+        return HTTP.request("GET", f"{self.prov.url}/control/state").json()
+
+    def finish(self, number: int = -1, **result: Any) -> None:
+        event = self.state()["events"][number]["event_id"]
+        self.world.control(self.prov, "finish", event_id=event, **result)
+
+    def grade(self, user: str, link: str) -> Any:
+        for column in self.world.gradebook()["columns"]:
+            if column["link"] == link:
+                cell = column["cells"].get(USERS[user])
+                if cell and cell["score"] is not None:
+                    return round(cell["score"] / column["maximum"], 9)
+        return None
+
+    def rows(self, sql: str) -> list[Any]:
+        engine = create_engine(self.database_url)
+        with engine.begin() as connection:
+            found = connection.execute(text(sql))
+            rows = list(found.all()) if found.returns_rows else []
+        engine.dispose()
+        return rows
+
+
+@pytest.fixture(name="make_scene")
+def prov_scenes(tmp_path: Path, database_url: str) -> Iterator[Callable[[str], Scene]]:
+    """A running bridge between the LMS and a pretend Prov that pushes to a connection."""
+    running = []
+
+    def make(pushes_to: str) -> Scene:
+        world = make_world(tmp_path, database_url)
+        hook = f"{world.bridge.url}/hooks/{pushes_to}/hook-token-of-the-test"
+        settings = prov.ProvSettings(
+            auth_style="bearer",
+            auth_value="prov-secret-of-the-test",
+            results_url=hook,
+            max_score=800,
+        )
+        party = serving.start(prov.make_app(settings))
+        running.extend([world, party])
+        written = world.bridge.config.read_text(encoding="utf-8").replace(ACTIVITIES, "")
+        world.bridge.config.write_text(written + PROV.format(prov=party.url), encoding="utf-8")
+        world.bridge.serve()
+        return Scene(world, party, database_url)
+
+    yield make
+    for one in running:
+        one.stop()
+
+
+def eventually(look: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and look() != wanted:
+        time.sleep(0.05)
+    assert look() == wanted
+
+
+def push(scene: Scene, connection: str, document: Any, known: bool = True) -> int:
+    token = "hook-token-of-the-test" if known else "hook-token-of-nobody"
+    url = f"{scene.world.bridge.url}/hooks/{connection}/{token}"
+    return int(HTTP.request("POST", url, json=document).status)
+
+
+@pytest.mark.parametrize("link", ["best13", "best11"])
+def test_a_message_is_a_hint_where_prov_can_be_asked(
+    make_scene: Callable[[str], Scene], link: str
+) -> None:
+    scene = make_scene("asked")
+    page = scene.click("student1", link)
+    assert page.url.startswith(f"{scene.prov.url}/exam/"), page.text
+    assert scene.click("student1", link).url == page.url
+    (event,) = scene.state()["events"]
+    lie = {"eventId": event["event_id"], "overallScore": 100}
+    assert push(scene, "asked", lie) == 200
+    assert push(scene, "asked", lie, known=False) == 403
+    assert push(scene, "asked", {"eventId": "EV0", "overallScore": 1}) == 200
+    assert push(scene, "asked", ["x"]) == 400
+    time.sleep(0.5)
+    assert scene.grade("student1", link) is None
+    scene.finish(score=42.5)
+    eventually(lambda: scene.grade("student1", link), 0.425)
+    scene.finish(score=40)  # corrected
+    eventually(lambda: scene.grade("student1", link), 0.4)
+    log = scene.world.bridge.log()
+    for private in ("prov-secret-of-the-test", "student1@"):
+        assert private not in log
+
+
+def test_a_pushed_result_is_read_on_the_scale_of_its_exam(
+    make_scene: Callable[[str], Scene],
+) -> None:
+    scene = make_scene("told")
+    with ThreadPoolExecutor(6) as pool:
+        pages = list(pool.map(lambda user: scene.click(user, "last13"), [*USERS] * 2))
+    refused = [page for page in pages if page.status != 200]
+    assert {page.status for page in refused} == {503}
+    assert all("prov-no-seats" in page.text for page in refused)
+    assert len(scene.state()["events"]) == 2
+    (row,) = scene.rows("SELECT count(*) AS seats FROM reservations WHERE slot LIKE 'seat H1%'")
+    assert row.seats == 2
+    scene.finish(0, score=650)
+    scene.finish(0, score=650)
+    scene.finish(1, score=200)
+    grades = [scene.grade(user, "last13") for user in USERS]
+    deadline = time.monotonic() + 15
+    while sum(grade is not None for grade in grades) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+        grades = [scene.grade(user, "last13") for user in USERS]
+    assert sorted(grade for grade in grades if grade is not None) == [0, 0.75]
+    assert len(scene.rows("SELECT id FROM results")) == 2
+
+
+def test_a_lost_message_and_killed_servers_lose_no_grade(
+    make_scene: Callable[[str], Scene],
+) -> None:
+    scene = make_scene("asked")
+    (process,) = scene.world.bridge.processes
+    scene.click("student1", "best13")
+    scene.world.bridge.kill(process)
+    scene.finish(score=64)
+    assert [hook["status"] for hook in scene.state()["hooks"]] == [0]
+    scene.rows("UPDATE attempts SET poll_at = 1")
+    scene.world.bridge.serve()
+    eventually(lambda: scene.grade("student1", "best13"), 0.64)
+
+
+def test_a_lost_answer_is_never_repeated(make_scene: Callable[[str], Scene]) -> None:
+    scene = make_scene("asked")
+    scene.world.control(scene.prov, "fault", path="/api/events", drop=True)
+    for _ in range(2):
+        page = scene.click("student1", "best11")
+        assert (page.status, "attempt-unclear" in page.text) == (409, True)
+        scene.rows("UPDATE attempts SET changed_at = changed_at - 3600000")
+    assert len(scene.state()["events"]) == 1
+
+
+def test_a_refusal_is_a_page_and_the_next_click_works(make_scene: Callable[[str], Scene]) -> None:
+    scene = make_scene("told")
+    scene.world.control(scene.prov, "fault", path="/api/events", status=400, body=json.dumps("no"))
+    page = scene.click("student1", "last11")
+    assert (page.status, "prov-refused" in page.text) == (503, True)
+    assert scene.click("student1", "last11").url.startswith(f"{scene.prov.url}/exam/")
+    assert len(scene.rows("SELECT seat FROM reservations")) == 2
