@@ -8,12 +8,13 @@ READY  := $(VENV)/.ready
 PYTEST_WORKERS ?= 2
 TESTS  ?= tests
 
-.PHONY: help demo serve test check conformance bench clean
+.PHONY: help demo serve test check node conformance bench clean
 
 help:
-	@echo "make demo         a pretend LMS, a pretend provider and the bridge, on this machine"
+	@echo "make demo         a pretend LMS, pretend providers and the bridge, on this machine"
 	@echo "make test         all tests (browser tests need Chromium; they say so without it)"
 	@echo "make check        format, lint, types, tests, conformance: what CI runs"
+	@echo "make node         packages of the Node.js tools that some tests launch"
 	@echo "make conformance  which item of the specifications is proved by which test"
 	@echo "make bench        launches and grades per second, beside a floor of the same run"
 
@@ -43,6 +44,15 @@ check: $(READY)
 	$(BIN)/mypy
 	$(MAKE) test
 	$(BIN)/python -m tests.conformance.report --junit build/tests.xml --check
+
+# LTI tools that others wrote, for tests/counterparts; without them those tests say so.
+NODE := tests/counterparts/node/node_modules/.ready
+
+node: $(NODE)
+
+$(NODE): tests/counterparts/node/package.json
+	cd tests/counterparts/node && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 conformance: $(READY)
 	@test -f build/tests.xml || $(MAKE) test
