@@ -30,9 +30,16 @@ def node_tool(script: str, *arguments: str, port: int = 0) -> Iterator[str]:
         text=True,
     )
     try:
-        first = process.stdout.readline() if process.stdout else ""
-        assert first.strip() == "ready", first
+        said = list(_until_ready(process))
+        assert process.poll() is None, said
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+def _until_ready(process: subprocess.Popen[str]) -> Iterator[str]:
+    for line in process.stdout or ():
+        if line.strip() == "ready":
+            return
+        yield line

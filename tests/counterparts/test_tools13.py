@@ -1,0 +1,137 @@
+"""LTI 1.3 tools that others wrote are launched by the bridge and send grades."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from lti_bridge.sandbox import serving
+from tests.counterparts.node_tools import node_tool
+from tests.counterparts.pylti1p3_tool import CLIENT, DEPLOYMENT, PyLti1p3Tool
+from tests.flow.browser import Browser
+from tests.flow.test_launch_to_gradebook import eventually, grade
+from tests.flow.world import ACTIVITIES, World, free_port, make_world
+
+TOOL = """
+[[connection]]
+name = "{client}"
+kind = "lti"
+version = "1.3"
+launch_url = "{tool}/launch"
+login_url = "{tool}/login"
+redirect_uris = ["{tool}/launch"]
+jwks_url = "{tool}/keys"
+client_id = "{client}"
+deployment_id = "{deployment}"
+privacy = ["given_name", "family_name", "full_name", "email"]
+
+[[activity]]
+id = "{activity}"
+title = "A tool of others"
+connection = "{client}"
+settings = {{ custom = {{ chapter = "1", who = "$User.id", note = "ä & ö" }} }}
+"""
+GRADES = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+CUSTOM = "https://purl.imsglobal.org/spec/lti/claim/custom"
+
+
+@dataclass
+class Room:
+    """A running bridge with a tool of others behind it."""
+
+    world: World
+    tool: str
+
+    def open(self, browser: Browser, link: str) -> Any:
+        """Click as a student and go on until the tool answers with what it was told."""
+        browser.get(f"{self.world.lms.url}/as/student3")
+        page = browser.get(f"{self.world.lms.url}/launch/{link}")
+        for _ in range(8):
+            if page.url.startswith(self.tool):
+                break
+            page = browser.submit(page)
+        assert page.status == 200, page.text
+        return page
+
+
+def start(folder: Any, tool: str, client: str, deployment: str, world: World | None = None) -> Room:
+    """Serve a bridge whose every course link opens the tool."""
+    world = world or make_world(folder, f"sqlite:///{folder}/bridge.sqlite3")
+    entry = TOOL.format(tool=tool, client=client, deployment=deployment, activity="best")
+    text = world.bridge.config.read_text().replace(ACTIVITIES, entry)
+    world.bridge.config.write_text(text)
+    world.bridge.serve()
+    return Room(world, tool)
+
+
+@pytest.fixture(scope="module")
+def pylti1p3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    tool = PyLti1p3Tool()
+    running = serving.start(tool.make_app)
+    room = start(tmp_path_factory.mktemp("pylti1p3"), running.url, CLIENT, DEPLOYMENT)
+    tool.issuer = room.world.bridge.url
+    yield room
+    room.world.stop()
+    running.stop()
+
+
+@pytest.mark.parametrize("link", ["best13", "best11"])
+def test_pylti1p3(pylti1p3: Room, link: str) -> None:
+    browser = Browser()
+    told = json.loads(pylti1p3.open(browser, link).text)
+    assert (told["given_name"], told["family_name"]) == ("Zoë", "Exämple")
+    assert told[CUSTOM] == {"chapter": "1", "who": told["sub"], "note": "ä & ö"}
+    sent = browser.post(f"{pylti1p3.tool}/score", {"sub": told["sub"], "score": "62.5"})
+    assert sent.status == 200, sent.text
+    [seen] = json.loads(sent.text)["seen"]
+    assert seen["userId"] == told["sub"]
+    assert seen["scoreOf"] == told[GRADES]["lineitem"]
+    assert seen["resultScore"] / seen["resultMaximum"] == pytest.approx(0.625)
+    eventually(lambda: grade(pylti1p3.world, "student3", link), 0.625)
+
+
+@pytest.fixture(scope="module")
+def ltijs(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[Room]:
+    folder = tmp_path_factory.mktemp("ltijs")
+    world = make_world(folder, f"sqlite:///{folder}/bridge.sqlite3")
+    asked = {
+        "issuer": world.bridge.url,
+        "client_id": "ltijs-client",
+        "database": _database(postgres),
+    }
+    port = free_port()
+    with node_tool("ltijs_tool.js", json.dumps(asked), port=port) as tool:
+        yield start(folder, tool, "ltijs-client", "ltijs-deployment", world)
+        world.stop()
+
+
+def _database(url: str) -> dict[str, str]:
+    parts = urlsplit(url)
+    host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]
+    return {
+        "name": parts.path.lstrip("/"),
+        "user": parts.username or "postgres",
+        "password": parts.password or "",
+        "host": host,
+    }
+
+
+@pytest.mark.parametrize("link", ["best13", "best11"])
+def test_ltijs(ltijs: Room, link: str) -> None:
+    browser = Browser()
+    page = ltijs.open(browser, link)
+    told = json.loads(page.text)
+    assert told["token"]["userInfo"]["given_name"] == "Zoë"
+    context = told["token"]["platformContext"]
+    assert context["custom"]["chapter"] == "1"
+    assert context["custom"]["who"] == told["token"]["user"]
+    sent = browser.post(f"{ltijs.tool}/score?ltik={told['ltik']}", {"score": "31.25"})
+    assert sent.status == 200, sent.text
+    seen = json.loads(sent.text)["seen"]["scores"]
+    assert [one["userId"] for one in seen] == [told["token"]["user"]]
+    eventually(lambda: grade(ltijs.world, "student3", link), 0.3125)
