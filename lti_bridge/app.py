@@ -6,48 +6,69 @@ import os
 import random
 import secrets
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 
 from lti_bridge import __version__, log
 from lti_bridge.catalogue import Catalogue
+from lti_bridge.core.at_tools import AtTools
 from lti_bridge.core.callbacks import Callbacks
+from lti_bridge.core.choosing import Choosing
 from lti_bridge.core.identity import pairwise
 from lti_bridge.core.launching import Launching
+from lti_bridge.core.linking import settings_of
 from lti_bridge.core.passback import Passback
+from lti_bridge.core.people import People
+from lti_bridge.core.placing import Placing
 from lti_bridge.core.polling import Polling
+from lti_bridge.core.readback import ReadBack
 from lti_bridge.core.results import Results
+from lti_bridge.core.rosters import Roster
 from lti_bridge.keyring import Keyring
 from lti_bridge.lms import routes as lms_routes
-from lti_bridge.lms.deliver import Gradebooks
-from lti_bridge.lms.keysets import KeySets
-from lti_bridge.lms.line_items import LineItems
+from lti_bridge.lms import routes_register
+from lti_bridge.lms.nrps import Memberships
+from lti_bridge.lms.placing import LinkAnswers
 from lti_bridge.lms.receive11 import Lms11
 from lti_bridge.lms.receive13 import Lms13
-from lti_bridge.lms.registration11 import Registration11
-from lti_bridge.lms.registration13 import Registration13, Registrations
-from lti_bridge.lms.tokens import Tokens
+from lti_bridge.lms_door import LmsParts, build_lms_door
+from lti_bridge.lti.roles import is_learner
 from lti_bridge.net import Client
 from lti_bridge.providers import routes as provider_routes
-from lti_bridge.providers.outcomes import OutcomeService
+from lti_bridge.providers import routes13, routes_deep_link, routes_services, routes_tools
+from lti_bridge.providers.authorize import Authorizing
+from lti_bridge.providers.routes import HOOKS_PATH, OUTCOMES_PATH, RETURN_PATH
+from lti_bridge.providers.routes13 import JWKS_PATH
+from lti_bridge.providers.routes_deep_link import DEEP_LINK_PATH
+from lti_bridge.providers.routes_services import TOKEN_PATH, Services
+from lti_bridge.providers.tool_answers import ToolAnswers
+from lti_bridge.providers.tool_registering import ToolRegistering
 from lti_bridge.queue import Waker, open_queue
-from lti_bridge.settings import BridgeTable, Lms11Table, Lms13Table, Settings, is_loopback, load
-from lti_bridge.store.columns import Columns
+from lti_bridge.services13 import build_services
+from lti_bridge.settings import BridgeTable, Settings, is_loopback, load
 from lti_bridge.store.engine import Database
+from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
+from lti_bridge.store.tool_choices import StoredChoices
+from lti_bridge.store.tools import ToolStore
+from lti_bridge.store.tools13 import Tools13
 from lti_bridge.toolbox import Toolbox
+from lti_bridge.web import people as people_page
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.site import Site
 
 CONFIG_VARIABLE = "LTI_BRIDGE_CONFIG"
 MAX_BODY = 1_048_576  # bytes
+LISTS = 4  # lists of members that are fetched at the same time, beside the requests
 ID_BYTES = 16  # 128 bits
+PATHS = (OUTCOMES_PATH, RETURN_PATH, HOOKS_PATH)
 
 
 def now() -> datetime:
@@ -73,9 +94,13 @@ class Bridge:
     polling: Polling
     callbacks: Callbacks
     passback: Passback
+    readback: ReadBack
+    roster: Roster
+    lms: LmsParts
     lms11: Lms11
     lms13: Lms13
-    outcomes: OutcomeService
+    services: Services
+    tool_store: ToolStore
     waker: Waker
 
 
@@ -85,43 +110,45 @@ def build(settings: Settings) -> Bridge:
     keyring = Keyring.open(Path(settings.bridge.keys_dir), now)
     store = Store(Database(settings.bridge.database_url), now)
     toolbox = Toolbox(settings.bridge, store, keyring.secret("hooks"))
-    catalogue = Catalogue(settings, toolbox.tools, toolbox.hook_token)
+    tool_store = ToolStore(store.database)
+    catalogue = Catalogue(settings, toolbox.tools, toolbox.hook_token, tool_store)
     waker = Waker(open_queue(settings.bridge.queue_url))
     results = Results(store, new_id, waker.wake)
     secret = keyring.secret("sourcedids")
-    outcome_url = public_url + provider_routes.OUTCOMES_PATH
-    return_url = public_url + provider_routes.RETURN_PATH
-    hook_url = public_url + provider_routes.HOOKS_PATH
-    polling = Polling(
-        store, catalogue, results, now, partial(pairwise, secret), catalogue.settings_of
-    )
-    columns = Columns(store.database)
+    outcomes, returns, hooks = (public_url + path for path in PATHS)
+    addresses = (public_url, outcomes, returns, hooks)
+    settings_at = partial(settings_of, store, catalogue)
+    polling = Polling(store, catalogue, results, now, partial(pairwise, secret), settings_at)
+    spread = random.SystemRandom().random
     titles = {activity.id: activity.title for activity in catalogue.activities()}
-    lms11, lms13, gradebooks = _lms_door(settings, keyring, columns, titles)
+    client = http_client(settings.bridge)
+    lms = build_lms_door(
+        settings.bridge, settings.lms, keyring, store.database, titles, client, now, new_id
+    )
+    gradebooks = lms.gradebooks
+    courses = Rosters(store.database)
+    roster = Memberships(gradebooks.registrations, gradebooks.tokens, courses, now)
+    send = client.send
+    services = build_services(
+        settings.bridge, keyring, store, catalogue, results, send, roster, now, new_id
+    )
     return Bridge(
         settings=settings,
         keyring=keyring,
         store=store,
         catalogue=catalogue,
-        launching=Launching(
-            store,
-            catalogue,
-            secret,
-            new_id,
-            public_url,
-            outcome_url,
-            return_url,
-            hook_url,
-            now,
-            waker.wake,
-        ),
+        launching=Launching(store, catalogue, secret, new_id, *addresses, now, waker.wake),
         results=results,
         polling=polling,
         callbacks=Callbacks(store, catalogue, polling, secret, now, waker.wake),
-        passback=Passback(store, gradebooks, now, random.SystemRandom().random),
-        lms11=lms11,
-        lms13=lms13,
-        outcomes=OutcomeService(outcome_url, secret, catalogue.consumers, results, now, new_id),
+        passback=Passback(store, gradebooks, now, spread, partial(_keeps, *_overrides(settings))),
+        readback=ReadBack(store, gradebooks, now, spread),
+        roster=roster,
+        lms=lms,
+        lms11=lms.lms11,
+        lms13=lms.lms13,
+        services=services,
+        tool_store=tool_store,
         waker=waker,
     )
 
@@ -137,21 +164,88 @@ def web_app(bridge: Bridge) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_PARTS"] = 1000
     pages = Pages(urlsplit(bridge.settings.bridge.public_url).path)
-    site = Site(pages, bridge.launching, bridge.store, log.reference)
+    framing = partial(lms_routes.frame_ancestors, bridge.lms11, bridge.lms13)
+    site = Site(pages, bridge.launching, bridge.store, log.reference, framing, _at_tools(bridge))
     door = lms_routes.LmsDoor(
         bridge.lms11,
         bridge.lms13,
         lambda: (bridge.keyring.public_keys("tool"), bridge.keyring.etag("tool")),
         site.launched,
+        site.to_lms,
     )
     app.register_blueprint(lms_routes.blueprint(door))
+    app.register_blueprint(routes_register.blueprint(bridge.lms.registering, site.registered))
     app.register_blueprint(
-        provider_routes.blueprint(bridge.outcomes, bridge.callbacks, site.returned)
+        provider_routes.blueprint(bridge.services.outcomes, bridge.callbacks, site.returned)
     )
+    app.register_blueprint(_platform_door(bridge, site))
+    app.register_blueprint(routes_services.blueprint(bridge.services))
+    app.register_blueprint(routes_tools.blueprint(_tool_registering(bridge)))
+    app.register_blueprint(routes_deep_link.blueprint(_tool_answers(bridge), site.chosen))
     app.register_blueprint(site.blueprint())
+    lists = ThreadPoolExecutor(LISTS, thread_name_prefix="roster")
+    people = People(bridge.roster, Rosters(bridge.store.database), is_learner, lists)
+    app.register_blueprint(people_page.blueprint(site, people))
     app.register_error_handler(HTTPException, site.http_error)
     app.register_error_handler(Exception, site.failed)
     return app
+
+
+def _at_tools(bridge: Bridge) -> AtTools:
+    """How instructors set tests up, and how LMSs that ask for links are answered."""
+    answers = LinkAnswers(
+        bridge.lms.directory.get,
+        bridge.settings.bridge.public_url + lms_routes.LAUNCH_PATH,
+        lambda: bridge.keyring.signing("tool"),
+        now,
+        new_id,
+    )
+    placing = Placing(bridge.store, bridge.catalogue, answers, Choosing(now), new_id, now)
+    choices = StoredChoices(bridge.store.database)
+    key = bridge.keyring.secret("sourcedids")
+    return AtTools(placing, choices, key, bridge.settings.bridge.public_url + DEEP_LINK_PATH, now)
+
+
+def _tool_answers(bridge: Bridge) -> ToolAnswers:
+    """How tools' answers are believed, with the key sets that access tokens are given by."""
+    url = bridge.settings.bridge.public_url
+    catalogue = bridge.catalogue
+    key_sets = bridge.services.token.key_sets
+    leeway_s = bridge.settings.bridge.clock_skew_s
+    return ToolAnswers(
+        url + DEEP_LINK_PATH, url, catalogue.tool13, catalogue.consumers, key_sets, now, leeway_s
+    )
+
+
+def _tool_registering(bridge: Bridge) -> ToolRegistering:
+    """How an invited tool registers itself."""
+    return ToolRegistering(
+        bridge.settings.bridge.public_url,
+        __version__,
+        {"token_endpoint": TOKEN_PATH, "jwks_uri": JWKS_PATH},
+        bridge.lms.store,
+        bridge.catalogue.check,
+        bridge.tool_store.add,
+        now,
+        new_id,
+    )
+
+
+def _platform_door(bridge: Bridge, site: Site) -> Blueprint:
+    """Where LTI 1.3 tools come for their launches and for the platform's keys."""
+    keyring = bridge.keyring
+    authorizing = Authorizing(
+        bridge.catalogue.tool13,
+        Tools13(bridge.store.database).take,
+        lambda: keyring.signing("platform"),
+        now,
+    )
+    return routes13.blueprint(
+        authorizing,
+        bridge.settings.bridge.public_url,
+        lambda: (keyring.public_keys("platform"), keyring.etag("platform")),
+        site.to_tool,
+    )
 
 
 def from_environment() -> Flask:
@@ -161,6 +255,18 @@ def from_environment() -> Flask:
     return create_app(settings)
 
 
+def _overrides(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """What happens to a teacher's value: by LMS, and by activity."""
+    by_lms: dict[str, str] = {lms.name: lms.overrides for lms in settings.lms}
+    return by_lms, {activity.id: activity.overrides for activity in settings.activity}
+
+
+def _keeps(
+    by_lms: Mapping[str, str], by_activity: Mapping[str, str], registration: str, activity_id: str
+) -> bool:
+    return (by_activity.get(activity_id) or by_lms.get(registration, "keep")) == "keep"
+
+
 def http_client(bridge: BridgeTable) -> Client:
     """A way out over HTTP as the settings allow it."""
     return Client(
@@ -168,60 +274,4 @@ def http_client(bridge: BridgeTable) -> Client:
         loopback=is_loopback(urlsplit(bridge.public_url).hostname or ""),
         timeout_s=bridge.call_timeout_s,
         user_agent=f"lti-bridge/{__version__}",
-    )
-
-
-def _lms_door(
-    settings: Settings, keyring: Keyring, columns: Columns, titles: Mapping[str, str]
-) -> tuple[Lms11, Lms13, Gradebooks]:
-    bridge = settings.bridge
-    registrations11 = [_registration11(lms) for lms in settings.lms if isinstance(lms, Lms11Table)]
-    registrations13 = [_registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
-    client = http_client(bridge)
-    launch_url = bridge.public_url + lms_routes.LAUNCH_PATH
-    lms13 = Lms13(
-        Registrations(registrations13),
-        KeySets(lambda url: client.send("GET", url), now),
-        keyring.secret("state"),
-        bridge.public_url + lms_routes.LOGIN_PATH,
-        launch_url,
-        bridge.public_url,
-        now,
-        secrets.token_bytes,
-        leeway_s=bridge.clock_skew_s,
-    )
-    lms11 = Lms11({one.consumer_key: one for one in registrations11}, launch_url, now)
-    tokens = Tokens(client.send, lambda: keyring.signing("tool"), now, secrets.token_bytes)
-    named: dict[str, Registration11 | Registration13] = {}
-    named.update((one.name, one) for one in registrations11)
-    named.update((one.name, one) for one in registrations13)
-    lease_s = 5 * bridge.call_timeout_s
-    line_items = LineItems(tokens, columns, titles, now, new_id, lease_s)
-    return lms11, lms13, Gradebooks(named, tokens, client.send, now, new_id, line_items)
-
-
-def _registration11(table: Lms11Table) -> Registration11:
-    return Registration11(
-        name=table.name,
-        consumer_key=table.consumer_key,
-        shared_secret=table.shared_secret.get_secret_value(),
-        method=table.signature,
-        timestamp_window_s=table.timestamp_window_s,
-        inline=table.inline,
-        origins=tuple(table.origins),
-    )
-
-
-def _registration13(table: Lms13Table) -> Registration13:
-    ids = table.deployment_ids
-    return Registration13(
-        name=table.name,
-        issuer=table.issuer,
-        client_id=table.client_id,
-        authorization_url=table.authorization_url,
-        token_url=table.token_url,
-        jwks_url=table.jwks_url,
-        deployment_ids=None if ids == "any" else frozenset(ids),
-        auth_audience=table.auth_audience,
-        inline=table.inline,
     )

@@ -1,4 +1,7 @@
-"""The whole thing on one machine: a pretend LMS, a pretend provider, and the bridge between."""
+"""The whole thing on one machine: a pretend LMS, every pretend provider, and the bridge between.
+
+The bridge is configured by demo.toml, whose addresses are replaced by free ones.
+"""
 
 from __future__ import annotations
 
@@ -8,116 +11,147 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from lti_bridge.errors import BridgeError
 from lti_bridge.net import Client
-from lti_bridge.sandbox import isograd, lms, serving
+from lti_bridge.sandbox import demo, isograd, itep, lms, mettl, prov, quiz, serving
 
 HOST = "127.0.0.1"
 START_S = 30.0
-CONFIG = """\
-[bridge]
-public_url   = "{bridge}"
-database_url = "sqlite:///{folder}/bridge.sqlite3"
-queue_url    = "sqlite:///{folder}/queue.sqlite3"
-keys_dir     = "{folder}/keys"
-log_level    = "WARNING"
-
-[[lms]]
-name = "sandbox-lti-1.3"
-lti = "1.3"
-issuer = "{lms}"
-client_id = "bridge-client"
-deployment_ids = ["1"]
-authorization_url = "{lms}/lti/auth"
-token_url = "{lms}/lti/token"
-jwks_url = "{lms}/lti/jwks"
-
-[[lms]]
-name = "sandbox-lti-1.1"
-lti = "1.1"
-consumer_key = "sandbox-campus"
-shared_secret = "sandbox-campus-secret"
-origins = ["{lms}"]
-
-[[connection]]
-name = "tosa"
-kind = "isograd"
-route = "lti-1.1"
-launch_url = "{isograd}/public/lti.php"
-consumer_key = "sandbox-bridge"
-shared_secret = "sandbox-bridge-secret"
-
-[[activity]]
-id = "excel"
-title = "TOSA Excel"
-connection = "tosa"
-settings = {{ act_id = 8, tst_frm_id = "363", gen_id = 3, redirect = 1 }}
-grade = "best"
-
-[[activity]]
-id = "word"
-title = "TOSA Word"
-connection = "tosa"
-settings = {{ act_id = 8, tst_frm_id = "365", gen_id = 3, redirect = 1 }}
-grade = "last"
-"""
+# Each party's port in demo.toml.
+PORTS = {
+    "bridge": 8000,
+    "lms": 8001,
+    "isograd": 8002,
+    "mettl": 8003,
+    "itep": 8004,
+    "prov": 8005,
+    "demo": 8006,
+    "quiz": 8007,
+}
+VERSIONS: tuple[Literal["1.3", "1.1"], ...] = ("1.3", "1.1")
+# Activity of demo.toml, title on the course page, and what to know before.
+COURSE = (
+    (
+        "excel",
+        "TOSA Excel",
+        "Isograd, which the bridge opens by LTI 1.1, whatever the course speaks.",
+    ),
+    ("excel-level", "TOSA Excel, by the API", "Isograd again, ordered and asked by its API."),
+    ("reasoning", "Logical reasoning", "Mettl. The grade is there at once."),
+    (
+        "reasoning-essay",
+        "Logical reasoning, marked by a person",
+        "Mettl. Hand it in, then mark it at Mettl's desk below.",
+    ),
+    (
+        "english",
+        "iTEP Academic Plus",
+        "iTEP with a test ID. Hand it in, then grade it at iTEP's desk below.",
+    ),
+    (
+        "english-by-mail",
+        "iTEP Business Plus, by e-mail",
+        "iTEP with a test ID by e-mail: look into the pretend mailbox below.",
+    ),
+    (
+        "nursing",
+        "Nursing basics",
+        "Prov. Hand it in, then score it at Prov's desk below.",
+    ),
+    ("geography", "Geography", "The demo kind, the worked example for adding a provider."),
+    ("bread", "Bread quiz", "Any LTI tool, here a quiz of nobody in particular."),
+)
 
 
 def run(port: int) -> None:
     """Start everything, print the address to open, and stay until Ctrl-C."""
     # ended politely, it takes the bridge with it, as Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="lti-bridge-demo-") as folder:
-        bridge_url = f"http://{HOST}:{port or _free_port()}"
-        campus = serving.start(lms.make_app(_campus(bridge_url)))
-        tosa = serving.start(
-            isograd.make_app(
-                isograd.IsogradSettings("sandbox-bridge", "sandbox-bridge-secret", "id", "secret")
-            )
-        )
-        config = Path(folder, "config.toml")
-        config.write_text(
-            CONFIG.format(bridge=bridge_url, lms=campus.url, isograd=tosa.url, folder=folder),
-            encoding="utf-8",
-        )
-        bridge = _serve(config, bridge_url)
+    urls = _addresses(port)
+    with ExitStack() as ends:
+        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="lti-bridge-demo-"))
         try:
-            _wait(bridge, bridge_url)
-            _welcome(campus.url, bridge_url, tosa.url)
+            for name, make_app in _parties(urls).items():
+                running = serving.start(make_app, HOST, _port(urls[name]))
+                ends.callback(running.stop)
+            config = Path(folder, "config.toml")
+            config.write_text(configuration(urls, folder), encoding="utf-8")
+            bridge = _serve(config, urls["bridge"])
+            ends.callback(_end, bridge)
+            _wait(bridge, urls["bridge"])
+            _welcome(urls)
             bridge.wait()
         except KeyboardInterrupt:
             click.echo("\nStopping.")
-        finally:
-            bridge.terminate()
-            bridge.wait(timeout=20)
-            campus.stop()
-            tosa.stop()
 
 
-def _campus(bridge_url: str) -> lms.LmsSettings:
+def configuration(urls: Mapping[str, str], folder: str) -> str:
+    """The text of demo.toml for parties at these addresses and data in that folder."""
+    text = files("lti_bridge").joinpath("demo.toml").read_text(encoding="utf-8")
+    for name, port in PORTS.items():
+        text = text.replace(f"http://{HOST}:{port}", urls[name])
+    return text.replace("demo-data", folder)
+
+
+def _parties(urls: Mapping[str, str]) -> dict[str, serving.Builder]:
+    """The builder of every pretend party."""
+    hooks = f"{urls['bridge']}/hooks"
+    track = itep.Track("RC", f"{hooks}/itep/sandbox-itep-hook", notify_finished=True)
+    return {
+        "lms": lms.make_app(_campus(urls)),
+        "isograd": isograd.make_app(
+            isograd.IsogradSettings(
+                api_client_id="sandbox-client",
+                api_client_secret="sandbox-client-secret",  # noqa: S106 - a pretend secret
+            )
+        ),
+        "mettl": mettl.make_app(mettl.MettlSettings(exit_redirection_url=f"{urls['lms']}/return")),
+        "itep": itep.make_app(itep.ItepSettings(tracks=(track,), graded_later=True)),
+        "prov": prov.make_app(
+            prov.ProvSettings(results_url=f"{hooks}/prov/sandbox-prov-hook", scored_later=True)
+        ),
+        "demo": demo.make_app(demo.DemoSettings()),
+        "quiz": quiz.make_app(quiz.QuizSettings()),
+    }
+
+
+def _campus(urls: Mapping[str, str]) -> lms.LmsSettings:
     return lms.LmsSettings(
-        bridge_url=bridge_url,
-        links=(
-            lms.LinkSpec(
-                "excel-13", "TOSA Excel", "1.3", {"activity": "excel"}, "Opened by LTI 1.3."
-            ),
-            lms.LinkSpec("word-11", "TOSA Word", "1.1", {"activity": "word"}, "Opened by LTI 1.1."),
+        bridge_url=urls["bridge"],
+        links=tuple(
+            lms.LinkSpec(f"{activity}-{lti}", title, lti, {"activity": activity}, text)
+            for activity, title, text in COURSE
+            for lti in VERSIONS
         ),
         consumer_key="sandbox-campus",
         shared_secret="sandbox-campus-secret",  # noqa: S106 - both ends of it live here
         client_id="bridge-client",
         deployment_id="1",
+        elsewhere=(
+            lms.Elsewhere("Pretend mailbox", f"{urls['itep']}/mailbox", "where iTEP's e-mails are"),
+            lms.Elsewhere("Mettl's desk", f"{urls['mettl']}/staff", "be Mettl's staff, and mark"),
+            lms.Elsewhere("iTEP's desk", f"{urls['itep']}/staff", "be iTEP's staff, and grade"),
+            lms.Elsewhere("Prov's desk", f"{urls['prov']}/staff", "be Prov's staff, and score"),
+        ),
     )
 
 
 def _serve(config: Path, bridge_url: str) -> subprocess.Popen[bytes]:
-    port = bridge_url.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "lti_bridge", "serve", "--config", str(config)]
-    return subprocess.Popen([*command, "--host", HOST, "--port", port])
+    return subprocess.Popen([*command, "--host", HOST, "--port", str(_port(bridge_url))])
+
+
+def _end(bridge: subprocess.Popen[bytes]) -> None:
+    bridge.terminate()
+    bridge.wait(timeout=20)
 
 
 def _wait(bridge: subprocess.Popen[bytes], bridge_url: str) -> None:
@@ -135,22 +169,33 @@ def _wait(bridge: subprocess.Popen[bytes], bridge_url: str) -> None:
     )
 
 
-def _welcome(campus: str, bridge: str, tosa: str) -> None:
+def _welcome(urls: Mapping[str, str]) -> None:
+    providers = "\n".join(f"{name:<10}{url}" for name, url in urls.items() if name != "lms")
     click.echo(
         f"""
-Open   {campus}/
+Open      {urls["lms"]}/
 
-A pretend course. Choose to be a student, open a test, answer it, and watch
-{campus}/gradebook
+A pretend course with a link per provider. Choose to be a student, open a test, answer it, and
+watch your grade appear on the course page. Where a person at the provider has to mark, that
+page leads to the provider's desk, and you are the staff.
 
-The bridge        {bridge}
-Pretend Isograd   {tosa}
+{providers}
 
 Nothing is kept. Stop with Ctrl-C."""
     )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def _addresses(bridge_port: int) -> dict[str, str]:
+    """An address for each party. All ports are held until the last is found: none comes twice."""
+    with ExitStack() as probes:
+        found = {}
+        for name in PORTS:
+            probe = probes.enter_context(socket.socket())
+            probe.bind((HOST, 0))
+            found[name] = int(probe.getsockname()[1])
+    found["bridge"] = bridge_port or found["bridge"]
+    return {name: f"http://{HOST}:{port}" for name, port in found.items()}
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])

@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 
 from lti_bridge.app import Bridge, http_client, now
 from lti_bridge.errors import BridgeError
+from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti.keys import parse_key_set
-from lti_bridge.settings import Lms13Table
 from lti_bridge.store.engine import reachable
 
 
@@ -25,15 +25,20 @@ class Finding:
 
 
 def examine(bridge: Bridge) -> Iterator[Finding]:
-    """Look at the database, the queue, the keys and every LMS's key set."""
-    yield _database(bridge)
+    """Look at the database, the queue, the keys, attempts, grades and every LMS's key set."""
+    database = _database(bridge)
+    yield database
     yield _try(
         "queue", lambda: f"{bridge.waker.queue.pending_count()} hints waiting", "Check queue_url."
     )
     yield _try("keys", lambda: f"tool key {bridge.keyring.signing('tool').kid}", "See keys_dir.")
-    yield _deliveries(bridge)
-    for lms in bridge.settings.lms:
-        if isinstance(lms, Lms13Table):
+    if not database.remedy:
+        yield _deliveries(bridge)
+        yield _attempts(bridge)
+    yield _clashes(bridge)
+    for name in sorted(bridge.lms.directory.names()):
+        lms = bridge.lms.directory.get(name)
+        if isinstance(lms, Registration13):
             yield _key_set(bridge, lms)
 
 
@@ -50,7 +55,21 @@ def _deliveries(bridge: Bridge) -> Finding:
     return Finding("grades", said, "See lti-bridge results list --stuck." if stuck else "")
 
 
-def _key_set(bridge: Bridge, lms: Lms13Table) -> Finding:
+def _attempts(bridge: Bridge) -> Finding:
+    counts = bridge.store.stuck_attempts(now())
+    said = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
+    remedy = "See lti-bridge attempts list --stuck." if counts else ""
+    return Finding("attempts", said or "none waits for a person", remedy)
+
+
+def _clashes(bridge: Bridge) -> Finding:
+    found = _try("registrations", lambda: "; ".join(bridge.lms.directory.clashes()), "")
+    if not found.said:
+        return Finding(found.what, "file and database agree")
+    return Finding(found.what, found.said, "Rename the LMS in the file, or retire the other one.")
+
+
+def _key_set(bridge: Bridge, lms: Registration13) -> Finding:
     what = f"lms {lms.name}"
     try:
         answer = http_client(bridge.settings.bridge).send("GET", lms.jwks_url)

@@ -8,7 +8,10 @@
         BrowserRefused            the browser does not hold the state of this login
       NotAvailable                a verified launch that cannot be served now
       AccessRefused               a page or endpoint that this caller may not use
+      RegistrationRefused         an LMS that could not be connected by dynamic registration
+      ByHandRefused               something done by hand that is not possible now
       OutcomeRefused              a provider's grade message that changes nothing
+      ServiceRefused              a tool's request to a service that changes nothing
       ProviderError               a provider answered badly, or not at all
       DeliveryError               an LMS did not take a grade
       NetworkRefused              an outgoing call that may not be made, or did not work
@@ -112,6 +115,36 @@ class LoginFailed(LaunchRefused):
     remedy = "Log in to your course again, then open the link again."
 
 
+class ToolRequestRefused(LaunchRefused):
+    """An LTI 1.3 tool sent the browser with a request that nothing may be answered to."""
+
+    code = "tool-request"
+    status = 400
+    sentence = "The test provider sent you here with a request that we cannot answer."
+    remedy = (
+        "Go back to your course and open the link again. If it happens again, give your teacher "
+        "the reference below."
+    )
+
+
+class ToolAnswerRefused(BridgeError):
+    """What a provider's tool sent back after an instructor was to choose there."""
+
+    code = "tool-answer"
+    status = 400
+    sentence = "What you chose at the test provider could not be taken over."
+    remedy = "Go back to your course and choose again. If it happens again, tell the administrator."
+
+
+class ToolMetadataRefused(BridgeError):
+    """What a tool that registers itself says about itself; the text says what is wrong."""
+
+    code = "tool-metadata"
+    status = 400
+    sentence = "The tool's registration is incomplete or not allowed."
+    remedy = "The tool's log has the reason; ask its provider."
+
+
 class NotAvailable(BridgeError):
     """A verified launch that cannot be served now."""
 
@@ -160,6 +193,16 @@ class AttemptUnclear(NotAvailable):
     remedy = "Your teacher has to look at it first. Please do not open the link again and again."
 
 
+class StartUnclear(AttemptUnclear):
+    """A call got no answer, and repeating it gives the same test and costs nothing more."""
+
+    code = "start-unclear"
+    status = 409
+    sentence = "We did not hear back when your test was being prepared."
+    remedy = "Please wait a minute, then open the link in your course again."
+    retry = True
+
+
 class NoAttemptsLeft(NotAvailable):
     """The activity's limit of attempts is reached."""
 
@@ -196,6 +239,15 @@ class AccessRefused(BridgeError):
     remedy = "Go back to your course and open the link again."
 
 
+class StaffOnly(AccessRefused):
+    """Somebody who may not set up tests asks for the pages that do."""
+
+    code = "staff-only"
+    status = 403
+    sentence = "Only the teachers of a course can set up its tests."
+    remedy = "Go back to your course. If you teach it, ask your LMS administrator about your role."
+
+
 class PageExpired(AccessRefused):
     """A page of the bridge whose launch is over."""
 
@@ -203,6 +255,35 @@ class PageExpired(AccessRefused):
     status = 403
     sentence = "This page has expired."
     remedy = "Go back to your course and open the link again."
+
+
+class InvitationRefused(AccessRefused):
+    """No invitation, or one that is unknown, used, expired or for something else: one answer."""
+
+    code = "invitation"
+    status = 403
+    sentence = "This invitation to connect an LMS is not valid, was used, or has expired."
+    remedy = "Ask the people who run this bridge for a new invitation."
+
+
+class RegistrationRefused(BridgeError):
+    """An LMS's answers to a dynamic registration that cannot become a registration."""
+
+    code = "registration"
+    status = 400
+    sentence = "Your LMS could not be connected."
+    remedy = (
+        "Ask the people who run this bridge what your LMS answered, and for a new invitation."
+    )
+
+
+class RegistrationChangeRefused(BridgeError):
+    """A change of a registration that is not possible; the text says why."""
+
+    code = "registration-change"
+    status = 409
+    sentence = "The registration cannot be changed like that."
+    remedy = "See lti-bridge registrations list."
 
 
 class NotFound(BridgeError):
@@ -241,6 +322,15 @@ class BadRequest(BridgeError):
     remedy = "Go back to your course and open the link again."
 
 
+class ByHandRefused(BridgeError):
+    """Something that a person wants done by hand, which is not possible as things are."""
+
+    code = "by-hand"
+    status = 409
+    sentence = "This cannot be done as things are."
+    remedy = "Look at the attempt again, and decide anew."
+
+
 class OutcomeRefused(BridgeError):
     """A provider's grade message whose sender is known but which changes nothing."""
 
@@ -248,6 +338,110 @@ class OutcomeRefused(BridgeError):
     status = 200
     sentence = "The grade message was refused."
     remedy = "The provider should send it again with the values of the launch."
+
+
+class ServiceRefused(BridgeError):
+    """A request of an LTI 1.3 tool to one of the platform's services, which changes nothing."""
+
+    code = "service-refused"
+    status = 400
+    sentence = "The request of the test provider was refused."
+    remedy = "The test provider has to correct the request."
+
+
+class TokenRequestRefused(ServiceRefused):
+    """A request for an access token; `oauth` is the error of RFC 6749 section 5.2."""
+
+    code = "token-request"
+    status = 400
+    sentence = "The test provider was given no access token."
+    remedy = "The test provider has to correct its request, its key or its client id."
+
+    def __init__(self, oauth: str, detail: str) -> None:
+        super().__init__(detail)
+        self.oauth = oauth
+
+
+class TooManyTokens(ServiceRefused):
+    """A tool that asks for new access tokens faster than it can use them."""
+
+    code = "too-many-tokens"
+    status = 429
+    sentence = "The test provider asks for too many access tokens."
+    remedy = "The test provider should keep a token for as long as it lasts."
+    retry = True
+
+
+class TokenMissing(ServiceRefused):
+    """A request to a service without an access token."""
+
+    code = "token-missing"
+    status = 401
+    sentence = "The test provider sent no access token."
+    remedy = "The test provider has to ask for an access token first."
+
+
+class TokenRefused(ServiceRefused):
+    """An access token that is not ours, is expired, or whose connection is gone."""
+
+    code = "token-refused"
+    status = 401
+    sentence = "The access token of the test provider is not valid."
+    remedy = "The test provider has to ask for a new access token."
+
+
+class ScopeRefused(ServiceRefused):
+    """An access token that does not allow what it is used for."""
+
+    code = "scope-refused"
+    status = 403
+    sentence = "The access token of the test provider does not allow this."
+    remedy = "The test provider has to ask for a token of the right scope, if it may have it."
+
+
+class NotAcceptable(ServiceRefused):
+    """A request for an answer of a type that the service does not have."""
+
+    code = "not-acceptable"
+    status = 406
+    sentence = "The answer does not exist in the form that the test provider wants."
+    remedy = "The test provider has to accept the media type of the service."
+
+
+class MediaTypeRefused(ServiceRefused):
+    """A request whose body is of another type than the service takes."""
+
+    code = "media-type"
+    status = 415
+    sentence = "The test provider sent a body of the wrong media type."
+    remedy = "The test provider has to send the media type of the service."
+
+
+class LineItemKept(ServiceRefused):
+    """The deletion of a line item that belongs to a course link, not to the tool."""
+
+    code = "line-item-kept"
+    status = 403
+    sentence = "This line item belongs to a link in the course and cannot be deleted."
+    remedy = "The test provider may only delete line items that it made itself."
+
+
+class ScoreRefused(ServiceRefused):
+    """A score that is well-formed but cannot count as things are."""
+
+    code = "score-refused"
+    status = 403
+    sentence = "The score cannot be taken."
+    remedy = "The learner has to open the link in the course first."
+
+
+class StaleScore(ServiceRefused):
+    """A score that is not newer than the one that is there (AGS section 3.4.9)."""
+
+    code = "stale-score"
+    status = 409
+    sentence = "A newer score is already there."
+    remedy = "The test provider has to send its newest score, with a newer timestamp."
 
 
 class ProviderError(BridgeError):

@@ -41,6 +41,8 @@ ROLES: tuple[Role, ...] = ("tool", "platform")
 _KID = re.compile(r"[\w-]{43}", re.ASCII)
 _LOOK_AGAIN = timedelta(seconds=10)
 _SECRET_BYTES = 32
+PUBLISH_AHEAD = timedelta(hours=1)  # others keep a key set for less
+KEEP = timedelta(days=30)
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +129,8 @@ class Keyring:
         self,
         role: Role,
         now: datetime,
-        publish_ahead: timedelta = timedelta(hours=1),
-        keep: timedelta = timedelta(days=30),
+        publish_ahead: timedelta = PUBLISH_AHEAD,
+        keep: timedelta = KEEP,
         *,
         immediately: bool = False,
     ) -> str:
@@ -139,19 +141,46 @@ class Keyring:
         """
         signs_from = now if immediately else now + publish_ahead
         end = signs_from + keep
+        return self._rotate(role, now, signs_from, end, older_than=None)[0]
+
+    def rotate_old(self, role: Role, now: datetime, age: timedelta) -> bool:
+        """Rotate the newest key of this role if it was made longer than `age` ago.
+
+        However many workers think of it at the same time, there is one new key.
+        """
+        oldest = now - age
+        if any(row.role == role and row.created_at > oldest for row in self.list()):
+            return False
+        signs_from = now + PUBLISH_AHEAD
+        return self._rotate(role, now, signs_from, signs_from + KEEP, older_than=oldest)[1]
+
+    def _rotate(
+        self,
+        role: Role,
+        now: datetime,
+        signs_from: datetime,
+        end: datetime,
+        older_than: datetime | None,
+    ) -> tuple[str, bool]:
+        """The `kid` of the newest key, and whether it was made by this very call."""
         with _locked(self._path):
+            known = _read_manifest(self._path)
+            if older_than is not None:
+                young = [r.kid for r in known if r.role == role and r.created_at > older_than]
+                if young:
+                    return young[-1], False
             rows = [
                 replace(row, retires_at=min(row.retires_at or end, end))
                 if row.role == role
                 else row
-                for row in _read_manifest(self._path)
+                for row in known
             ]
             new = _add_key(self._path, role, now, signs_from)
             _write_manifest(self._path, (*rows, new))
         with self._lock:
             self._state = self._load(self._state.keys)
         log.info("keys.rotated", extra={"kid": new.kid, "kind": role})
-        return new.kid
+        return new.kid, True
 
     def _current(self, now: datetime) -> _State:
         state = self._state

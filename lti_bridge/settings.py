@@ -84,6 +84,7 @@ class BridgeTable(_Table):
     database_url: str = "sqlite:///bridge.sqlite3"
     queue_url: str = "sqlite:///queue.sqlite3"
     keys_dir: str = "keys"
+    rotate_keys_days: int = Field(0, ge=0, le=3650)
     name: Short = "LTI Bridge"
     allow_private: list[str] = []
     clock_skew_s: int = Field(60, ge=0, le=300)
@@ -106,6 +107,7 @@ class Lms13Table(_Table):
     jwks_url: WebAddress
     auth_audience: str = ""
     inline: bool = False
+    overrides: Literal["keep", "replace"] = "keep"
 
 
 class Lms11Table(_Table):
@@ -118,7 +120,9 @@ class Lms11Table(_Table):
     signature: Literal["HMAC-SHA1", "HMAC-SHA256"] = "HMAC-SHA1"
     timestamp_window_s: int = Field(5400, ge=60, le=5400)
     origins: list[BaseAddress] = []
+    relaunch: bool = False
     inline: bool = False
+    overrides: Literal["keep", "replace"] = "keep"
 
 
 class ConnectionTable(BaseModel):
@@ -154,6 +158,7 @@ class ActivityTable(_Table):
     opens_at: AwareDatetime | None = None
     closes_at: AwareDatetime | None = None
     lms: list[Name] = []
+    overrides: Literal["", "keep", "replace"] = ""
 
 
 class Settings(_Table):

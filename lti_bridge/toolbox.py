@@ -13,12 +13,15 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from lti_bridge import __version__
+from lti_bridge.core.tool_launches import Origin
 from lti_bridge.errors import ProviderBusy
 from lti_bridge.net import Client, Response
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.routes import HOOKS_PATH
 from lti_bridge.settings import BridgeTable, ConnectionTable, is_loopback
+from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
+from lti_bridge.store.tools13 import Tools13
 
 WAIT_S = 5.0  # how long a click waits for its turn at a busy connection
 
@@ -30,6 +33,8 @@ class Toolbox:
         self._bridge = bridge
         self._store = store
         self._key = key
+        self._launches = Tools13(store.database)
+        self._rosters = Rosters(store.database)
         self._client = Client(
             allow_private=bridge.allow_private,
             loopback=is_loopback(urlsplit(bridge.public_url).hostname or ""),
@@ -51,12 +56,18 @@ class Toolbox:
             reserve=partial(self._store.reserve, table.name),
             give_back=partial(self._store.give_back, table.name),
             sign=lambda text: self._mac("sign", table.name, text),
+            has_roster=self._has_roster,
+            keep_launch=lambda launch: self._launches.keep(launch, datetime.now(UTC)),
             hook_url=f"{self._bridge.public_url}{HOOKS_PATH}{table.name}/{hook_token}",
         )
 
     def hook_token(self, name: str) -> str:
         """The secret in the hook address of a connection that has none in the configuration."""
         return self._mac("hook", name)
+
+    def _has_roster(self, origin: Origin) -> bool:
+        course = (origin.registration, origin.deployment_id, origin.context_id)
+        return bool(self._rosters.memberships_url(*course))
 
     def _mac(self, *parts: str) -> str:
         message = b"".join(b"%d:%s" % (len(part.encode()), part.encode()) for part in parts)

@@ -6,17 +6,19 @@ import logging
 import os
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 from huey import crontab
 
 from lti_bridge.app import Bridge, now
+from lti_bridge.keyring import ROLES
 
 log = logging.getLogger("lti_bridge.worker")
 
 IN_FLIGHT = 16  # deliveries at the same time in one worker
+LOOKS = 4  # gradebooks looked at, at the same time: beside deliveries, never in their way
 SOON = timedelta(seconds=5)  # a sweep at least this often: a hint may be lost with its sender
 A_MOMENT = timedelta(seconds=0.1)
 PARENT_CHECK_S = 1.0
@@ -33,6 +35,9 @@ class Worker:
     def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge
         self.pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="deliver")
+        self.eyes = ThreadPoolExecutor(LOOKS, thread_name_prefix="look")
+        self._looker = ThreadPoolExecutor(1, thread_name_prefix="looker")
+        self._looking: Future[int] | None = None
         self._sweeping = threading.Lock()
         self._wake: threading.Timer | None = None
         self.queue = bridge.waker.queue
@@ -45,12 +50,16 @@ class Worker:
             try:
                 self.bridge.polling.poll_due(self.pool)
                 self.bridge.passback.deliver_due(self.pool)
+                self._look()
             finally:
                 self._come_back()
 
     def minute(self) -> None:
         """What happens every minute: a sweep, and forgetting what has expired."""
         self.bridge.store.forget(now(), self.bridge.settings.bridge.keep_launches_days)
+        if days := self.bridge.settings.bridge.rotate_keys_days:
+            for role in ROLES:
+                self.bridge.keyring.rotate_old(role, now(), timedelta(days=days))
         self.sweep()
 
     def run(self) -> None:
@@ -66,8 +75,14 @@ class Worker:
             check_worker_health=True,
         )
         consumer.run()
-        self.pool.shutdown(wait=True)
+        for pool in (self.pool, self._looker, self.eyes):
+            pool.shutdown(wait=True)
         log.info("worker.stopped")
+
+    def _look(self) -> None:
+        """Look at gradebooks beside the next sweeps, unless that is still going on."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._looker.submit(self.bridge.readback.read_due, self.eyes)
 
     def _come_back(self) -> None:
         if self._wake is not None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -45,9 +46,9 @@ def postgres() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_database(postgres: str) -> Iterator[str]:
-    """A fresh PostgreSQL database, as a database_url."""
+@contextmanager
+def fresh_database(postgres: str) -> Iterator[str]:
+    """A PostgreSQL database for as long as it is needed, as a database_url."""
     name = f"bridge_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -56,6 +57,13 @@ def postgres_database(postgres: str) -> Iterator[str]:
     yield f"{url}/{name}" + (f"?{query}" if query else "")
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def postgres_database(postgres: str) -> Iterator[str]:
+    """A fresh PostgreSQL database, as a database_url."""
+    with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture(

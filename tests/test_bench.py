@@ -21,7 +21,8 @@ from lti_bridge.core.ports import Outcome
 from lti_bridge.settings import load
 
 ROOT = Path(__file__).parents[1]
-MEASURED = ("launch_11", "launch_13", "outcome", "delivery")
+TOOL13 = ("launch_11_13", "launch_13_13", "authorize", "token", "score")
+MEASURED = ("launch_11", "launch_13", "outcome", "delivery", *TOOL13)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_a_measurement_says_how_fast_the_bridge_and_its_floor_are(report: dict[s
         assert one[name]["floor"]["per_second"] > 1, name
         expected = one[name]["bridge"]["per_second"] / one[name]["floor"]["per_second"]
         assert one[name]["ratio"] == pytest.approx(expected, rel=0.1), name
-    for name in ("login", "launch_11", "launch_13", "outcome"):
+    for name in ("login", "launch_11", "launch_13", "outcome", *TOOL13):
         times = one[name]["bridge"]
         assert 0 < times["p50_ms"] <= times["p99_ms"], name
 

@@ -217,6 +217,40 @@ def test_rotation_publishes_first_signs_later_and_retires_last(
     assert len(kids(keyring, "platform")) == 1
 
 
+@pytest.mark.spec("P13K-03")
+def test_an_old_key_is_replaced_on_schedule_with_an_overlap(keyring: Keyring, clock: Clock) -> None:
+    [first] = kids(keyring, "platform")
+    clock.now += 90 * DAY - HOUR
+    assert not keyring.rotate_old("platform", clock.now, 90 * DAY)
+    clock.now += 2 * HOUR
+    assert keyring.rotate_old("platform", clock.now, 90 * DAY)
+    assert not keyring.rotate_old("platform", clock.now, 90 * DAY)
+    assert keyring.signing("platform").kid == first
+    assert len(kids(keyring, "platform")) == 2
+    clock.now += 2 * HOUR
+    assert keyring.signing("platform").kid != first
+    assert first in kids(keyring, "platform")
+    assert len(kids(keyring, "tool")) == 1
+
+
+def test_workers_that_rotate_at_the_same_time_make_one_key(folder: Path, clock: Clock) -> None:
+    workers = [Keyring.open(folder, clock) for _ in range(4)]
+    clock.now += 100 * DAY
+    done: list[bool] = []
+    threads = [
+        threading.Thread(
+            target=lambda one=one: done.append(one.rotate_old("platform", clock.now, 90 * DAY))
+        )
+        for one in workers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [False, False, False, True]
+    assert len([row for row in Keyring.open(folder, clock).list() if row.role == "platform"]) == 2
+
+
 def test_a_rotation_can_take_over_at_once_and_end_the_old_key(keyring: Keyring) -> None:
     old = keyring.signing("tool").kid
     new = keyring.rotate("tool", START, immediately=True)

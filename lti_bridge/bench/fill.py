@@ -13,6 +13,7 @@ from sqlalchemy import text
 from lti_bridge.store.engine import Database
 
 LMS11, LMS13, CONNECTION, ACTIVITY = "campus11", "campus13", "tosa", "test"
+CONNECTION13, ACTIVITY13 = "quiz", "test13"  # of an LTI 1.3 tool
 BATCH = 20_000
 DAY_MS = 86_400_000
 
@@ -33,6 +34,16 @@ def link_of(number: int) -> tuple[str, str]:
 def user_of(number: int) -> str:
     """The LMS's user id of a filled learner."""
     return f"user-{number}"
+
+
+def opens_tool13(number: int) -> bool:
+    """Whether a filled link opens the LTI 1.3 tool: two of four do, one of each kind of LMS."""
+    return number % 4 > 1
+
+
+def activity_of(number: int) -> str:
+    """The activity of a filled link."""
+    return ACTIVITY13 if opens_tool13(number) else ACTIVITY
 
 
 def fill(
@@ -101,7 +112,7 @@ def _link(number: int, lms_url: str, now: int) -> Row:
         "deployment_id": _deployment(number),
         "context_id": course,
         "resource_link_id": link,
-        "activity_id": ACTIVITY,
+        "activity_id": activity_of(number),
         "created_at": now,
     }
 
@@ -111,8 +122,8 @@ def _attempt(number: int, lms_url: str, now: int) -> Row:
         "id": row_id("attempt", number),
         **_cell(number),
         "number": 1,
-        "activity_id": ACTIVITY,
-        "connection": CONNECTION,
+        "activity_id": activity_of(number),
+        "connection": CONNECTION13 if opens_tool13(number) else CONNECTION,
         "grade_policy": "best",
         "state": "created",
         "is_open": 1,

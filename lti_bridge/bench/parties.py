@@ -21,14 +21,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lti_bridge.bench import floor
 from lti_bridge.bench.client import pin
-from lti_bridge.bench.fill import ACTIVITY, CONNECTION, LMS11, LMS13
+from lti_bridge.bench.fill import (
+    ACTIVITY,
+    ACTIVITY13,
+    CONNECTION,
+    CONNECTION13,
+    LMS11,
+    LMS13,
+)
+from lti_bridge.bench.tool_traffic import CLIENT, LAUNCH_URL
 from lti_bridge.bench.traffic import CLIENT13, KEY11, SECRET11, TOOL_KEY, TOOL_SECRET
 from lti_bridge.errors import BridgeError
 from lti_bridge.lti.keys import SigningKey, public_jwk
 
 START_S, STOP_S = 40.0, 15.0
 MB = 1024
-CONFIG = """\
+CONFIG = '''\
 [bridge]
 public_url = "{bridge}"
 database_url = "{database}"
@@ -65,7 +73,24 @@ id = "{ACTIVITY}"
 title = "Excel"
 connection = "{CONNECTION}"
 settings = {{ act_id = 8, tst_frm_id = "363", gen_id = 3, redirect = 1 }}
-"""
+
+[[connection]]
+name = "{CONNECTION13}"
+kind = "lti"
+version = "1.3"
+login_url = "https://tool.example.org/login"
+launch_url = "{LAUNCH_URL}"
+client_id = "{CLIENT}"
+privacy = ["given_name", "family_name", "email"]
+public_key = """
+{key}"""
+
+[[activity]]
+id = "{ACTIVITY13}"
+title = "Excel"
+connection = "{CONNECTION13}"
+settings = {{ custom = {{ chapter = "363", course = "$Context.title" }} }}
+'''
 NAMES = {
     "LMS11": LMS11,
     "LMS13": LMS13,
@@ -76,6 +101,10 @@ NAMES = {
     "TOOL_KEY": TOOL_KEY,
     "TOOL_SECRET": TOOL_SECRET,
     "ACTIVITY": ACTIVITY,
+    "CONNECTION13": CONNECTION13,
+    "ACTIVITY13": ACTIVITY13,
+    "CLIENT": CLIENT,
+    "LAUNCH_URL": LAUNCH_URL,
 }
 
 
@@ -113,6 +142,7 @@ class Parties:
                 database=self.database or f"sqlite:///{self.folder}/bridge.sqlite3",
                 folder=self.folder,
                 log_level=self.log_level,
+                key=self.public_key,
                 **NAMES,
             ),
             encoding="utf-8",
@@ -129,6 +159,12 @@ class Parties:
         return f"http://127.0.0.1:{self.lms_port}"
 
     @property
+    def public_key(self) -> str:
+        """The key of the LMS, which is the tool's too, in PEM."""
+        public = self.lms_key.private.public_key()
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    @property
     def floor_database(self) -> str:
         """Where the floor puts its rows: a file of its own, or a table of its own."""
         return self.database or f"{self.folder}/floor.sqlite3"
@@ -143,9 +179,7 @@ class Parties:
             lms.stdin.close()
         serve = ["serve", "--config", str(self.config), "--port", str(self.bridge_port)]
         self.web = self._run("lti_bridge", *serve, "--no-worker", core=server)
-        public = self.lms_key.private.public_key()
-        pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        os.environ[floor.KEY_VARIABLE] = pem
+        os.environ[floor.KEY_VARIABLE] = self.public_key
         os.environ[floor.DATABASE_VARIABLE] = self.floor_database
         self.floor = self._run("lti_bridge.bench.floor", str(self.floor_port), core=server)
         self._wait(f"{self.lms_url}/jwks")

@@ -22,6 +22,7 @@ from lti_bridge.bench import floor, statements
 from lti_bridge.bench.client import Load, Run, drive, pin
 from lti_bridge.bench.fill import fill
 from lti_bridge.bench.parties import Parties, cores, cpu_seconds, memory
+from lti_bridge.bench.tool_traffic import ToolTraffic
 from lti_bridge.bench.traffic import Traffic
 from lti_bridge.errors import BridgeError, ConfigurationError
 from lti_bridge.settings import load
@@ -29,8 +30,10 @@ from lti_bridge.settings import load
 MOST_PER_SECOND = 2500  # requests prepared for each second; the floor repeats them
 OK, FOUND = b"HTTP/1.1 200", b"HTTP/1.1 302"
 FORM_MARK, OUTCOME_MARK = b"oauth_signature", b"imsx_codeMajor>success"
+LOGIN_MARK, ID_TOKEN_MARK, TOKEN_MARK = b"lti_message_hint", b"id_token", b"access_token"
 FIRST_GRADE_S = 20.0
 FEWEST_ROWS = 2000
+KEPT = (LOGIN_MARK, TOKEN_MARK)  # what follows needs these answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,38 @@ class _Bench:
         login, figure = self._driven(self.parties.web, load)
         found = {
             "login": {"bridge": figure},
-            "launch_13": self._pair(traffic.launches13(clicks, login.kept), FORM_MARK),
-            "launch_11": self._pair(traffic.launches11(most), FORM_MARK),
+            "launch_13": self._pair(traffic.launches13(clicks, login.kept), FORM_MARK)[1],
+            "launch_11": self._pair(traffic.launches11(most), FORM_MARK)[1],
+            **self._tool_round(traffic, most),
         }
         messages = traffic.outcomes(most)
-        found["outcome"] = self._pair(messages, OUTCOME_MARK)
+        found["outcome"] = self._pair(messages, OUTCOME_MARK)[1]
         found["delivery"] = self._deliveries(messages[0].partition(b"\r\n\r\n")[2])
         return found
+
+    def _tool_round(self, traffic: Traffic, most: int) -> dict[str, dict[str, Any]]:
+        """Launches at an LTI 1.3 tool, with its two extra hops, and what it sends afterwards."""
+        parties, tool = self.parties, ToolTraffic(self.parties.bridge_url, self.parties.lms_key)
+        clicks = traffic.clicks(most, "1.3", "1.3")
+        load = self._load([traffic.login(click) for click in clicks], FOUND, keep=True)
+        login, _ = self._driven(parties.web, load)
+        from13, launch13 = self._pair(traffic.launches13(clicks, login.kept), LOGIN_MARK)
+        from11, launch11 = self._pair(traffic.launches11(most, "1.3"), LOGIN_MARK)
+        asked = [tool.authorize(page) for _, page in (*from13.kept, *from11.kept)]
+        load = self._load(asked, OK, marker=ID_TOKEN_MARK, keep=True)
+        issued, authorize = self._driven(parties.web, load)
+        per_second, cpu_us = self.beside.submit(floor.sign, self.options.seconds).result()
+        bare = {"per_second": per_second, "cpu_us": cpu_us}
+        tokens, token = self._pair(tool.tokens(most // 2), TOKEN_MARK)
+        pages = [page for _, page in issued.kept]
+        _, score = self._pair(tool.scores(most, pages, tokens.kept[0][1]), b"")
+        return {
+            "launch_13_13": launch13,
+            "launch_11_13": launch11,
+            "authorize": {"bridge": authorize, "floor": bare, **_ratios(authorize, bare)},
+            "token": token,
+            "score": score,
+        }
 
     def _statements(self) -> dict[str, int] | None:
         """None for PostgreSQL, which gets the same statements but cannot be listened to here."""
@@ -141,13 +169,14 @@ class _Bench:
             random=random.Random(),  # noqa: S311 - which link is clicked is no secret
         )
 
-    def _pair(self, requests: list[bytes], marker: bytes) -> dict[str, Any]:
+    def _pair(self, requests: list[bytes], marker: bytes) -> tuple[Run, dict[str, Any]]:
         """The same requests to the bridge and to the floor, one after the other."""
         parties = self.parties
-        _, bridge = self._driven(parties.web, self._load(requests, OK, marker=marker))
+        load = self._load(requests, OK, marker=marker, keep=marker in KEPT)
+        run, bridge = self._driven(parties.web, load)
         bare_load = self._load(requests, OK, port=parties.floor_port, repeat=True)
         _, bare = self._driven(parties.floor, bare_load)
-        return {"bridge": bridge, "floor": bare, **_ratios(bridge, bare)}
+        return run, {"bridge": bridge, "floor": bare, **_ratios(bridge, bare)}
 
     def _load(self, requests: list[bytes], status: bytes, **changes: Any) -> Load:
         return Load(

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from lti_bridge.bench.fill import CONNECTION, link_of, row_id, user_of
+from lti_bridge.bench.fill import CONNECTION, activity_of, link_of, row_id, user_of
 from lti_bridge.core import sourcedids
 from lti_bridge.lms.routes import LAUNCH_PATH, LOGIN_PATH
 from lti_bridge.lti import claims, jwt, oauth1, outcomes
@@ -50,18 +50,18 @@ class Traffic:
     rows: int
     random: Random
 
-    def clicks(self, count: int, lti: str) -> list[Click]:
-        """Random links of one LMS; even entries are new learners, odd ones come again."""
-        offset = 0 if lti == "1.1" else 1
-        links = [self.random.randrange(self.rows // 2) * 2 + offset for _ in range(count)]
+    def clicks(self, count: int, lti: str, tool: str = "1.1") -> list[Click]:
+        """Random links of one LMS to a tool; even entries are new learners, odd ones come again."""
+        offset = (0 if lti == "1.1" else 1) + (0 if tool == "1.1" else 2)
+        links = [self.random.randrange(self.rows // 4) * 4 + offset for _ in range(count)]
         return [
             Click(number, user_of(number) if at % 2 else f"new-{secrets.token_hex(8)}")
             for at, number in enumerate(links)
         ]
 
-    def launches11(self, count: int) -> list[bytes]:
+    def launches11(self, count: int, tool: str = "1.1") -> list[bytes]:
         """Signed LTI 1.1 launches."""
-        return [self.launch11(click) for click in self.clicks(count, "1.1")]
+        return [self.launch11(click) for click in self.clicks(count, "1.1", tool)]
 
     def launch11(self, click: Click) -> bytes:
         """One signed LTI 1.1 launch."""
@@ -115,7 +115,7 @@ class Traffic:
 
     def outcomes(self, count: int) -> list[bytes]:
         """Grade messages of the provider for random attempts."""
-        numbers = (self.random.randrange(self.rows // 2) * 2 for _ in range(count))
+        numbers = (self.random.randrange(self.rows // 4) * 4 for _ in range(count))
         return [self.outcome(number) for number in numbers]
 
     def outcome(self, number: int) -> bytes:
@@ -167,7 +167,7 @@ class Traffic:
                 "return_url": f"{self.lms}/mod/lti/return.php?course=2&launch_container=4",
             },
             claims.LIS: {"person_sourcedid": "", "course_section_sourcedid": "OFFICE-101-A"},
-            claims.CUSTOM: {"activity": "test"},
+            claims.CUSTOM: {"activity": activity_of(click.number)},
             claims.BASIC_OUTCOME: {
                 "lis_outcome_service_url": f"{self.lms}/outcomes",
                 "lis_result_sourcedid": f'{{"data":{{"instanceid":"7","userid":"{click.user}"}}}}',

@@ -14,6 +14,8 @@ from lti_bridge.core.ports import (
     ReadsCallbacks,
     Resumes,
 )
+from lti_bridge.core.staff import Administers, Adopts, Exports, Imports
+from lti_bridge.core.tool_choices import PicksAtTool
 from lti_bridge.errors import Unsupported
 
 REMOTE = "remote"  # starting an attempt calls the provider and may cost something
@@ -23,6 +25,11 @@ FETCH = "fetch"  # it can be asked about one attempt
 CHOICES = "choices"  # it lists what an instructor may choose
 CHECK = "check"  # it can say whether the account works
 FORGET = "forget"  # it can delete or anonymise a learner
+IMPORT = "import"  # it reads a file of results
+EXPORT = "export"  # it writes a file of registrations
+ADOPT = "adopt"  # it takes over an attempt that a person found at the provider
+ADMINISTER = "administer"  # it makes an address that logs in as an administrator
+PICK = "pick"  # an instructor chooses at the provider's own tool
 PREVIEW = "preview"  # staff may open the test without an attempt
 
 
@@ -51,6 +58,11 @@ def fetches(connection: Connection) -> Fetches:
     return cast(Fetches, _with(connection, FETCH))
 
 
+def picks(connection: Connection) -> PicksAtTool:
+    """The provider, if one chooses at its own tool."""
+    return cast(PicksAtTool, _with(connection, PICK))
+
+
 def offers(connection: Connection) -> Offers:
     """The provider, if it lists what may be chosen."""
     return cast(Offers, _with(connection, CHOICES))
@@ -64,6 +76,26 @@ def checks(connection: Connection) -> Checks:
 def forgets(connection: Connection) -> Forgets:
     """The provider, if it can forget a learner."""
     return cast(Forgets, _with(connection, FORGET))
+
+
+def imports(connection: Connection) -> Imports:
+    """The provider, if it reads files of results."""
+    return cast(Imports, _with(connection, IMPORT))
+
+
+def exports(connection: Connection) -> Exports:
+    """The provider, if it writes files of registrations."""
+    return cast(Exports, _with(connection, EXPORT))
+
+
+def adopts(connection: Connection) -> Adopts:
+    """The provider, if it takes over attempts that a person found."""
+    return cast(Adopts, _with(connection, ADOPT))
+
+
+def administers(connection: Connection) -> Administers:
+    """The provider, if it logs administrators in."""
+    return cast(Administers, _with(connection, ADMINISTER))
 
 
 def _with(connection: Connection, capability: str) -> object:

@@ -34,7 +34,18 @@ def explain(error: ValidationError) -> list[str]:
     return [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
 
 
+def reasons(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
+    """Where each problem is and its reason, for a form that shows them beside its fields."""
+    return [_reason(one) for one in error.errors(include_url=False, include_input=False)]
+
+
 def _sentence(problem: ErrorDetails) -> str:
+    location, reason = _reason(problem)
+    key = _key(location)
+    return f"{key}: {reason}" if key else reason
+
+
+def _reason(problem: ErrorDetails) -> tuple[tuple[int | str, ...], str]:
     kind, location, context = problem["type"], problem["loc"], problem.get("ctx", {})
     if kind.startswith("union_tag"):  # pydantic reports these without the key that decides
         location = (*location, str(context["discriminator"]).strip("'"))
@@ -42,8 +53,7 @@ def _sentence(problem: ErrorDetails) -> str:
         reason = f"must be one of {context['expected_tags']}"
     else:
         reason = _REASONS.get(kind) or _plain(problem["msg"])
-    key = _key(location)
-    return f"{key}: {reason}" if key else reason
+    return location, reason
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -6,11 +6,39 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie for the way on: Secure, HttpOnly, SameSite=None, Partitioned."""
+
+    name: str
+    value: str
+    path: str
+    max_age_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A provider's tool is shown within a page of the bridge.
+
+    `origins` may send that page browser messages; `allow` names what the tool may use of the
+    browser (Permissions Policy: "camera").
+    """
+
+    origins: tuple[str, ...]
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """A form that submits itself by POST: to a provider's tool, or back to an LMS."""
+    """A form that submits itself by POST: to a provider's tool, or back to an LMS.
+
+    Without its cookies it leads nowhere, so a browser that refuses them has to be asked to open
+    another window.
+    """
 
     action: str
     fields: tuple[tuple[str, str], ...]
+    cookies: tuple[Cookie, ...] = ()
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)

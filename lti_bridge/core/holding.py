@@ -9,6 +9,7 @@ from typing import Any
 
 from lti_bridge.core.launch import (
     Context,
+    Former,
     GradeTarget,
     Launch,
     Once,
@@ -33,6 +34,7 @@ def to_json(launch: Launch) -> str:
     """The launch as JSON text."""
     data = {name: getattr(launch, name) for name in Launch.__dataclass_fields__}
     data.update({name: asdict(data[name]) for name in (*PARTS, "once")})
+    data["former"] = asdict(launch.former) if launch.former else None
     data["custom"] = dict(launch.custom)
     data["extra"] = dict(launch.extra)
     return json.dumps(data, default=_plain)
@@ -46,6 +48,8 @@ def from_json(text: str) -> Launch:
     expires_at = datetime.fromisoformat(data["once"].pop("expires_at"))
     data["once"] = Once(**data["once"], expires_at=expires_at)
     data["received_at"] = datetime.fromisoformat(data["received_at"])
+    if data.get("former"):
+        data["former"] = Former(**data["former"])
     data.update({name: tuple(data[name]) for name in TUPLES})
     return Launch(**data)
 

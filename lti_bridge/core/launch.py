@@ -100,6 +100,16 @@ class GradeTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """Under which names an LMS knew the same click by LTI 1.1, as it proved or an admin said."""
+
+    registration: str
+    user_id: str
+    context_id: str
+    resource_link_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Once:
     """A value that may be used once: recorded in the same commit as what it allows."""
 
@@ -114,11 +124,11 @@ class Launch:
 
     `registration` is the name of the LMS's registration; every identifier is unique only
     within it. `roles` are full URIs (LTI 1.3 vocabulary) in the order received; `standing` is what
-    they amount to in this course (guest: no role that we know) and `test_user` marks an LMS's
-    pretend student. `custom` holds
-    the link's custom parameters without prefix. `extra` holds further verified claims that a
-    later step may need (deep linking settings, NRPS, the 1.1 migration claim). `once` is what
-    makes this very message usable once.
+    they amount to in this course (guest: no role that we know), `may_configure` whether that is
+    enough to decide what a link opens, and `test_user` marks an LMS's pretend student. `custom`
+    holds the link's custom parameters without prefix. `extra` holds further verified claims that
+    a later step may need (deep linking settings, NRPS, the 1.1 migration claim). `once` is what
+    makes this very message usable once. `former` is set when the LMS moved from LTI 1.1.
     """
 
     registration: str
@@ -135,7 +145,15 @@ class Launch:
     grade_target: GradeTarget = GradeTarget()
     roles: tuple[str, ...] = ()
     standing: Standing = "guest"
+    may_configure: bool = False
     test_user: bool = False
     mentor_scope: tuple[str, ...] = ()
     custom: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     extra: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    former: Former | None = None
+
+    def is_of(self, registrations: frozenset[str]) -> bool:
+        """Whether one of these LMSs sent it, by its present name or the one before."""
+        if self.registration in registrations:
+            return True
+        return self.former is not None and self.former.registration in registrations

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lti_bridge.core import capabilities, holding, identity, limits, linking, sourcedids
+from lti_bridge.core import capabilities, holding, identity, limits, linking, moving, sourcedids
 from lti_bridge.core.callbacks import attempt_token
 from lti_bridge.core.handoff import Ask, Handoff, Note
-from lti_bridge.core.launch import RESOURCE_LINK, Context, Launch, Person, ResourceLink
+from lti_bridge.core.launch import (
+    DEEP_LINKING,
+    RESOURCE_LINK,
+    Context,
+    Launch,
+    Person,
+    ResourceLink,
+)
 from lti_bridge.core.ports import Catalogue, Connection, Session, Store, Transaction
 from lti_bridge.core.records import Activity, Adjustment, Attempt, Link
 from lti_bridge.core.starting import Starting, StillStarting
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
+from lti_bridge.core.tool_launches import Origin
 from lti_bridge.errors import (
     AnonymousRefused,
     BrowserRefused,
@@ -24,10 +32,11 @@ from lti_bridge.errors import (
     SignatureRefused,
 )
 
+NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 HELD_FOR = timedelta(hours=2)
 BEING_PREPARED = Ask(
     title="Your test is being prepared",
-    paragraphs=("This takes a few seconds.",),
+    paragraphs=("This takes a few seconds, seldom a minute. The page goes on by itself.",),
     button="Go on",
     token="",
     reload_s=2,
@@ -105,7 +114,7 @@ class Launching:
         if standing == "observer":
             return FOR_LEARNERS
         if self._notice_is_due(opened):
-            return replace(_notice(opened.connection), token=self._hold(opened))
+            return replace(_notice(opened.connection), token=self.hold(opened))
         return self.start(opened)
 
     def go_on(self, token: str) -> Opened:
@@ -119,23 +128,35 @@ class Launching:
         launch = holding.from_json(held)
         with self.store.transaction() as tx:
             opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch))
-            if launch.standing != "staff":
+            if _sits(launch):
                 attempt = tx.open_attempt(opened.link.id, opened.learner_id)
                 if attempt is None:
                     raise PageExpired("the attempt is over")
-                opened = replace(opened, attempt=attempt)
+                opened = self._as_started(tx, replace(opened, attempt=attempt))
             self._save_launch(tx, opened)
         if opened.attempt is not None and opened.connection.notice:
             self.store.acknowledge(opened.connection.name, opened.learner_id, self.clock())
         return opened
 
+    def for_staff(self, token: str) -> Opened:
+        """The held launch of one of the staff, for a page about the course; records no click.
+
+        Raises PageExpired when nothing is held under this token, or a student's launch.
+        """
+        held = self.store.held_launch(token)
+        launch = None if held is None else holding.from_json(held)
+        if launch is None or launch.standing != "staff":
+            raise PageExpired("no held launch of staff")
+        with self.store.transaction() as tx:
+            return self._found(tx, launch)
+
     def session(self, opened: Opened) -> tuple[Session, Resolved]:
         """What the provider may know of this click: pseudonyms, and what privacy allows."""
         launch, connection, attempt = opened.launch, opened.connection, opened.attempt
         bindings = Bindings(
-            user_id=identity.pairwise(self.key, connection.name, opened.learner_id),
+            user_id=self._user_id(opened),
             resource_link_id=opened.link.id,
-            context_id=self._context_id(opened),
+            context_id=self._course(opened) if launch.context.id else "",
             sourced_id=self._sourced_id(opened),
             outcome_url=self.outcome_url,
             return_url=self.return_url + opened.launch_id,
@@ -159,6 +180,7 @@ class Launching:
             outcome_url=self.outcome_url,
             sourced_id=bindings.sourced_id,
             callback_url=self._callback_url(opened),
+            origin=self._origin(opened),
         )
         return session, resolved
 
@@ -175,7 +197,7 @@ class Launching:
             starting = Starting(self.store, self.clock, self.wake)
             return starting.hand_off(connection, opened.attempt, session)
         except StillStarting:
-            return replace(BEING_PREPARED, token=self._hold(opened))
+            return replace(BEING_PREPARED, token=self.hold(opened))
 
     def _notice_is_due(self, opened: Opened) -> bool:
         connection, attempt = opened.connection, opened.attempt
@@ -183,7 +205,8 @@ class Launching:
             return False
         return not self.store.acknowledged(connection.name, opened.learner_id)
 
-    def _hold(self, opened: Opened) -> str:
+    def hold(self, opened: Opened) -> str:
+        """Keep a launch for `go_on`, which the returned token allows for two hours."""
         token = self.new_id()
         until = opened.launch.received_at + HELD_FOR
         self.store.hold_launch(token, holding.to_json(opened.launch), until)
@@ -191,29 +214,36 @@ class Launching:
 
     def _found(self, tx: Transaction, launch: Launch) -> Opened:
         """The activity, connection and link of a launch; a new link is kept."""
-        link = tx.find_link(launch)
+        if launch.message == DEEP_LINKING:
+            raise MessageRefused("a launch that asks for links is of no link")
+        link = moving.find_link(tx, launch)
         activity = linking.find_activity(launch, link, self.catalogue, tx)
         connection = self.catalogue.connection(activity.connection)
-        if connection.registrations and launch.registration not in connection.registrations:
+        if connection.registrations and not launch.is_of(connection.registrations):
             raise NotConfigured(f"connection {connection.name!r} is not open to this LMS")
-        if link is None or link.activity_id != activity.id:
+        if link is None:
             link = tx.save_link(launch, activity.id, self.new_id())
+        elif link.activity_id != activity.id:
+            tx.point_link(link.id, activity.id)
+            link = replace(link, activity_id=activity.id)
+        moving.keep_link(tx, launch, link)
         return Opened(self.new_id(), launch, activity, connection, link)
 
     def _learner(self, tx: Transaction, launch: Launch) -> str:
         if not launch.person.id:
             return ""
-        fresh = self.new_id()
-        return tx.learner(launch.registration, launch.person.id, fresh, launch.received_at)
+        return moving.learner(tx, launch, self.new_id())
 
     def _record(self, tx: Transaction, opened: Opened) -> Opened:
         launch = opened.launch
         opened = replace(opened, learner_id=self._learner(tx, launch))
-        if launch.standing in ("learner", "guest") and not launch.test_user:
+        if _sits(launch):
             if not opened.learner_id:
                 raise AnonymousRefused("no user id")
-            opened = replace(opened, attempt=self._attempt(tx, opened))
+            opened = self._as_started(tx, replace(opened, attempt=self._attempt(tx, opened)))
             tx.save_target(self.new_id(), launch, opened.link.id, opened.learner_id)
+        if launch.standing == "staff" and (members := _members_url(launch)):
+            tx.save_memberships_url(launch, members)
         self._save_launch(tx, opened)
         return opened
 
@@ -221,6 +251,12 @@ class Launching:
         attempt_id = opened.attempt.id if opened.attempt else ""
         where = (opened.link.id, opened.learner_id, attempt_id)
         tx.save_launch(opened.launch_id, opened.launch, *where)
+
+    def _as_started(self, tx: Transaction, opened: Opened) -> Opened:
+        """An attempt keeps the settings it began with, whatever an instructor changes later."""
+        attempt_id = opened.attempt.id if opened.attempt else ""
+        activity = linking.as_started(opened.activity, attempt_id, self.catalogue, tx)
+        return replace(opened, activity=activity)
 
     def _attempt(self, tx: Transaction, opened: Opened) -> Attempt:
         activity, link, learner_id = opened.activity, opened.link, opened.learner_id
@@ -245,7 +281,7 @@ class Launching:
         return tx.create_attempt(fresh, opened.launch.received_at)
 
     def _preview(self, opened: Opened) -> Preview:
-        token = self._hold(opened)
+        token = self.hold(opened)
         _, resolved = self.session(replace(opened, connection=_lenient(opened.connection)))
         return Preview(opened, resolved, token)
 
@@ -264,14 +300,24 @@ class Launching:
             return ""
         return sourcedids.issue(self.key, opened.connection.name, opened.attempt.id)
 
-    def _context_id(self, opened: Opened) -> str:
-        launch = opened.launch
-        if not launch.context.id:
+    def _user_id(self, opened: Opened) -> str:
+        if not opened.learner_id:
             return ""
-        # a course's id is unique only within its deployment (Core 1.3 section 5.4.1)
-        course = (launch.registration, launch.deployment_id, launch.context.id)
-        where = (opened.connection.name, *course)
-        return identity.opaque(self.key, "context", *where)
+        return identity.pairwise(self.key, opened.connection.name, opened.learner_id)
+
+    def _origin(self, opened: Opened) -> Origin:
+        launch = opened.launch
+        return Origin(
+            learner_id=opened.learner_id,
+            registration=launch.registration,
+            deployment_id=launch.deployment_id,
+            context_id=launch.context.id,
+            course=self._course(opened),
+            graded=launch.grade_target.offered,
+        )
+
+    def _course(self, opened: Opened) -> str:
+        return course_id(self.key, opened.connection.name, opened.launch)
 
     def _person(self, opened: Opened) -> Person:
         connection = opened.connection
@@ -286,6 +332,20 @@ class Launching:
         return person
 
 
+def course_id(key: bytes, connection: str, launch: Launch) -> str:
+    """The course of a launch as a connection's provider knows it."""
+    # a course's id is unique only within its deployment (Core 1.3 section 5.4.1)
+    course = (launch.registration, launch.deployment_id, launch.context.id)
+    if launch.former:  # as the provider has known the course since LTI 1.1
+        course = (launch.former.registration, "", launch.former.context_id)
+    return identity.opaque(key, "context", connection, *course)
+
+
+def _sits(launch: Launch) -> bool:
+    """Whether this click opens an attempt, and not only a look at the test."""
+    return launch.standing in ("learner", "guest") and not launch.test_user
+
+
 def _notice(connection: Connection) -> Ask:
     return Ask("Before you start", tuple(connection.notice.splitlines()), "Go on", "")
 
@@ -294,6 +354,13 @@ def _used(launch: Launch) -> SignatureRefused | BrowserRefused:
     if launch.lti == "1.3":
         return BrowserRefused("this id_token was already used")
     return SignatureRefused("this nonce was already used")
+
+
+def _members_url(launch: Launch) -> str:
+    """Where the course's members are listed, from the signed claim only (NRPS 2.0 §3.6.1.1)."""
+    claim = launch.extra.get(NAMES_AND_ROLES)
+    url = claim.get("context_memberships_url") if isinstance(claim, Mapping) else None
+    return url if isinstance(url, str) and launch.context.id else ""
 
 
 def _lenient(connection: Connection) -> Connection:

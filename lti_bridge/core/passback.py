@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lti_bridge.core.ports import Gradebook, Outcome, Store
+from lti_bridge.core import readback
+from lti_bridge.core.ports import Gradebook, Outcome, Store, View
 from lti_bridge.core.records import Delivery
 from lti_bridge.errors import BridgeError, DeliveryConflict, DeliveryHeld, DeliveryRefused
 
@@ -20,17 +21,25 @@ GIVE_UP_AFTER = 200  # tries: about a month, then a person has to look
 LEASE_S = 10.0  # what a killed worker held waits this long; a living one renews its leases
 HELD = timedelta(seconds=1)  # until another worker has probably done what is needed first
 UNDER_WAY = 32  # claimed grades at most
+# A value of a teacher's may be there: how long, and how often, we wait until we can see.
+UNREADABLE_FOR = timedelta(hours=1)
+UNREADABLE = timedelta(minutes=1)
+OVERRIDDEN = "the LMS shows a grade that is not from here: resend with --force, or wait"
 LOOK_S = 0.05  # how often, while some are under way, others are claimed
 
 
 @dataclass(frozen=True, slots=True)
 class Passback:
-    """Delivers due grades. `spread` returns a number in 0..1 for the jitter of retries."""
+    """Delivers due grades. `spread` returns a number in 0..1 for the jitter of retries.
+
+    `keeps` says for a registration and an activity whether a teacher's value stays.
+    """
 
     store: Store
     gradebook: Gradebook
     clock: Callable[[], datetime]
     spread: Callable[[], float]
+    keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> int:
         """Deliver everything that is due now; returns how many deliveries were tried."""
@@ -56,8 +65,7 @@ class Passback:
         """Send one claimed grade and record how it went; raises nothing."""
         started = self.clock()
         try:
-            self.gradebook.deliver(delivery)
-            outcome = Outcome("delivered")
+            outcome = self._deliver(delivery)
         except DeliveryConflict as error:
             outcome = Outcome("pending", self.clock(), error.detail, later_stamp=True)
         except DeliveryHeld as error:
@@ -86,6 +94,32 @@ class Passback:
                 "ms": (now - started) // timedelta(milliseconds=1),
             },
         )
+
+    def _deliver(self, delivery: Delivery) -> Outcome:
+        keep = self.keeps(delivery.registration, delivery.activity_id) and not delivery.forced
+        delivery = replace(delivery, keep=keep)
+        readable = self.gradebook.readable(delivery)
+        if readable and delivery.delivered_before:
+            try:
+                shown = self.gradebook.read(delivery)
+            except DeliveryRefused:
+                readable = False
+            except BridgeError as error:
+                if keep and self.clock() < delivery.stamp + UNREADABLE_FOR:
+                    due_at = self.clock() + UNREADABLE
+                    return Outcome("pending", due_at, error.detail, count_try=False)
+            else:
+                if keep and not readback.is_ours(delivery, shown):
+                    return self._overridden(delivery, readback.text_of(shown))
+                delivery = replace(delivery, comment=readback.plain_text(shown.comment))
+        self.gradebook.deliver(delivery)
+        read_at = readback.next_look(0, self.clock(), self.spread) if readable else None
+        return Outcome("delivered", read_at=read_at)
+
+    def _overridden(self, delivery: Delivery, shown: str) -> Outcome:
+        again = readback.while_waiting(delivery.reads, self.clock())
+        self.store.note_shown(delivery, self.clock(), View(shown, True, again))
+        return Outcome("waiting", error=OVERRIDDEN)
 
     def _failed(self, delivery: Delivery, reason: str) -> Outcome:
         if delivery.tries + 1 >= GIVE_UP_AFTER:

@@ -73,17 +73,20 @@ class Polling:
 
     def ask(self, attempt: Attempt, created_at: datetime) -> Report:
         """What the provider says about an attempt now. Raises a ProviderError."""
-        connection = self._connection(attempt)
-        sitting = Sitting(
+        fetches = capabilities.fetches(self._connection(attempt))
+        return fetches.fetch(self.sitting(attempt, created_at))
+
+    def sitting(self, attempt: Attempt, created_at: datetime) -> Sitting:
+        """An attempt as its provider knows it."""
+        return Sitting(
             attempt_id=attempt.id,
-            learner_id=self.pairwise(connection.name, attempt.learner_id),
+            learner_id=self.pairwise(attempt.connection, attempt.learner_id),
             reference=attempt.reference,
             data=attempt.data,
             settings=self.settings(attempt),
             state=attempt.state,
             started_at=created_at,
         )
-        return capabilities.fetches(connection).fetch(sitting)
 
     def record(
         self, connection: str, attempt: Attempt, report: Report, *, fetched: bool = False

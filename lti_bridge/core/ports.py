@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from lti_bridge.core.activities import ActivitySteps
 from lti_bridge.core.handoff import Handoff
 from lti_bridge.core.launch import (
     Context,
@@ -28,8 +29,10 @@ from lti_bridge.core.records import (
     Incoming,
     Link,
     Poll,
+    Shown,
 )
 from lti_bridge.core.scoring import Score, Scored
+from lti_bridge.core.tool_launches import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Session:
 
     Ids are the provider's own pseudonyms (pairwise, opaque), never those of the LMS.
     `attempt_id` is empty for a preview; `sourced_id` is empty when no grade may come back.
-    `custom` holds the activity's parameters with substitution variables resolved.
+    `custom` holds the activity's parameters with substitution variables resolved. `origin` is
+    for the bridge's own tables, never for the provider.
     """
 
     attempt_id: str
@@ -59,6 +63,7 @@ class Session:
     extra_time_percent: int = 0
     reference: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +242,14 @@ class Catalogue(Protocol):
     def allows_inline(self, registration: str) -> bool:
         """Whether links of this LMS may write their activity out themselves."""
 
+    def settings(self, connection: str, typed: Mapping[str, Any]) -> Any:
+        """The typed settings of what somebody typed for this connection.
 
-class Transaction(Protocol):
+        Raises pydantic's ValidationError, and NotConfigured for an unknown connection.
+        """
+
+
+class Transaction(ActivitySteps, Protocol):
     """The steps of one database transaction; nothing is kept unless all of it is."""
 
     def use_once(self, once: Once) -> bool:
@@ -253,8 +264,20 @@ class Transaction(Protocol):
     def save_link(self, launch: Launch, activity_id: str, new_id: str) -> Link:
         """Create the link, or let it point to `activity_id`."""
 
-    def stored_activity(self, activity_id: str) -> Activity | None:
-        """An activity that lives in the database."""
+    def point_link(self, link_id: str, activity_id: str) -> None:
+        """Let a link that is there open another activity."""
+
+    def known_learner(self, registration: str, user_id: str) -> str:
+        """The id of this LMS user's learner; empty for one who was never here."""
+
+    def alias_learner(self, registration: str, user_id: str, learner_id: str) -> None:
+        """Let this LMS user be that learner."""
+
+    def alias_link(self, launch: Launch, link_id: str) -> None:
+        """Let the place that this launch came from be that link."""
+
+    def has_begun(self, *, learner_id: str = "", link_id: str = "") -> bool:
+        """Whether there is an attempt of this learner, or at this link."""
 
     def save_activity(self, activity: Activity, custom: Mapping[str, str], now: datetime) -> None:
         """Keep an activity in the database, once."""
@@ -281,6 +304,9 @@ class Transaction(Protocol):
 
     def save_target(self, grade_id: str, launch: Launch, link_id: str, learner_id: str) -> None:
         """Keep the newest place for this learner's grade."""
+
+    def save_memberships_url(self, launch: Launch, url: str) -> None:
+        """Keep where the members of this launch's course are listed."""
 
     def lock_attempt(self, attempt_id: str, connection: str) -> Attempt | None:
         """The attempt if it belongs to that connection, its gradebook cell locked."""
@@ -361,6 +387,19 @@ class Store(Protocol):
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back."""
 
+    def next_due(self) -> datetime | None:
+        """When the next delivery is due, or None when there is none."""
+
+    def claim_reads(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
+        """Delivered grades whose LMS is to be looked at now, at most `limit`; nobody else gets
+        them for `lease_s` seconds."""
+
+    def note_shown(self, delivery: Delivery, now: datetime, view: View) -> None:
+        """Record what the LMS shows, unless it was told something else meanwhile.
+
+        A grade that waits for a teacher's value to go is due once that has gone.
+        """
+
 
 class Columns(Protocol):
     """The line items that the bridge found or made itself. Every method is one transaction."""
@@ -374,8 +413,14 @@ class Columns(Protocol):
         False when it is known already or another lease lasts.
         """
 
-    def settle(self, link_id: str, lease: str, line_item: str) -> None:
-        """Remember what was found (nothing: an empty string) and give the lease back."""
+    def settle(
+        self, link_id: str, lease: str, line_item: str, renewed_at: datetime | None = None
+    ) -> None:
+        """Remember what was found (nothing: an empty string) and give the lease back.
+
+        `renewed_at`: it is an empty column in the place of another, so all grades that were
+        delivered for this link are due again at that time.
+        """
 
     def forget(self, link_id: str, line_item: str) -> None:
         """Forget this line item, which is gone, unless another one is remembered by now."""
@@ -386,6 +431,7 @@ class Outcome:
     """How one try of a delivery ended: delivered, or when (if ever) to try again.
 
     `later_stamp`: the next try tells the LMS a later time, as far ahead as clocks may differ.
+    `read_at` is when to look what the LMS shows, None: it cannot be looked at.
     """
 
     state: str
@@ -393,6 +439,20 @@ class Outcome:
     error: str = ""
     count_try: bool = True
     later_stamp: bool = False
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A look at what the LMS shows: `text` is for people, `overridden` that it is not ours.
+
+    Both None: it could not be seen, and what was seen last stays. `read_at` is when to look again,
+    None: never.
+    """
+
+    text: str | None
+    overridden: bool | None
+    read_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,3 +468,9 @@ class Gradebook(Protocol):
 
     def deliver(self, delivery: Delivery) -> Receipt:
         """Bring one grade to its LMS. Raises DeliveryFailed (again later) or DeliveryRefused."""
+
+    def readable(self, delivery: Delivery) -> bool:
+        """Whether the LMS lets us see what it shows for this grade."""
+
+    def read(self, delivery: Delivery) -> Shown:
+        """What the LMS shows. Raises DeliveryFailed (later, perhaps) or DeliveryRefused."""

@@ -24,12 +24,25 @@ DeliveryState = Literal["none", "pending", "delivered", "refused", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """A course of an LMS. `context_id` is empty for links that stand in no course."""
+
+    registration: str
+    deployment_id: str
+    context_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """What an instructor or the configuration file set up; a course link points to one.
 
-    `settings` is the provider kind's typed model. `attempts` is the number of attempts a learner
-    may make (0: no limit), `days_between` how long from one to the next; none is started before
-    `opens_at` or after `closes_at`. `registrations` names the LMSs that may use it (empty: all).
+    `settings` is the provider kind's typed model; read from the database it is what was typed.
+    `attempts` is the number of attempts a learner may make (0: no limit), `days_between` how long
+    from one to the next; none is started before `opens_at` or after `closes_at`. `registrations`
+    names the LMSs that may use it (empty: all).
+
+    What an instructor made belongs to a `course`. `maximum` is what its gradebook column counts
+    to, `origin` the activity that it was first copied from with its course, however often since.
     """
 
     id: str
@@ -42,6 +55,18 @@ class Activity:
     opens_at: datetime | None = None
     closes_at: datetime | None = None
     registrations: frozenset[str] = frozenset()
+    course: Course | None = None
+    maximum: str = ""
+    origin: str = ""
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picking:
+    """What an LMS that asks for links accepts. `line_items`: columns may come with the links."""
+
+    multiple: bool
+    line_items: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +124,12 @@ class Delivery:
     for one cell and stays the same when the same grade is tried again (AGS 2.0 §3.4.9), but for
     one move to a later time when the LMS holds a later one (`later_stamp`: it has happened).
     `tries` counts the tries before this one.
+
+    `told` are the values (as `Told` writes them) that the LMS may hold from us, this one last;
+    `delivered_before` that it has taken one. `family` is what the LMS calls its product.
+    `submitted_at` is when the newest counted attempt was first scored, `submission_known` that
+    the LMS was told a grade since. `forced`: a person wants it whatever the LMS holds; `keep`: a
+    value of a teacher's stays. `comment` stands beside the grade and is to stay there.
     """
 
     grade_id: str
@@ -112,6 +143,24 @@ class Delivery:
     tries: int
     lease: str
     later_stamp: bool = False
+    told: tuple[str, ...] = ()
+    delivered_before: bool = False
+    family: str = ""
+    activity_id: str = ""
+    submitted_at: datetime | None = None
+    submission_known: bool = False
+    forced: bool = False
+    keep: bool = False
+    comment: str = ""
+    reads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an LMS shows in a gradebook cell: nothing, or a score with its comment."""
+
+    score: Score | None
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lti_bridge.core.launch import Once
-from lti_bridge.core.ports import Store
+from lti_bridge.core.ports import Store, Transaction
 from lti_bridge.core.records import Attempt, AttemptState, Incoming
 from lti_bridge.core.scoring import grade_of
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
@@ -48,16 +48,23 @@ class Results:
                 raise OutcomeRefused(UNKNOWN)
             if unchanged is not None and attempt.changed_at != unchanged:
                 return attempt
-            incoming = replace(incoming, state=_next_state(attempt, incoming))
-            due = False
-            if tx.save_result(self.new_id(), attempt, incoming, now):
-                tx.save_score(attempt, incoming, now)
-                scored = tx.scores(attempt.link_id, attempt.learner_id)
-                grade = grade_of(attempt.grade_policy, scored)
-                due = tx.want_grade(attempt.link_id, attempt.learner_id, grade, now)
+            due = self.keep(tx, attempt, incoming, now)
         if due:
             self.wake()
         return attempt
+
+    def keep(self, tx: Transaction, attempt: Attempt, incoming: Incoming, now: datetime) -> bool:
+        """Record a result within a transaction that has locked the attempt.
+
+        True: a delivery is due, so `wake` is to be called after the commit.
+        """
+        incoming = replace(incoming, state=_next_state(attempt, incoming))
+        if not tx.save_result(self.new_id(), attempt, incoming, now):
+            return False
+        tx.save_score(attempt, incoming, now)
+        scored = tx.scores(attempt.link_id, attempt.learner_id)
+        grade = grade_of(attempt.grade_policy, scored)
+        return tx.want_grade(attempt.link_id, attempt.learner_id, grade, now)
 
     def read(self, once: Once, attempt_id: str, connection: str) -> Attempt:
         """The attempt with its present score, for a provider that asks. Raises as `record`."""

@@ -12,7 +12,7 @@ from lti_bridge.core.handoff import MARKING, Handoff
 from lti_bridge.core.polling import first_poll
 from lti_bridge.core.ports import Connection, Session, Store
 from lti_bridge.core.records import Attempt
-from lti_bridge.errors import AnswerLost, AttemptUnclear, BridgeError, Unsupported
+from lti_bridge.errors import AnswerLost, AttemptUnclear, BridgeError, StartUnclear, Unsupported
 
 log = logging.getLogger("lti_bridge.starting")
 
@@ -73,7 +73,8 @@ class Starting:
             started = connection.provider.start(session)
         except AnswerLost as error:
             log.error("attempt.unclear", extra={"attempt": attempt.id, "reason": error.detail})
-            raise AttemptUnclear(error.detail) from error
+            again = connection.repeatable(session.settings)
+            raise (StartUnclear if again else AttemptUnclear)(error.detail) from error
         except BridgeError as error:
             self.store.release_start(attempt.id, self.clock(), error.detail or error.code)
             raise

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 
+from lti_bridge.core.launch import GradeTarget
 from lti_bridge.core.ports import Receipt
-from lti_bridge.core.records import Delivery
+from lti_bridge.core.records import Delivery, Shown
+from lti_bridge.core.scoring import Score
 from lti_bridge.errors import (
     DeliveryConflict,
     DeliveryFailed,
     DeliveryRefused,
     NetworkFailed,
     NetworkRefused,
+    OutcomeRefused,
 )
+from lti_bridge.lms import dialects
 from lti_bridge.lms.answers import GONE, TAKEN, refusal
 from lti_bridge.lms.line_items import LineItems, offers_container
+from lti_bridge.lms.paging import pages
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.tokens import Send, Tokens
@@ -24,7 +31,10 @@ from lti_bridge.lti import ags, oauth1, outcomes
 from lti_bridge.net import Response
 
 CONFLICT = 409
+BACKDATED = timedelta(seconds=60)  # Canvas refuses a submission in what it takes for the future
+UNSUPPORTED_FOR = timedelta(days=1)  # that an LMS which cannot tell grades is not asked again
 BASIC_OUTCOME_SCOPE = "https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome"
+Registration = Registration11 | Registration13
 OUTCOME_TYPE = "application/vnd.ims.lti.v1.outcome+xml"
 
 
@@ -38,37 +48,60 @@ class Gradebooks:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     line_items: LineItems
+    unsupported: dict[str, datetime] = field(default_factory=dict)
 
     def deliver(self, delivery: Delivery) -> Receipt:
         """Bring one grade to its LMS. Raises DeliveryFailed (again later) or DeliveryRefused."""
-        registration = self.registrations.get(delivery.registration)
-        if registration is None:
-            raise DeliveryRefused(f"the LMS {delivery.registration!r} is no longer configured")
+        registration = self._registration(delivery)
         try:
-            return self._deliver(delivery, registration)
+            if isinstance(registration, Registration13) and _by_ags(delivery.target):
+                return self._score(delivery, registration)
+            if not _by_outcomes(delivery.target):
+                raise DeliveryRefused("the LMS offers no place for this learner's grade")
+            operation = outcomes.REPLACE if delivery.score else outcomes.DELETE
+            said = self._outcome(delivery, registration, operation).description[:200]
+            return Receipt(said)
         except NetworkFailed as error:
             raise DeliveryFailed(error.detail) from error
         except NetworkRefused as error:
             raise DeliveryRefused(error.detail) from error
 
-    def _deliver(
-        self, delivery: Delivery, registration: Registration11 | Registration13
-    ) -> Receipt:
+    def readable(self, delivery: Delivery) -> bool:
+        """Whether the LMS lets us see what it shows for this grade."""
         target = delivery.target
-        if isinstance(registration, Registration11):
-            if target.outcome_url and target.sourced_id:
-                return self._outcome_11(delivery, registration)
-        elif target.line_item and ags.SCORE in target.scopes:
-            return self._score(delivery, registration)
-        elif target.outcome_url and target.sourced_id:
-            return self._outcome_13(delivery, registration)
-        elif offers_container(target):
-            return self._score(delivery, registration)
-        raise DeliveryRefused("the LMS offers no place for this learner's grade")
+        registration = self.registrations.get(delivery.registration)
+        if isinstance(registration, Registration13) and _by_ags(target):
+            return ags.RESULT_READ in target.scopes
+        key = _outcome_service(delivery)
+        until = self.unsupported.get(key)
+        return bool(registration and _by_outcomes(target)) and not (until and self.clock() < until)
+
+    def read(self, delivery: Delivery) -> Shown:
+        """What the LMS shows (AGS 2.0 §3.3, LTI 1.1.1 §6.1.2).
+
+        Raises DeliveryFailed (later, perhaps) or DeliveryRefused.
+        """
+        registration = self._registration(delivery)
+        try:
+            if isinstance(registration, Registration13) and _by_ags(delivery.target):
+                return self._result(delivery, registration)
+            return self._read_outcome(delivery, registration)
+        except NetworkFailed as error:
+            raise DeliveryFailed(error.detail) from error
+        except NetworkRefused as error:
+            raise DeliveryRefused(error.detail) from error
+
+    def _registration(self, delivery: Delivery) -> Registration11 | Registration13:
+        registration = self.registrations.get(delivery.registration)
+        if registration is None:
+            raise DeliveryRefused(f"the LMS {delivery.registration!r} is no longer configured")
+        return registration
 
     def _score(self, delivery: Delivery, registration: Registration13) -> Receipt:
         """AGS 2.0 §3.4: one compact JSON score, its timestamp kept for retries."""
         score = delivery.score
+        dialect = dialects.of(delivery.family, registration.issuer)
+        submission = delivery.submitted_at if dialect.submission and score else None
         body = ags.score_body(
             user_id=delivery.user_id,
             score=score.given if score else None,
@@ -76,6 +109,10 @@ class Gradebooks:
             timestamp=delivery.stamp,
             activity="Completed" if score else "Initialized",
             grading="FullyGraded" if score else "NotReady",
+            # one that is not sent again is wiped (AGS §3.4.11)
+            comment="" if dialect.keeps_comments else delivery.comment,
+            submitted_at=submission - BACKDATED if submission else None,
+            extensions=_canvas(delivery) if dialect.submission and score else None,
         )
         reply = self._post_score(delivery, registration, body)
         if reply.status == CONFLICT:
@@ -99,12 +136,32 @@ class Gradebooks:
             reply = self._post_to(target.line_item, delivery, registration, body)
             if reply.status not in GONE or not offers_container(target):
                 return reply
-        own = self.line_items.get(delivery, registration)
+        own = self.line_items.get(delivery, registration, gone=target.line_item)
         reply = self._post_to(own, delivery, registration, body)
         if reply.status in GONE:
             own = self.line_items.get(delivery, registration, gone=own)
             reply = self._post_to(own, delivery, registration, body)
         return reply
+
+    def _result(self, delivery: Delivery, registration: Registration13) -> Shown:
+        target = delivery.target
+        own = self.line_items.known(delivery) if offers_container(target) else ""
+        addresses = [address for address in (target.line_item, own) if address]
+        if not addresses:
+            return Shown(None)  # there is no column yet
+        scopes = frozenset({ags.RESULT_READ})
+        call = partial(self.tokens.call, registration, scopes, delivery.deployment_id)
+        for address in addresses:
+            url = ags.results_url(address, delivery.user_id)
+            reply = call("GET", url, {"Accept": ags.RESULTS_TYPE})
+            if reply.status not in GONE:
+                break
+        else:
+            return Shown(None)  # a teacher deleted the column
+        for page in pages(call, url, ags.RESULTS_TYPE, "results", reply):
+            if found := ags.parse_results(page, delivery.user_id):
+                return Shown(Score(found.score, found.maximum), found.comment)
+        return Shown(None)
 
     def _post_to(
         self, line_item: str, delivery: Delivery, registration: Registration13, body: bytes
@@ -112,12 +169,41 @@ class Gradebooks:
         scopes, url = frozenset({ags.SCORE}), ags.scores_url(line_item)
         return self._authorized(registration, delivery, scopes, url, ags.SCORE_TYPE, body)
 
-    def _outcome_11(self, delivery: Delivery, registration: Registration11) -> Receipt:
-        """Basic Outcomes signed with the key of the launch (LTI 1.1.1 §6.1)."""
-        message_id, body = self._outcome(delivery)
+    def _read_outcome(self, delivery: Delivery, registration: Registration) -> Shown:
+        answer = self._outcome(delivery, registration, outcomes.READ)
+        if not answer.score_text:
+            return Shown(None)
+        try:
+            return Shown(Score(outcomes.parse_score(answer.score_text), Decimal(1)))
+        except OutcomeRefused as error:
+            raise DeliveryRefused(f"outcomes: {error.detail}") from error
+
+    def _outcome(
+        self, delivery: Delivery, registration: Registration, operation: str
+    ) -> outcomes.OutcomeResponse:
+        """One Basic Outcomes message and its answer, which says success or processing."""
+        message_id, target = self.new_id(), delivery.target
+        score = delivery.score if operation == outcomes.REPLACE else None
+        fraction = score.fraction() if score else None
+        body = outcomes.build_request(operation, target.sourced_id, message_id, fraction)
+        url = target.outcome_url
+        if isinstance(registration, Registration11):
+            reply = self._signed(registration, url, body)
+        else:
+            scopes = frozenset({BASIC_OUTCOME_SCOPE})
+            reply = self._authorized(registration, delivery, scopes, url, OUTCOME_TYPE, body)
+        answer = _answer(reply, message_id)
+        if answer.code_major == "unsupported" and operation == outcomes.READ:
+            self.unsupported[_outcome_service(delivery)] = self.clock() + UNSUPPORTED_FOR
+        if answer.code_major not in ("success", "processing"):
+            raise DeliveryRefused(f"outcomes: {answer.code_major}: {answer.description[:200]}")
+        return answer
+
+    def _signed(self, registration: Registration11, url: str, body: bytes) -> Response:
+        """POST signed with the key of the launch (LTI 1.1.1 §6.1)."""
         header = oauth1.sign_body(
             "POST",
-            delivery.target.outcome_url,
+            url,
             body,
             registration.consumer_key,
             registration.shared_secret,
@@ -126,22 +212,7 @@ class Gradebooks:
             method=registration.method,
         )
         headers = {"Content-Type": "application/xml", "Authorization": header}
-        reply = self.send("POST", delivery.target.outcome_url, headers=headers, body=body)
-        return _read_outcome(reply, message_id)
-
-    def _outcome_13(self, delivery: Delivery, registration: Registration13) -> Receipt:
-        """Basic Outcomes with a bearer token (Basic Outcomes 1.1, integration with LTI 1.3)."""
-        message_id, body = self._outcome(delivery)
-        url, scopes = delivery.target.outcome_url, frozenset({BASIC_OUTCOME_SCOPE})
-        reply = self._authorized(registration, delivery, scopes, url, OUTCOME_TYPE, body)
-        return _read_outcome(reply, message_id)
-
-    def _outcome(self, delivery: Delivery) -> tuple[str, bytes]:
-        message_id = self.new_id()
-        operation = "replaceResult" if delivery.score else "deleteResult"
-        fraction = delivery.score.fraction() if delivery.score else None
-        sourced_id = delivery.target.sourced_id
-        return message_id, outcomes.build_request(operation, sourced_id, message_id, fraction)
+        return self.send("POST", url, headers=headers, body=body)
 
     def _authorized(
         self,
@@ -169,8 +240,33 @@ def _conflict(delivery: Delivery) -> Receipt:
     raise DeliveryConflict("scores: HTTP 409")
 
 
-def _read_outcome(reply: Response, message_id: str) -> Receipt:
-    """Only a well-formed `success` for our own message counts (LTI 1.1.1 §6.1)."""
+def _by_ags(target: GradeTarget) -> bool:
+    """Whether scores go by AGS: the launch's own line item, or nothing else than a container."""
+    if target.line_item and ags.SCORE in target.scopes:
+        return True
+    return not _by_outcomes(target) and offers_container(target)
+
+
+def _by_outcomes(target: GradeTarget) -> bool:
+    return bool(target.outcome_url and target.sourced_id)
+
+
+def _outcome_service(delivery: Delivery) -> str:
+    return f"{delivery.registration} {delivery.target.outcome_url}"
+
+
+def _canvas(delivery: Delivery) -> dict[str, object]:
+    """Canvas' extension, when it says more than its defaults do."""
+    members: dict[str, object] = {}
+    if delivery.submission_known:
+        members["new_submission"] = False  # a corrected grade must not make the work late
+    if delivery.keep:
+        members["prioritize_non_tool_grade"] = True
+    return {dialects.CANVAS_SUBMISSION: members} if members else {}
+
+
+def _answer(reply: Response, message_id: str) -> outcomes.OutcomeResponse:
+    """Only a well-formed answer to our own message counts (LTI 1.1.1 §6.1)."""
     try:
         answer = outcomes.parse_response(reply.body)
     except DeliveryFailed:
@@ -180,10 +276,7 @@ def _read_outcome(reply: Response, message_id: str) -> Receipt:
     failed = answer.code_major in ("failure", "unsupported")
     if reply.status not in TAKEN and not (failed and reply.status in (400, 401, 403, 404)):
         raise refusal(reply, "outcomes")
-    if answer.code_major == "processing":
-        return Receipt("processing")
-    if answer.code_major != "success":
-        raise DeliveryRefused(f"outcomes: {answer.code_major}: {answer.description[:200]}")
-    if answer.message_ref and answer.message_ref != message_id:
+    ours = not answer.message_ref or answer.message_ref == message_id
+    if answer.code_major == "success" and not ours:
         raise DeliveryFailed("outcomes: the answer belongs to another message")
-    return Receipt(answer.description[:200])
+    return answer

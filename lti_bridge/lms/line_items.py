@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Protocol
-from urllib.parse import urljoin, urlsplit
 
 from lti_bridge.core.launch import GradeTarget
 from lti_bridge.core.ports import Columns
 from lti_bridge.core.records import Column, Delivery
 from lti_bridge.errors import AnswerLost, BridgeError, DeliveryHeld, DeliveryRefused
+from lti_bridge.lms import dialects
 from lti_bridge.lms.answers import TAKEN, refusal
+from lti_bridge.lms.paging import Call, origin, pages
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.tokens import Tokens
 from lti_bridge.lti import ags
@@ -22,17 +22,7 @@ from lti_bridge.net import Response
 
 TAG = "lti-bridge"
 MAXIMUM = Decimal(100)  # what an LMS gives a new column too; scores of any maximum are scaled to it
-MAX_PAGES = 50
 MAX_ITEMS = 5000
-
-
-class Call(Protocol):
-    """One request with a token of this registration."""
-
-    def __call__(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
-    ) -> Response:
-        """Return the answer; raises as `Tokens.call`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +54,20 @@ class LineItems:
         lease = self.new_id()
         self._claim(column, lease)
         try:
-            found = self._find_or_make(delivery, registration, column, lease)
+            found, made = self._find_or_make(delivery, registration, column, lease)
         except AnswerLost:
             raise  # the LMS may be making it now: nobody looks before the lease ends
         except BridgeError:
             self.columns.settle(column.link_id, lease, "")
             raise
-        self.columns.settle(column.link_id, lease, found)
+        # a column in the place of a deleted one is empty: the others' grades are missing too
+        renewed = self.clock() if made or gone else None
+        self.columns.settle(column.link_id, lease, found, renewed)
         return found
+
+    def known(self, delivery: Delivery) -> str:
+        """The line item that was found or made for this grade's link before, or nothing."""
+        return self.columns.column(delivery.grade_id).line_item
 
     def _claim(self, column: Column, lease: str) -> None:
         if not self.columns.claim(column.link_id, lease, self.clock(), self.lease_s):
@@ -79,21 +75,22 @@ class LineItems:
 
     def _find_or_make(
         self, delivery: Delivery, registration: Registration13, column: Column, lease: str
-    ) -> str:
+    ) -> tuple[str, bool]:
         target = delivery.target
         may_make = ags.LINE_ITEM in target.scopes
         scopes = frozenset({ags.LINE_ITEM if may_make else ags.LINE_ITEM_READ})
         call = partial(self.tokens.call, registration, scopes, delivery.deployment_id)
-        found = _find(call, target.line_items, column)
+        found, made = _find(call, target.line_items, column), False
         if not found and not may_make:
             raise DeliveryRefused("there is no line item, and the LMS lets us make none")
         if not found:
             self._claim(column, lease)  # the search may have outlived its lease
             title = self.titles.get(column.activity_id, column.title) or column.activity_id
-            found = _make(call, target.line_items, column, title)
-        if _origin(found) != _origin(target.line_items):
+            dialect = dialects.of(delivery.family, registration.issuer)
+            found, made = _make(call, target.line_items, column, title, dialect), True
+        if origin(found) != origin(target.line_items):
             raise DeliveryRefused("the line item is on another server than the LMS")
-        return found
+        return found, made
 
 
 def offers_container(target: GradeTarget) -> bool:
@@ -129,35 +126,18 @@ def _chosen(items: Iterable[ags.LineItem], column: Column) -> ags.LineItem | Non
 
 
 def _pages(call: Call, address: str) -> list[ags.LineItem]:
-    """All items, from page to page as the LMS says; not forever, and never to another server."""
     found: list[ags.LineItem] = []
-    seen: set[str] = set()
-    origin, url = _origin(address), address
-    while url:
-        if url in seen or len(seen) == MAX_PAGES or len(found) > MAX_ITEMS:
+    for page in pages(call, address, ags.LINE_ITEMS_TYPE, "line items"):
+        found += ags.parse_line_items(page)
+        if len(found) > MAX_ITEMS:
             raise DeliveryRefused("line items: the pages have no end")
-        if _origin(url) != origin:
-            raise DeliveryRefused("line items: the next page is on another server")
-        seen.add(url)
-        reply = call("GET", url, {"Accept": ags.LINE_ITEMS_TYPE})
-        if reply.status != 200:
-            raise refusal(reply, "line items")
-        found += ags.parse_line_items(reply.body)
-        following = ags.next_link(reply.headers.get("Link", ""))
-        url = urljoin(url, following) if following else ""
     return found
 
 
-def _make(call: Call, container: str, column: Column, title: str) -> str:
-    body = ags.line_item_body(
-        label=title,
-        maximum=MAXIMUM,
-        resource_link_id=column.resource_link_id,
-        resource_id=column.link_id,
-        tag=TAG,
-    )
-    headers = {"Content-Type": ags.LINE_ITEM_TYPE, "Accept": ags.LINE_ITEM_TYPE}
-    reply = call("POST", container, headers, body)
+def _make(call: Call, container: str, column: Column, title: str, dialect: dialects.Dialect) -> str:
+    reply = _post(call, container, column, title, column.resource_link_id)
+    if reply.status == 404 and dialect.unbound_columns:
+        reply = _post(call, container, column, title, "")
     if reply.status >= 500:
         raise AnswerLost(f"line item: HTTP {reply.status}")
     if reply.status not in TAKEN:
@@ -165,10 +145,13 @@ def _make(call: Call, container: str, column: Column, title: str) -> str:
     return ags.parse_line_item(reply.body).url
 
 
-def _origin(url: str) -> tuple[str, str, int]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise DeliveryRefused("line items: an address that cannot be read") from None
-    return parts.scheme, parts.hostname or "", port
+def _post(call: Call, container: str, column: Column, title: str, link: str) -> Response:
+    body = ags.line_item_body(
+        label=title,
+        maximum=MAXIMUM,
+        resource_link_id=link,
+        resource_id=column.link_id,
+        tag=TAG,
+    )
+    headers = {"Content-Type": ags.LINE_ITEM_TYPE, "Accept": ags.LINE_ITEM_TYPE}
+    return call("POST", container, headers, body)

@@ -34,6 +34,13 @@ _EXTRA = (
     names.LTI1P1,
     names.NRPS,
 )
+# Where an LMS tells by itself what a link was copied from: member of the ext_ parameters of LTI
+# 1.1, and of a claim of Brightspace.
+_HISTORY = (
+    ("context_id_history", "d2l_context_id_history", "Context.id.history"),
+    ("resource_link_id_history", "d2l_resource_link_id_history", "ResourceLink.id.history"),
+)
+_BRIGHTSPACE = "http://www.brightspace.com"
 # Where platforms put what LTI 1.1 calls ext_ parameters; not in the specification.
 _EXT_13 = "https://purl.imsglobal.org/spec/lti/claim/ext"
 _UNRESOLVED = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)+")
@@ -64,6 +71,7 @@ def launch_from_claims(
         grade_target=_grade_target(claims),
         roles=held,
         standing=_standing(held),
+        may_configure=roles.may_configure(held),
         test_user=roles.is_test_user(held),
         mentor_scope=_texts(claims, names.ROLE_SCOPE_MENTOR) if roles.is_mentor(held) else (),
         custom=_custom(_object(claims, names.CUSTOM)),
@@ -175,9 +183,18 @@ def _extra(claims: Mapping[str, Any]) -> Mapping[str, object]:
     found = {name: claims[name] for name in _EXTRA if claims.get(name) is not None}
     for name in _EXTRA[1:]:
         _object(claims, name)
+    found.update(_history(claims))
     for text in _texts_within(found):
         _storable(text)
     return MappingProxyType(found)
+
+
+def _history(claims: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    ext, brightspace = _object(claims, names.EXT), _object(claims, _BRIGHTSPACE)
+    for name, of_11, of_13 in _HISTORY:
+        text = _text(ext, name) or _text(ext, of_11) or _text(brightspace, of_13)
+        if text:
+            yield name, text
 
 
 def _check_ids(launch: Launch) -> None:

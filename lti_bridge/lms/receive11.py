@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lti_bridge.core.handoff import Form
 from lti_bridge.core.launch import Launch, Once
-from lti_bridge.errors import MessageRefused, SignatureRefused
+from lti_bridge.errors import BrowserRefused, MessageRefused, SignatureRefused
 from lti_bridge.lms.reading import launch_from_claims
 from lti_bridge.lms.registration11 import WINDOW_S, Registration11
-from lti_bridge.lti import claims, oauth1
+from lti_bridge.lms.relaunch import Relaunching
+from lti_bridge.lti import claims, content_items, oauth1
 
 SKEW = timedelta(seconds=300)
 # Verified against when the key is unknown, so that both answers take the same time.
 NOBODY = Registration11("", "", "no-such-consumer", timestamp_window_s=WINDOW_S)
 LAUNCH = "basic-lti-launch-request"
-MESSAGE_TYPES = (LAUNCH, "ContentItemSelectionRequest")
+SELECTION = "ContentItemSelectionRequest"
+MESSAGE_TYPES = (LAUNCH, SELECTION)
 MAX_NONCE = 255  # characters; a key of the database has to hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Relaunch:
+    """A form that goes back to the LMS before there is a launch, and who may frame it."""
+
+    form: Form
+    origins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +38,15 @@ class Lms11:
     registrations: dict[str, Registration11]
     launch_url: str
     clock: Callable[[], datetime]
+    relaunching: Relaunching
 
-    def launch(self, fields: oauth1.Params, query: str) -> Launch:
-        """The launch of a signed form. Raises SignatureRefused before anything is read from it."""
+    def launch(
+        self, fields: oauth1.Params, query: str, cookies: Mapping[str, str]
+    ) -> Launch | Relaunch:
+        """The launch of a signed form, or what has to go back to the LMS first (LTI 1.1.2).
+
+        Raises SignatureRefused before anything is read from it.
+        """
         now = self.clock()
         url = f"{self.launch_url}?{query}" if query else self.launch_url
         signed = oauth1.read_form("POST", url, fields)
@@ -44,7 +61,16 @@ class Lms11:
         )
         if registration is None:
             raise SignatureRefused("unknown consumer key")
-        return self._read(signed, registration, now)
+        parameters = _single(signed.params)
+        if "tool_state" in parameters:
+            once = self.relaunching.finish(parameters, registration, cookies, now)
+            return self._read(signed, parameters, registration, now, once)
+        if "relaunch_url" in parameters:
+            form = self.relaunching.begin(parameters, registration, now)
+            return Relaunch(form, registration.origins)
+        if registration.relaunch:
+            raise BrowserRefused("this LMS has to relaunch (LTI 1.1.2), and did not offer it")
+        return self._read(signed, parameters, registration, now, None)
 
     def frame_ancestors(self, registration: str) -> tuple[str, ...]:
         """The origins that may frame pages of this LMS's launches; empty when none is known."""
@@ -54,9 +80,13 @@ class Lms11:
         return ()
 
     def _read(
-        self, signed: oauth1.SignedRequest, registration: Registration11, now: datetime
+        self,
+        signed: oauth1.SignedRequest,
+        parameters: Mapping[str, str],
+        registration: Registration11,
+        now: datetime,
+        once: Once | None,
     ) -> Launch:
-        parameters = _single(signed.params)
         if parameters.get("lti_version") != "LTI-1p0":
             raise MessageRefused("lti_version is not LTI-1p0")
         message = parameters.get("lti_message_type")
@@ -65,6 +95,8 @@ class Lms11:
         links = [value for name, value in signed.params if name == "resource_link_id"]
         if message == LAUNCH and (len(links) != 1 or not links[0].strip()):
             raise MessageRefused("resource_link_id is missing, empty or repeated")
+        if message == SELECTION:
+            content_items.check_request(parameters)
         if len(signed.nonce) > MAX_NONCE:
             raise MessageRefused("oauth_nonce is too long")
         found = claims.claims_from_parameters(parameters)
@@ -77,7 +109,8 @@ class Lms11:
             found,
             registration=registration.name,
             lti="1.1",
-            once=Once(f"lti11:{registration.name}", signed.nonce, expires_at),
+            # a relaunch is signed with its tool_state, which is good once whatever the nonce
+            once=once or Once(f"lti11:{registration.name}", signed.nonce, expires_at),
             received_at=now,
         )
 

@@ -35,13 +35,13 @@ from lti_bridge.errors import (
     MessageRefused,
 )
 from lti_bridge.lms import state13
-from lti_bridge.lms.keysets import KeySets
 from lti_bridge.lms.reading import MAX_ID, launch_from_claims
-from lti_bridge.lms.registration13 import Registrations
+from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lms.state13 import State
 from lti_bridge.lms.tool13 import Cookies, Known, Session, Tool, Values
 from lti_bridge.lti import jwt, oidc
 from lti_bridge.lti.claims import DEPLOYMENT_ID, MESSAGE_TYPE, TARGET_LINK_URI
+from lti_bridge.lti.keysets import KeySets
 
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
 MAX_PARAMETER = 8192
@@ -58,6 +58,10 @@ class LoginRedirect:
     cookie_name: str
     cookie_value: str
     max_age_s: int = state13.LIFE_S
+
+
+Formerly = Callable[[Launch, Mapping[str, Any], Registration13], Launch]
+"""Adds to a launch, of verified claims, under which names LTI 1.1 knew it."""
 
 
 class Lms13:
@@ -79,6 +83,7 @@ class Lms13:
         random: Callable[[int], bytes],
         leeway_s: float = 60,
         max_age_s: float = 600,
+        formerly: Formerly = lambda launch, claims, ours: launch,
     ) -> None:
         if len(state_key) < 32:
             raise ConfigurationError("the key that seals logins has fewer than 32 bytes")
@@ -92,6 +97,7 @@ class Lms13:
         self.random = random
         self.leeway_s = leeway_s
         self.max_age_s = max_age_s
+        self.formerly = formerly
         self.tool = Tool(registrations)
 
     def login(self, parameters: Mapping[str, Sequence[str]]) -> LoginRedirect:
@@ -254,11 +260,12 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         if claims.get(MESSAGE_TYPE) not in MESSAGES:
             raise MessageRefused(f"message_type {claims.get(MESSAGE_TYPE)!r:.60} is not supported")
         self._check_target(claims)
-        self._launch = launch_from_claims(
+        launch = launch_from_claims(
             claims, registration=ours.name, lti="1.3", once=self._once(), received_at=self._now
         )
+        self._launch = self._door.formerly(launch, claims, ours)
         if "sub" not in claims:
-            if not ours.allow_anonymous:
+            if not ours.allow_anonymous and claims[MESSAGE_TYPE] != DEEP_LINKING:
                 raise AnonymousRefused("the launch has no sub")
             self._jwt = {"body": cast(TLaunchData, {**claims, "sub": "anonymous"})}
         super().validate_message()

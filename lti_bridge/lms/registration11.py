@@ -12,7 +12,8 @@ class Registration11:
     """One LTI 1.1 registration. `method` is the only signature method this key may use.
 
     `timestamp_window_s` is how far the LMS's clock and a slow student may be off, in seconds.
-    `origins` are the origins that may show the bridge in a frame.
+    `origins` are the origins that may show the bridge in a frame. `relaunch`: only launches that
+    went back to the LMS once and so belong to their browser (LTI 1.1.2) are let in.
     """
 
     name: str
@@ -22,3 +23,4 @@ class Registration11:
     timestamp_window_s: int = WINDOW_S
     inline: bool = False
     origins: tuple[str, ...] = ()
+    relaunch: bool = False

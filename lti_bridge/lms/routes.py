@@ -8,11 +8,12 @@ from functools import partial
 
 from flask import Blueprint, Response, after_this_request, request
 
+from lti_bridge.core.handoff import Form
 from lti_bridge.core.launch import Launch
-from lti_bridge.errors import MessageRefused
-from lti_bridge.lms.receive11 import Lms11
+from lti_bridge.errors import LaunchRefused, MessageRefused
+from lti_bridge.lms.receive11 import Lms11, Relaunch
 from lti_bridge.lms.receive13 import Lms13
-from lti_bridge.lti import oauth1
+from lti_bridge.lti import oauth1, oidc
 
 LOGIN_PATH = "/lti/login"
 LAUNCH_PATH = "/lti/launch"
@@ -28,7 +29,24 @@ class LmsDoor:
     lms11: Lms11
     lms13: Lms13
     key_set: Callable[[], tuple[bytes, str]]
-    launched: Callable[[Launch, tuple[str, ...]], Response]
+    launched: Callable[[Launch], Response]
+    relaunch: Callable[[Form, tuple[str, ...]], Response]
+
+
+def frame_ancestors(
+    lms11: Lms11, lms13: Lms13, registration: str, return_url: str
+) -> tuple[str, ...]:
+    """The origins that may show a page of this launch in a frame; empty when none is known.
+
+    `return_url` is that of the verified launch: some LMSs show tools from another host than the
+    one that they are registered with.
+    """
+    try:
+        known = lms13.frame_ancestors(registration)
+    except LaunchRefused:
+        known = lms11.frame_ancestors(registration)
+    back = oidc.origin(return_url)
+    return tuple(sorted({*known, back} - {""}))
 
 
 def blueprint(door: LmsDoor) -> Blueprint:
@@ -63,14 +81,17 @@ def blueprint(door: LmsDoor) -> Blueprint:
         pairs = oauth1.parse_form(request.get_data(cache=False)) if form else []
         fields = _collected(pairs)
         if "id_token" not in fields and any(name.startswith(LTI_11) for name in fields):
-            received = door.lms11.launch(pairs, request.query_string.decode("ascii", "replace"))
-            return door.launched(received, door.lms11.frame_ancestors(received.registration))
+            query = request.query_string.decode("ascii", "replace")
+            answered = door.lms11.launch(pairs, query, request.cookies)
+            if isinstance(answered, Relaunch):
+                return door.relaunch(answered.form, answered.origins)
+            return door.launched(answered)
         if request.query_string:
             raise MessageRefused("an LTI 1.3 launch carries nothing in its address")
         if cookie := door.lms13.used_cookie(fields):
             after_this_request(partial(_forget_cookie, cookie))
         received = door.lms13.launch(fields, request.cookies)
-        return door.launched(received, door.lms13.frame_ancestors(received.registration))
+        return door.launched(received)
 
     @routes.get(JWKS_PATH)
     def jwks() -> Response:
@@ -87,7 +108,9 @@ def blueprint(door: LmsDoor) -> Blueprint:
 
 def _forget_cookie(name: str, response: Response) -> Response:
     """A login's cookie has no use after its launch, however that went."""
-    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="None")
+    response.delete_cookie(
+        name, path="/", secure=True, httponly=True, samesite="None", partitioned=True
+    )
     return response
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused
+from lti_bridge.lms import dialects
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import jwt
 from lti_bridge.lti.claims import DEPLOYMENT_ID
@@ -136,7 +137,7 @@ class Tokens:
         claims: dict[str, object] = {
             "iss": registration.client_id,
             "sub": registration.client_id,
-            "aud": registration.auth_audience or registration.token_url,
+            "aud": _audience(registration),
             "iat": issued,
             "exp": issued + ASSERTION_LIFE_S,
             "jti": self._random(16).hex(),
@@ -158,6 +159,11 @@ class Tokens:
             },
             body=urlencode(form).encode("ascii"),
         )
+
+
+def _audience(registration: Registration13) -> str:
+    known = dialects.of("", registration.issuer, registration.token_url).audience
+    return registration.auth_audience or known or registration.token_url
 
 
 def _read(answer: Response, asked: frozenset[str]) -> tuple[str, frozenset[str], timedelta]:

@@ -84,6 +84,7 @@ def score_body(
     comment: str = "",
     started_at: datetime | None = None,
     submitted_at: datetime | None = None,
+    extensions: Mapping[str, object] | None = None,
 ) -> bytes:
     """Return a score as compact JSON with the exact decimals as numbers (AGS section 3.4).
 
@@ -101,6 +102,7 @@ def score_body(
     submission = _submission(started_at, submitted_at)
     if submission:
         members["submission"] = submission
+    members |= extensions or {}
     return _compact(members).encode()
 
 
@@ -154,7 +156,7 @@ def parse_results(body: bytes, user_id: str) -> LineItemResult | None:
     if not isinstance(entries, list):
         raise DeliveryFailed("the results are not a list")
     for entry in entries:
-        if not isinstance(entry, dict) or entry.get("userId") != user_id:
+        if not isinstance(entry, dict) or str(entry.get("userId")) != user_id:
             continue
         score, maximum = entry.get("resultScore"), entry.get("resultMaximum")
         comment = entry.get("comment")

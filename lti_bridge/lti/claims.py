@@ -133,6 +133,7 @@ _TARGETS = MappingProxyType(
         "overlay": "iframe",
     }
 )
+_HISTORY = ("context_id_history", "resource_link_id_history")  # sent without ext_ by some
 _PIXELS = re.compile(r"[1-9][0-9]{0,4}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
@@ -157,7 +158,8 @@ def claims_from_parameters(params: Mapping[str, str]) -> dict[str, Any]:
     _put(claims, ROLE_SCOPE_MENTOR, "", mentor)
     _put_presentation(claims, params)
     _put(claims, CUSTOM, "", _prefixed(params, "custom_"))
-    _put(claims, EXT, "", _prefixed(params, "ext_"))
+    history = {name: params[name] for name in _HISTORY if name in params}
+    _put(claims, EXT, "", {**_prefixed(params, "ext_"), **history})
     if message == _SELECT_CONTENT:
         _put_selection(claims, params)
     return claims

@@ -171,6 +171,11 @@ def is_staff(uris: Iterable[str]) -> bool:
     return not _STAFF.isdisjoint(_held(uris))
 
 
+def may_configure(uris: Iterable[str]) -> bool:
+    """Whether the person may decide what a link opens: staff, but not as an assistant alone."""
+    return not (_STAFF - {_ASSISTANT}).isdisjoint(_held(uris))
+
+
 def is_mentor(uris: Iterable[str]) -> bool:
     """Whether the person looks after learners of the course."""
     return "Mentor" in _held(uris)

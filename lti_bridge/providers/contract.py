@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from lti_bridge.core.ports import Provider
-from lti_bridge.errors import NetworkRefused
+from lti_bridge.core.tool_launches import Origin, ToolLaunch
+from lti_bridge.errors import ConfigurationError, NetworkRefused, Unsupported
 from lti_bridge.net import Response
 
 
@@ -37,6 +40,10 @@ def _offline(
     raise NetworkRefused("no network here")
 
 
+def _forgetful(launch: ToolLaunch) -> None:
+    raise Unsupported("launches are not kept here")
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a provider gets from the bridge.
@@ -48,7 +55,9 @@ class Tools:
     `reserve(slot, learner, attempt, seats)` takes a seat once, False when none is left or the
     learner has one, and `give_back(attempt)` frees all that an attempt holds; `sign(text)` is a
     MAC of this connection, for values that come back;
-    `hook_url` is the connection's own hook address, with its secret.
+    `hook_url` is the connection's own hook address, with its secret; `keep_launch` keeps a launch
+    until its LTI 1.3 tool comes for it; `has_roster(origin)` says whether the members of a course
+    can be told.
     """
 
     clock: Callable[[], datetime]
@@ -63,6 +72,8 @@ class Tools:
     give_back: Callable[[str], None] = lambda attempt: None
     sign: Callable[[str], str] = lambda text: ""
     hook_url: str = ""
+    keep_launch: Callable[[ToolLaunch], None] = _forgetful
+    has_roster: Callable[[Origin], bool] = lambda origin: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,29 @@ class Credentials:
     consumer_key: str
     shared_secret: str
     method: str = "HMAC-SHA1"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRegistration:
+    """The trust with one LTI 1.3 tool, which knows the bridge as its platform.
+
+    `launch_url` is the target of a launch that has no other; `redirect_uris` are compared byte
+    for byte. The tool's keys are at `jwks_url`, or it has the one `public_key` (PEM). `scopes`
+    are the services it may ask a token for. `frame`: it is shown within a page of the bridge.
+    `former` are the key and secret by which it knew the bridge when it spoke LTI 1.1.
+    """
+
+    connection: str
+    client_id: str
+    deployment_id: str
+    login_url: str
+    launch_url: str
+    redirect_uris: tuple[str, ...]
+    jwks_url: str = ""
+    public_key: str = ""
+    scopes: frozenset[str] = frozenset()
+    frame: bool = False
+    former: Credentials | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +120,9 @@ class Kind:
     values are shown to nobody. `capabilities` gives names of core.capabilities for a connection's
     settings. `repeatable` says for an activity's settings whether starting an attempt twice at
     the provider gives the same one and costs nothing more. `credentials` are for the LTI 1.1
-    outcome service, where it is used.
+    outcome service, where it is used; `tool13` is the registration (of a connection's name and
+    settings) where the provider is an LTI 1.3 tool. `forms` are the models that the instructor's
+    form is drawn from, one per way to set a test up; the first line of each says which that is.
     """
 
     name: str
@@ -101,3 +137,23 @@ class Kind:
     repeatable: Callable[[Any], bool] = lambda settings: False
     hidden: frozenset[str] = frozenset()
     credentials: Callable[[Any], Credentials | None] = lambda settings: None
+    tool13: Callable[[str, Any], ToolRegistration | None] = lambda name, settings: None
+    forms: Callable[[Any], tuple[type[BaseModel], ...]] = lambda settings: ()
+
+
+def check_facts(
+    facts: Mapping[str, str], needed: Mapping[str, str], optional: Mapping[str, str]
+) -> None:
+    """Whether a person wrote what is to be known of an attempt; both map names to meanings.
+
+    Raises ConfigurationError, naming everything that is missing or unknown.
+    """
+    known = {**needed, **optional}
+    wrong = [f"{name} is missing: {needed[name]}" for name in needed if not facts.get(name)]
+    wrong += [
+        f"{name} is not known; possible: {', '.join(known) or 'none'}"
+        for name in facts
+        if name not in known
+    ]
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))

@@ -10,10 +10,10 @@ from decimal import Decimal
 
 from lti_bridge.core import sourcedids
 from lti_bridge.core.launch import Once
-from lti_bridge.core.records import Incoming
+from lti_bridge.core.records import Attempt, Incoming
 from lti_bridge.core.results import UNKNOWN, Results
 from lti_bridge.core.scoring import Score
-from lti_bridge.errors import BadRequest, OutcomeRefused, SignatureRefused
+from lti_bridge.errors import BadRequest, OutcomeRefused, ServiceRefused, SignatureRefused
 from lti_bridge.lti import oauth1, outcomes
 from lti_bridge.providers.contract import Credentials
 
@@ -25,6 +25,22 @@ ONE = Decimal(1)
 NOBODY = Credentials("", "no-such-consumer")
 
 
+def media_type(content_type: str) -> str:
+    """A content type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_bearer(authorization: str) -> bool:
+    """Whether a request comes from a tool of LTI 1.3, with an access token."""
+    return authorization.strip().lower().startswith("bearer ")
+
+
+def media_types(authorization: str) -> tuple[str, ...]:
+    """The media types of a message that is authorized like this, its own one first."""
+    own = (outcomes.CONTENT_TYPE_13,) if is_bearer(authorization) else ()
+    return (*own, outcomes.CONTENT_TYPE)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An HTTP answer of the service: status and envelope."""
@@ -34,8 +50,25 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever sent a message, verified: its connections, and how it reads and records.
+
+    `read` and `record` take an attempt's id and the connection that it must belong to, and raise
+    OutcomeRefused when it does not. `event` makes the message count once.
+    """
+
+    connections: Sequence[str]
+    event: str
+    read: Callable[[str, str], Attempt]
+    record: Callable[[str, str, Incoming], object]
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeService:
-    """Answers /platform/outcomes. `consumers` maps a consumer key to its connections."""
+    """Answers /platform/outcomes. `consumers` maps a consumer key to its connections.
+
+    `bearer` is the caller of an access token, for tools of LTI 1.3.
+    """
 
     url: str
     key: bytes
@@ -43,18 +76,26 @@ class OutcomeService:
     results: Results
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    bearer: Callable[[str], Caller]
 
     def answer(self, query: str, authorization: str, content_type: str, body: bytes) -> Answer:
-        """Carry out one signed request and answer with an envelope, whatever was sent."""
+        """Carry out one request and answer with an envelope, whatever was sent."""
         request = None
         url = f"{self.url}?{query}" if query else self.url  # a query is under the signature too
         try:
-            if content_type.partition(";")[0].strip().lower() != outcomes.CONTENT_TYPE:
-                raise BadRequest("the content type is not application/xml")
-            signed = oauth1.read_header("POST", url, authorization, body, content_type)
-            connections = self._verify(signed)
+            if media_type(content_type) not in media_types(authorization):
+                raise BadRequest("the content type is not that of the service")
+            if is_bearer(authorization):
+                caller = self.bearer(authorization)
+            else:
+                signed = oauth1.read_header("POST", url, authorization, body, content_type)
+                now = int(self.clock().timestamp())
+                caller = self._caller(signed, signers(signed, self.consumers, now))
             request = outcomes.parse_request(body)
-            return self._carry_out(request, signed, connections)
+            return self._carry_out(request, caller)
+        except ServiceRefused as error:
+            log.warning("outcome.token-refused", extra={"reason": error.detail})
+            return self._envelope(error.status, "failure", error.sentence, request)
         except SignatureRefused as error:
             log.warning("outcome.signature-refused", extra={"reason": error.detail})
             return self._envelope(401, "failure", "The signature is not valid.", request)
@@ -72,42 +113,28 @@ class OutcomeService:
         """The answer to a body above the limit, which was not read."""
         return self._envelope(400, "failure", "The request is too large.", None)
 
-    def _verify(self, signed: oauth1.SignedRequest) -> list[str]:
-        """The names of the connections whose secret made this signature; at least one."""
-        now = int(self.clock().timestamp())
-        known = self.consumers.get(signed.consumer_key) or [("", NOBODY)]
-        verified, refusal = [], SignatureRefused("unknown consumer key")
-        for name, consumer in known:
-            try:
-                oauth1.verify(
-                    signed,
-                    consumer.shared_secret,
-                    method=consumer.method,
-                    now=now,
-                    window_s=WINDOW_S,
-                )
-                verified.append(name)
-            except SignatureRefused as error:
-                refusal = error
-        if not verified or not verified[0]:
-            raise refusal
-        return verified
+    def _caller(self, signed: oauth1.SignedRequest, connections: list[str]) -> Caller:
+        expires_at = self.clock() + timedelta(seconds=2 * WINDOW_S)
+        once = Once(f"outcome:{signed.consumer_key}", signed.nonce, expires_at)
+        return Caller(
+            connections,
+            signed.nonce,
+            lambda attempt_id, name: self.results.read(once, attempt_id, name),
+            lambda attempt_id, name, incoming: self.results.record(
+                once, attempt_id, name, incoming, self.clock()
+            ),
+        )
 
-    def _carry_out(
-        self,
-        request: outcomes.OutcomeRequest,
-        signed: oauth1.SignedRequest,
-        connections: list[str],
-    ) -> Answer:
+    def _carry_out(self, request: outcomes.OutcomeRequest, caller: Caller) -> Answer:
         if request.operation not in outcomes.OPERATIONS:
             return self._envelope(200, "unsupported", "This operation is not offered.", request)
-        attempt_id, connection = self._attempt(request.sourced_id, connections)
+        attempt_id, connection = self._attempt(request.sourced_id, caller.connections)
         if request.operation == "readResult":
-            attempt = self.results.read(self._once(signed), attempt_id, connection)
+            attempt = caller.read(attempt_id, connection)
             text = outcomes.score_text(attempt.score.fraction()) if attempt.score else ""
             return self._envelope(200, "success", "Result read.", request, text)
-        incoming = self._incoming(request, signed.nonce)
-        self.results.record(self._once(signed), attempt_id, connection, incoming, self.clock())
+        incoming = self._incoming(request, caller.event)
+        caller.record(attempt_id, connection, incoming)
         said = "Result stored." if incoming.score else "Result deleted."
         return self._envelope(200, "success", said, request)
 
@@ -118,17 +145,13 @@ class OutcomeService:
         score = outcomes.parse_score(request.score_text or "")
         return Incoming("outcome", event, "graded", Score(score, ONE), raw)
 
-    def _attempt(self, sourced_id: str, connections: list[str]) -> tuple[str, str]:
+    def _attempt(self, sourced_id: str, connections: Sequence[str]) -> tuple[str, str]:
         for connection in connections:
             attempt_id = sourcedids.attempt_of(self.key, connection, sourced_id)
             if attempt_id:
                 return attempt_id, connection
         log.warning("outcome.foreign-sourcedid", extra={"connection": connections[0]})
         raise OutcomeRefused(UNKNOWN)
-
-    def _once(self, signed: oauth1.SignedRequest) -> Once:
-        expires_at = self.clock() + timedelta(seconds=2 * WINDOW_S)
-        return Once(f"outcome:{signed.consumer_key}", signed.nonce, expires_at)
 
     def _envelope(
         self,
@@ -148,3 +171,27 @@ class OutcomeService:
             score=score,
         )
         return Answer(status, body)
+
+
+def signers(
+    signed: oauth1.SignedRequest,
+    consumers: Mapping[str, Sequence[tuple[str, Credentials]]],
+    now: int,
+) -> list[str]:
+    """The names of the connections whose secret made this signature; at least one.
+
+    `now` is in seconds since 1970. Raises SignatureRefused.
+    """
+    known = consumers.get(signed.consumer_key) or [("", NOBODY)]
+    verified, refusal = [], SignatureRefused("unknown consumer key")
+    for name, consumer in known:
+        try:
+            oauth1.verify(
+                signed, consumer.shared_secret, method=consumer.method, now=now, window_s=WINDOW_S
+            )
+            verified.append(name)
+        except SignatureRefused as error:
+            refusal = error
+    if not verified or not verified[0]:
+        raise refusal
+    return verified

@@ -8,7 +8,9 @@ from flask import Blueprint, Response, request
 
 from lti_bridge.core.callbacks import Callbacks
 from lti_bridge.core.ports import Callback
-from lti_bridge.providers.outcomes import OutcomeService
+from lti_bridge.lti.outcomes import CONTENT_TYPE as XML
+from lti_bridge.providers.access import CHALLENGES
+from lti_bridge.providers.outcomes import OutcomeService, is_bearer, media_type, media_types
 
 OUTCOMES_PATH = "/platform/outcomes"
 RETURN_PATH = "/platform/return/"
@@ -24,20 +26,23 @@ def blueprint(
 
     @door.post(OUTCOMES_PATH)
     def outcomes_service() -> Response:
-        """LTI 1.1 Basic Outcomes: the provider's signature decides (spec groups OA1, P11O)."""
+        """Basic Outcomes: a signature or an access token decides (spec P11O, P13BO)."""
+        authorization = request.headers.get("Authorization", "")
+        sent = request.headers.get("Content-Type", "")
         size = request.content_length or 0  # none: it comes in chunks
         body = request.get_data(cache=False) if size <= MAX_BODY else b""
         if max(size, len(body)) > MAX_BODY:
             answer = outcomes.too_large()
         else:
             answer = outcomes.answer(
-                request.query_string.decode("ascii", "replace"),
-                request.headers.get("Authorization", ""),
-                request.headers.get("Content-Type", ""),
-                body,
+                request.query_string.decode("ascii", "replace"), authorization, sent, body
             )
-        response = Response(answer.body, answer.status, content_type="application/xml")
-        if answer.status == 401:
+        # the type of the request, if it may be one here
+        types = [one for one in media_types(authorization) if one == media_type(sent)]
+        response = Response(answer.body, answer.status, content_type="".join(types) or XML)
+        if is_bearer(authorization) and answer.status in (401, 403):
+            response.headers["WWW-Authenticate"] = CHALLENGES[answer.status]
+        elif answer.status == 401:
             response.headers["WWW-Authenticate"] = 'OAuth realm=""'
         return response
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lti_bridge.core.handoff import Form
-from lti_bridge.core.launch import RESOURCE_LINK
+from lti_bridge.core.launch import DEEP_LINKING, RESOURCE_LINK
 from lti_bridge.core.ports import Session
+from lti_bridge.core.tool_choices import Asking
 from lti_bridge.lti import claims, oauth1, roles
+from lti_bridge.lti.deep_linking import LTI_LINK
 from lti_bridge.providers.contract import Credentials, Tools
 
 FAMILY = "lti-bridge"
@@ -23,18 +25,45 @@ class Tool11:
     credentials: Credentials
     tools: Tools
 
-    def form(self, session: Session) -> Form:
-        """The signed launch of this session; sign anew for every click."""
+    def form(self, session: Session, target: str = "") -> Form:
+        """The signed launch of this session; sign anew for every click.
+
+        `target` is the address of one resource of the tool, if the activity has its own.
+        """
+        told = launch_claims(session, self.tools)
+        return self._signed(target or self.launch_url, claims.parameters_from_claims(told))
+
+    def pick(self, session: Session, asking: Asking, target: str) -> Form:
+        """The signed message that asks for links (Content-Item Message 1.0 §3)."""
+        told = {
+            name: value
+            for name, value in launch_claims(session, self.tools).items()
+            if name not in (claims.RESOURCE_LINK, claims.PRESENTATION, claims.BASIC_OUTCOME)
+        }
+        told[claims.MESSAGE_TYPE] = DEEP_LINKING
+        told[claims.DEEP_LINKING_SETTINGS] = {
+            "deep_link_return_url": asking.return_url,
+            "accept_types": [LTI_LINK],
+            "accept_presentation_document_targets": ["iframe", "window"],
+            "accept_multiple": asking.multiple,
+            "auto_create": True,
+            "title": asking.title,
+            "data": asking.data,
+        }
+        fields = claims.parameters_from_claims(told)
+        return self._signed(target, [*fields, ("accept_unsigned", "false")])
+
+    def _signed(self, url: str, fields: list[tuple[str, str]]) -> Form:
         signed = oauth1.sign_form(
-            self.launch_url,
-            claims.parameters_from_claims(launch_claims(session, self.tools)),
+            url,
+            fields,
             self.credentials.consumer_key,
             self.credentials.shared_secret,
             nonce=self.tools.new_nonce(),
             timestamp=int(self.tools.clock().timestamp()),
             method=self.credentials.method,
         )
-        return Form(self.launch_url, tuple(signed))
+        return Form(url, tuple(signed))
 
 
 def launch_claims(session: Session, tools: Tools) -> dict[str, Any]:

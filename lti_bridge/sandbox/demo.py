@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, Flask, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from lti_bridge.sandbox import demo_api, exam, faults, page
+from lti_bridge.sandbox import demo_api, exam, faults, page, staff
 from lti_bridge.sandbox.demo_state import (
     HANDED_IN,
     MARKED,
@@ -32,8 +32,10 @@ def make_app(settings: DemoSettings) -> Callable[[str], Flask]:
         state = State(settings)
         everything = Blueprint("demo", __name__)
         faults.install(everything, state.faults)
+        faults.install_rows(everything, state)
         demo_api.install(everything, state, base_url.rstrip("/"))
         _install_pages(everything, state)
+        _install_staff(everything, state)
         app.register_blueprint(everything)
         return app
 
@@ -60,13 +62,32 @@ def _install_pages(pages: Blueprint, state: State) -> None:
         return redirect(f"/take/{token}", 303)
 
 
+def _install_staff(pages: Blueprint, state: State) -> None:
+    def papers() -> list[staff.Paper]:
+        with state.lock:
+            found = [s for s in state.sessions.values() if s.state in (HANDED_IN, MARKED)]
+            return [_paper(session, state.tests[session.asked["test"]]) for session in found]
+
+    def mark(key: str, score: float) -> None:
+        with state.lock:
+            session = state.sessions[key]
+        state.change(session, MARKED, score, state.tests[session.asked["test"]].maximum)
+
+    staff.install(pages, "Demo provider", papers, mark)
+
+
+def _paper(session: Session, test: Test) -> staff.Paper:
+    marks = "" if session.score is None else f"{session.score:g} of {session.maximum:g}"
+    who = session.asked.get("name") or session.id
+    return staff.Paper(session.id, who, test.title, f"Marks out of {test.maximum:g}", marks)
+
+
 def _mark(state: State, session: Session) -> None:
     test = state.tests[session.asked["test"]]
     if test.manual:
         return state.change(session, HANDED_IN)
     sections = exam.mark(test.questions, request.form)
-    maximum = sum(section.max_marks for section in sections)
     score = exam.wished_score(request.form)
     if score is None:
         score = sum(section.marks for section in sections)
-    return state.change(session, MARKED, score, maximum)
+    return state.change(session, MARKED, score, test.maximum)

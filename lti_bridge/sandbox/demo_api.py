@@ -52,16 +52,6 @@ def _install_api(api: Blueprint, state: State, base_url: str) -> None:
 
 
 def _install_control(control: Blueprint, state: State) -> None:
-    @control.get("/control/state")
-    def rows() -> Response:
-        return jsonify(state.snapshot())
-
-    @control.post("/control/clear")
-    def clear() -> Response:
-        """Forget faults and logs; {"all": true} every row."""
-        state.clear(rows=(request.get_json(silent=True) or {}).get("all", False))
-        return jsonify(ok=True)
-
     @control.post("/control/hand-in")
     def handed_in() -> Response:
         """{"id"}: the answers are there, the marks not yet."""

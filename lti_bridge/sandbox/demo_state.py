@@ -29,6 +29,11 @@ class Test:
     manual: bool = False
     questions: tuple[Question, ...] = _QUESTIONS
 
+    @property
+    def maximum(self) -> float:
+        """The best possible marks."""
+        return sum(question.marks for question in self.questions)
+
 
 @dataclass(frozen=True)
 class DemoSettings:

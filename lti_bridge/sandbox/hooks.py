@@ -1,4 +1,4 @@
-"""How a pretend provider calls a web-hook: one POST, no retry, and a row that says how it went."""
+"""How a pretend provider calls others: one request, no retry, and a row that says how it went."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +10,23 @@ _TIMEOUT = urllib3.Timeout(connect=5, read=20)
 
 def post(url: str, body: str, content_type: str, headers: Mapping[str, str]) -> dict[str, Any]:
     """POST the text; the row has url, body, status (0 without an answer) and error."""
-    row: dict[str, Any] = {"url": url, "body": body, "status": 0, "error": ""}
+    sent = {"Content-Type": content_type, **headers}
+    return {"body": body, **_call("POST", url, body.encode(), sent)}
+
+
+def get(url: str) -> dict[str, Any]:
+    """GET the address; the row has url, status (0 without an answer) and error."""
+    return _call("GET", url, None, {})
+
+
+def _call(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {"url": url, "status": 0, "error": ""}
     try:
         answer = urllib3.request(
-            "POST",
+            method,
             url,
-            body=body.encode(),
-            headers={"Content-Type": content_type, **headers},
+            body=body,
+            headers=headers,
             redirect=False,
             retries=False,
             timeout=_TIMEOUT,

@@ -1,4 +1,4 @@
-"""The pretend Isograd: an LTI 1.1 tool and a REST API over the same candidates and tests."""
+"""The pretend Isograd: an LTI tool and a REST API over the same candidates and tests."""
 
 from collections.abc import Callable
 
@@ -12,6 +12,7 @@ from lti_bridge.sandbox import (
     page,
 )
 from lti_bridge.sandbox.isograd_actions import Desk
+from lti_bridge.sandbox.isograd_lti13 import Isograd13
 from lti_bridge.sandbox.isograd_state import IsogradSettings, State
 
 __all__ = ["IsogradSettings", "make_app"]
@@ -29,7 +30,10 @@ def make_app(settings: IsogradSettings) -> Callable[[str], Flask]:
         desk = Desk(State(settings), base_url.rstrip("/"))
         everything = Blueprint("isograd", __name__)
         isograd_control.install(everything, desk.state)
-        isograd_lti.install(everything, desk)
+        lti13 = Isograd13(settings.platform, desk.base_url) if settings.platform else None
+        if lti13:
+            lti13.install(everything, desk.state)
+        isograd_lti.install(everything, desk, lti13)
         isograd_api.install(everything, desk)
         isograd_pages.install(everything, desk)
         app.register_blueprint(everything)

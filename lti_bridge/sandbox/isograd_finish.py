@@ -1,8 +1,9 @@
 """What happens at the end of a test: its grade is kept, then sent, then the call-back is made."""
 
 import time
+from typing import Any
 
-from lti_bridge.sandbox import isograd_outcome
+from lti_bridge.sandbox import hooks, tool_outcome
 from lti_bridge.sandbox.isograd_grades import FORMS, Grade
 from lti_bridge.sandbox.isograd_state import (
     COMPLETED,
@@ -33,7 +34,9 @@ def hand_in(state: State, sitting: Sitting, grade: Grade) -> bool:
     else:
         _tell(state, sitting, grade)
     if sitting.cal_bac_pag:
-        isograd_outcome.ping(state, sitting.cal_bac_pag)
+        row = hooks.get(sitting.cal_bac_pag)
+        with state.lock:
+            state.callbacks.append(row)
     return True
 
 
@@ -45,6 +48,16 @@ def mark(state: State, sitting: Sitting, grade: Grade) -> None:
     _tell(state, sitting, grade)
 
 
+def tell(state: State, url: str, body: bytes) -> tool_outcome.Answer:
+    """Send an outcome document with the account's key, and remember it."""
+    settings = state.settings
+    answer = tool_outcome.send(url, body, settings.consumer_key, settings.shared_secret)
+    row: dict[str, Any] = {"url": url, "request": body.decode("utf-8", "replace")}
+    with state.lock:
+        state.outcomes.append({**row, "status": answer.status, "answer": answer.body})
+    return answer
+
+
 def is_preview(launch: dict[str, str]) -> bool:
     """Whether somebody who teaches only looks: no grade is expected for them."""
     teaches = "instructor" in launch.get("roles", "").lower()
@@ -53,21 +66,16 @@ def is_preview(launch: dict[str, str]) -> bool:
 
 def _tell(state: State, sitting: Sitting, grade: Grade) -> None:
     launch = state.launch_of(sitting)
+    claims = None if sitting.launch is None else state.launches[sitting.launch].get("claims")
     sourcedid, url = launch.get("lis_result_sourcedid"), launch.get("lis_outcome_service_url")
     if is_preview(launch):
         sitting.message = "This was a preview, so nothing was sent to your course."
+    elif claims and state.tell13:
+        sitting.message = state.tell13(claims, grade)
     elif sourcedid and url:
-        body = isograd_outcome.message("replace", sourcedid, grade.outcome)
-        sitting.message = _in_words(isograd_outcome.send(state, url, body))
+        body = tool_outcome.message("replace", sourcedid, grade.outcome)
+        sitting.message = tell(state, url, body).in_words
     elif launch:
         sitting.message = "Your course did not ask for a grade, so none was sent."
     else:
         sitting.message = "Your result is saved."
-
-
-def _in_words(answer: isograd_outcome.Answer) -> str:
-    if answer.accepted:
-        return "Your grade was sent to your course."
-    if answer.status == 0:
-        return "Your course could not be reached, so your grade was not sent."
-    return f"Your course did not take your grade. {answer.description}".strip()

@@ -1,4 +1,4 @@
-"""The pretend Isograd's LTI 1.1 tool: POST /public/lti.php."""
+"""The pretend Isograd's LTI tool: POST /public/lti.php."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -6,11 +6,14 @@ from urllib.parse import urlencode
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from lti_bridge.sandbox import isograd_lti13
 from lti_bridge.sandbox.isograd_actions import ActionError, Desk, need
 from lti_bridge.sandbox.isograd_api import respond
-from lti_bridge.sandbox.isograd_oauth import LaunchRefused, Pairs, Verifier, body_pairs
-from lti_bridge.sandbox.isograd_pages import web_address
+from lti_bridge.sandbox.isograd_lti13 import Isograd13
 from lti_bridge.sandbox.isograd_queries import perform
+from lti_bridge.sandbox.page import web_address
+from lti_bridge.sandbox.tool13_oidc import LaunchRefused as LaunchRefused13
+from lti_bridge.sandbox.tool_oauth import LaunchRefused, Pairs, Verifier, body_pairs
 
 # Logging in as an administrator (13) is not among them, whoever asks.
 _ALLOWED = frozenset(("1", "2", "6", "8", "9", "38", "58"))
@@ -27,8 +30,8 @@ _MISSING = {
 }
 
 
-def install(door: Blueprint, desk: Desk) -> None:
-    """Add the launch endpoint."""
+def install(door: Blueprint, desk: Desk, lti13: Isograd13 | None = None) -> None:
+    """Add the launch endpoint; with `lti13` it takes LTI 1.3 as well."""
     settings = desk.state.settings
     verifier = Verifier(settings.consumer_key, settings.shared_secret)
 
@@ -40,12 +43,19 @@ def install(door: Blueprint, desk: Desk) -> None:
         row: dict[str, Any] = {"parameters": parameters, "pla_tst_id": None, "error": None}
         try:
             pairs = _form_pairs()
-            parameters.update([*body_pairs(query), *pairs])
+            if lti13 and lti13.is_login():
+                return lti13.login()
+            if lti13 and lti13.is_launch():
+                row["claims"] = lti13.launch()
+                parameters.update(isograd_lti13.parameters(row["claims"]))
+            else:
+                parameters.update([*body_pairs(query), *pairs])
             with desk.state.lock:
                 desk.state.launches.append(row)
-                verifier.verify(url, pairs)
+                if "claims" not in row:
+                    verifier.verify(url, pairs)
                 return _carry_out(desk, row, len(desk.state.launches) - 1)
-        except LaunchRefused as error:
+        except (LaunchRefused, LaunchRefused13) as error:
             row["error"] = str(error)
             return _refusal(str(error), "401", {}), 401
         except ActionError as error:

@@ -1,7 +1,6 @@
 """The pages of the pretend Isograd that a candidate sees: the test, its end, and the account."""
 
 import time
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -18,6 +17,7 @@ from lti_bridge.sandbox.isograd_grades import (
     grade_of_score,
 )
 from lti_bridge.sandbox.isograd_state import COMPLETED, NOT_STARTED, STARTED, Sitting
+from lti_bridge.sandbox.page import web_address
 
 _REPORT = b"""%PDF-1.4
 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
@@ -26,11 +26,6 @@ _REPORT = b"""%PDF-1.4
 trailer<</Root 1 0 R>>
 %%EOF
 """
-
-
-def web_address(text: str) -> str:
-    """The text when a browser may be sent there, else nothing."""
-    return text if urlsplit(text).scheme in ("http", "https") else ""
 
 
 def install(pages: Blueprint, desk: Desk) -> None:

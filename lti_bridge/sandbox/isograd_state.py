@@ -4,10 +4,13 @@ import secrets
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lti_bridge.sandbox.faults import Faults
 from lti_bridge.sandbox.isograd_grades import Grade
+from lti_bridge.sandbox.tool13_oidc import Platform
 
 NOT_STARTED, STARTED, COMPLETED, MARKING = 1, 2, 3, 4
 
@@ -16,7 +19,8 @@ NOT_STARTED, STARTED, COMPLETED, MARKING = 1, 2, 3, 4
 class IsogradSettings:
     """One customer account: LTI key and secret, API client, and what it has bought.
 
-    `token_lifetime_s` in seconds. `groups` are the dep_id values the account knows.
+    `token_lifetime_s` in seconds. `groups` are the dep_id values the account knows;
+    `platform` may launch by LTI 1.3.
     """
 
     consumer_key: str = "sandbox-isograd"
@@ -27,6 +31,7 @@ class IsogradSettings:
     proctoring_credits: int = 10
     token_lifetime_s: int = 3600
     groups: tuple[str, ...] = ("1", "2")
+    platform: Platform | None = None
 
 
 @dataclass
@@ -72,13 +77,15 @@ class State:
     def __init__(self, settings: IsogradSettings) -> None:
         self.lock = threading.RLock()
         self.settings = settings
+        self.faults = Faults()
+        self.tell13: Callable[[dict[str, Any], Grade], str] | None = None  # returns a grade by 1.3
         self._last_id = 1000 + secrets.randbelow(9000)
         self.clear(tokens=True, rows=True)
 
     def clear(self, *, tokens: bool = False, rows: bool = False) -> None:
         """Forget faults and logs, every access token, or all rows as in a new account."""
         with self.lock:
-            self.faults: list[dict[str, Any]] = []
+            self.faults.clear()
             self.calls: Counter[str] = Counter()
             self.mails: list[dict[str, str]] = []
             self.callbacks: list[dict[str, Any]] = []
@@ -144,5 +151,4 @@ class State:
                 "mails": [dict(m) for m in self.mails],
                 "callbacks": [dict(c) for c in self.callbacks],
                 "outcomes": [dict(o) for o in self.outcomes],
-                "faults": [dict(f) for f in self.faults],
             }

@@ -22,6 +22,7 @@ def make_app(settings: ItepSettings) -> Callable[[str], Flask]:
         state = State(settings)
         everything = Blueprint("itep", __name__)
         faults.install(everything, state.faults)
+        faults.install_rows(everything, state)
         itep_control.install(everything, state)
         itep_fulfillment.install(everything, state, base_url.rstrip("/"))
         itep_pages.install(everything, state)

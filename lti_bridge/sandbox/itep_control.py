@@ -1,4 +1,4 @@
-"""The strings a test pulls at the pretend iTEP: its rows, and what its staff can do."""
+"""The strings a test pulls at the pretend iTEP: what its staff can do."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,27 +12,11 @@ _CHANGES = {"invalidate": INVALIDATED, "reset": READY, "technical": PROBLEM}
 
 
 def install(control: Blueprint, state: State) -> None:
-    """Add /control/state, clear, finish, invalidate, reset, technical and resend.
+    """Add /control/finish, invalidate, reset, technical and resend.
 
-    All but the first two take {"test-id"} or {"oid"}, the customer's own id.
+    All take {"test-id"} or {"oid"}, the customer's own id.
     """
-    _install_rows(control, state)
-    _install_acts(control, state)
 
-
-def _install_rows(control: Blueprint, state: State) -> None:
-    @control.get("/control/state")
-    def rows() -> Response:
-        return jsonify(state.snapshot())
-
-    @control.post("/control/clear")
-    def clear() -> Response:
-        """Forget faults and logs; {"all": true} every row."""
-        state.clear(rows=(request.get_json(silent=True) or {}).get("all", False))
-        return jsonify(ok=True)
-
-
-def _install_acts(control: Blueprint, state: State) -> None:
     @control.post("/control/finish")
     def finish() -> Response:
         """Hand in a test, or give a finished one its levels: {"level"} or {"answers"}."""

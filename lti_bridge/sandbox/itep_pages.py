@@ -1,4 +1,4 @@
-"""The pages of the pretend iTEP that a candidate sees: the login, the test, and its end."""
+"""The pages of the pretend iTEP: the login, the test and its end, its mails, and its staff."""
 
 import hmac
 import time
@@ -6,14 +6,24 @@ import time
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from lti_bridge.sandbox import exam, itep_results
-from lti_bridge.sandbox.itep_state import INCOMPLETE, QUESTIONS, READY, Result, State, Test
+from lti_bridge.sandbox import exam, itep_results, staff
+from lti_bridge.sandbox.itep_state import (
+    COMPLETE,
+    FINISHED,
+    INCOMPLETE,
+    QUESTIONS,
+    READY,
+    Result,
+    State,
+    Test,
+)
 
 
 def install(pages: Blueprint, state: State) -> None:
-    """Add the candidate's pages."""
+    """Add the candidate's pages, and the desk of who marks."""
     _install_login(pages, state)
     _install_test(pages, state)
+    _install_staff(pages, state)
 
 
 def _install_login(pages: Blueprint, state: State) -> None:
@@ -34,6 +44,11 @@ def _install_login(pages: Blueprint, state: State) -> None:
                 test.state, test.started = INCOMPLETE, time.time()
         return redirect(f"/test/{test.token}", 303)
 
+    @pages.get("/mailbox")
+    def mailbox() -> str:
+        with state.lock:
+            return render_template("itep/mailbox.html", outbox=state.outbox)
+
 
 def _install_test(pages: Blueprint, state: State) -> None:
     @pages.get("/test/<token>")
@@ -51,6 +66,26 @@ def _install_test(pages: Blueprint, state: State) -> None:
         if test is None or test.state == READY:
             abort(404)
         return test
+
+
+def _install_staff(pages: Blueprint, state: State) -> None:
+    def papers() -> list[staff.Paper]:
+        with state.lock:
+            return [_paper(t) for t in state.tests.values() if t.state in (FINISHED, COMPLETE)]
+
+    def mark(key: str, level: float) -> None:
+        with state.lock:
+            test = state.tests[key]
+        itep_results.grade(state, test, itep_results.of_level(level))
+
+    staff.install(pages, "iTEP", papers, mark)
+
+
+def _paper(test: Test) -> staff.Paper:
+    who = str((test.assigned_to or {}).get("student-name", test.test_id))
+    marks = f"level {test.result.overall}" if test.result else ""
+    label = f"Level, up to {itep_results.TOP_LEVEL:g}"
+    return staff.Paper(test.test_id, who, f"Test ID {test.test_id}", label, marks)
 
 
 def _posted() -> Result:

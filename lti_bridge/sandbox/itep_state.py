@@ -47,7 +47,7 @@ class ItepSettings:
 
     `sig_encoding` is hex, HEX or base64; `sequence_mode` is none or counter; the two response
     paths name members, with dots between levels. `stock` counts test IDs per type. `old_words`
-    uses the older names of states; `graded_later` waits for POST /control/finish.
+    uses the older names of states; `graded_later` waits for its staff.
     """
 
     secret: str = "sandbox-itep-key"  # noqa: S105 - a pretend secret

@@ -7,19 +7,31 @@ from flask import Flask
 from lti_bridge.sandbox import (
     lms_ags,
     lms_control,
+    lms_deep_linking,
     lms_launch13,
     lms_nrps,
     lms_outcomes,
     lms_pages,
+    lms_registration,
     lms_token,
     page,
 )
-from lti_bridge.sandbox.lms_course import LinkSpec, LmsSettings
+from lti_bridge.sandbox.lms_course import Elsewhere, LinkSpec, LmsSettings
 from lti_bridge.sandbox.lms_state import Lms
 
-__all__ = ["LinkSpec", "LmsSettings", "make_app"]
+__all__ = ["Elsewhere", "LinkSpec", "LmsSettings", "make_app"]
 
-_PARTS = (lms_pages, lms_launch13, lms_token, lms_outcomes, lms_ags, lms_nrps, lms_control)
+_PARTS = (
+    lms_deep_linking,
+    lms_pages,
+    lms_launch13,
+    lms_token,
+    lms_outcomes,
+    lms_ags,
+    lms_nrps,
+    lms_control,
+    lms_registration,
+)
 _REQUEST_LIMIT = 256 * 1024
 
 

@@ -4,6 +4,7 @@ import ipaddress
 import socket
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, g, jsonify, make_response, request
@@ -37,12 +38,15 @@ def blueprint(lms: Lms) -> Blueprint:
 
     @bp.post("/clear")
     def clear() -> dict[str, Any]:
-        """Forget faults, log and pending tampering; {"tokens": true} revokes tokens too."""
+        """Forget faults, log and pending tampering; {"tokens": true, "grades": true} those too."""
+        asked = request.get_json(silent=True) or {}
         with lms.state.lock:
             lms.state.faults.clear()
             lms.state.log.clear()
             lms.state.tamper.clear()
-        if (request.get_json(silent=True) or {}).get("tokens"):
+            for item in lms.state.items.values() if asked.get("grades") else ():
+                item.grades.clear()
+        if asked.get("tokens"):
             lms.state.revoke_tokens()
         return {"ok": True}
 
@@ -57,6 +61,18 @@ def blueprint(lms: Lms) -> Blueprint:
         with lms.state.lock:
             found = lms.state.items.pop(request.get_json().get("item"), None)
         return {"ok": found is not None}
+
+    @bp.post("/grade")
+    def grade() -> dict[str, Any]:
+        """Enter a grade by hand, as a teacher may: {"item", "user", "points"}; null clears."""
+        sent = request.get_json()
+        points = None if sent["points"] is None else Decimal(str(sent["points"]))
+        with lms.state.lock:
+            item = lms.state.items[sent["item"]]
+            old = item.grades.get(sent["user"])
+            stamp = old.stamp if old else 0
+            lms.state.put_grade(item, sent["user"], points, sent.get("comment", ""), stamp)
+        return {"ok": True}
 
     @bp.post("/tamper")
     def tamper() -> dict[str, Any]:
@@ -75,7 +91,7 @@ def blueprint(lms: Lms) -> Blueprint:
 
 def _check_tamper(sent: dict[str, Any]) -> None:
     name, token = sent.get("launch"), sent.get("id_token", {})
-    known = {"header", "claims", "remove", "sign_with", "form"}
+    known = {"header", "claims", "remove", "sign_with", "form", "lti1p1"}
     if set(sent) - {"launch", "id_token"} or set(token) - known:
         abort(400, "Unknown key")
     if name is not None and name not in lms_launch11.TAMPERS:

@@ -31,8 +31,20 @@ class LinkSpec:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A page outside the LMS that somebody who tries everything out needs besides."""
+
+    title: str
+    url: str
+    description: str
+
+
+@dataclass(frozen=True)
 class LmsSettings:
-    """The trust between this LMS and the one bridge it launches."""
+    """The trust between this LMS and the one bridge it launches.
+
+    Links with the same title stand together on the course page. `elsewhere` is shown below them.
+    """
 
     bridge_url: str
     links: tuple[LinkSpec, ...]
@@ -43,6 +55,7 @@ class LmsSettings:
     course_id: str = "101"
     course_title: str = "Digital Skills"
     name: str = "Sandbox LMS"
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 @dataclass(frozen=True)

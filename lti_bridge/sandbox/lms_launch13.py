@@ -1,5 +1,6 @@
 """LTI 1.3 launches as Moodle sends them: login initiation, the auth endpoint and the id_token."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -14,7 +15,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
-from lti_bridge.sandbox import lms_claims, lms_launch
+from lti_bridge.sandbox import lms_claims, lms_deep_linking, lms_launch
 from lti_bridge.sandbox.lms_course import LinkSpec, User, find_user
 from lti_bridge.sandbox.lms_state import Hint, Lms
 
@@ -103,8 +104,12 @@ def _complaint(lms: Lms, sent: dict[str, str], hint: Hint, session: str) -> tupl
 
 def _post_token(lms: Lms, sent: dict[str, str], hint: Hint) -> str:
     link, user = lms.link(hint.link_id), find_user(hint.user_id)
-    if link is None or user is None:
+    if user is None or (link is None and not hint.data):
         abort(400, "Invalid request: the link is gone")
+    if link is None:
+        said = lms_deep_linking.claims(lms, user, hint)
+    else:
+        said = lms_claims.build(lms, link, user, hint.target)
     wrong: dict[str, Any] = lms.state.take_tamper("id_token") or {}
     now = int(time.time())
     claims = {
@@ -113,15 +118,25 @@ def _post_token(lms: Lms, sent: dict[str, str], hint: Hint) -> str:
         "exp": now + _LIFETIME_S,
         "iss": lms.issuer,
         "aud": lms.settings.client_id,
-        **lms_claims.build(lms, link, user, hint.target),
+        **said,
         **wrong.get("claims", {}),
     }
+    if moved := wrong.get("lti1p1"):
+        claims[f"{lms_claims.LTI}lti1p1"] = _moved(lms, claims, **moved)
     for name in wrong.get("remove", []):
         claims.pop(name, None)
     header = {"typ": "JWT", "alg": "RS256", "kid": lms.keys.kid, **wrong.get("header", {})}
     header = {name: value for name, value in header.items() if value is not None}
     token = _sign(lms, header, claims, wrong.get("sign_with", "own-key"))
     return _post_back(lms, {"id_token": token}, {**sent, **wrong.get("form", {})})
+
+
+def _moved(lms: Lms, claims: dict[str, Any], secret: str, **names: str) -> dict[str, str]:
+    """The claim of an LMS that knew the same people by LTI 1.1, signed with the secret of then."""
+    parts = [names["oauth_consumer_key"], claims[f"{lms_claims.LTI}deployment_id"], claims["iss"]]
+    parts += [lms.settings.client_id, str(claims["exp"]), claims["nonce"]]
+    seal = hmac.new(secret.encode(), "&".join(parts).encode(), hashlib.sha256).digest()
+    return {**names, "oauth_consumer_key_sign": base64.b64encode(seal).decode()}
 
 
 def _sign(lms: Lms, header: dict[str, Any], claims: dict[str, Any], how: str) -> str:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from lti_bridge.sandbox import lms_launch, lms_launch11, lms_launch13
-from lti_bridge.sandbox.lms_course import USERS, User, find_user
+from lti_bridge.sandbox.lms_course import USERS, LinkSpec, User, find_user
 from lti_bridge.sandbox.lms_state import Lms
 
 
@@ -25,7 +25,7 @@ def blueprint(lms: Lms) -> Blueprint:
 
     @bp.get("/")
     def course() -> str:
-        return render_template("lms/course.html", links=lms.settings.links)
+        return _course(lms)
 
     @bp.get("/as/<key>")
     def view_as(key: str) -> ResponseReturnValue:
@@ -48,13 +48,41 @@ def blueprint(lms: Lms) -> Blueprint:
 
     @bp.route("/return", methods=["GET", "POST"])
     def back() -> str:
-        return render_template("lms/return.html", said=request.values)
+        if request.headers.get("Sec-Fetch-Dest") == "iframe":  # the course has to leave the frame
+            return render_template("lms/return.html", said=request.values)
+        return _course(lms, back=True)
 
     return bp
 
 
 def _me(lms: Lms) -> User | None:
     return find_user(request.cookies.get(lms.cookie, ""))
+
+
+def _course(lms: Lms, *, back: bool = False) -> str:
+    """The course page; for somebody who comes `back` from a tool, with what it says."""
+    together: dict[str, list[LinkSpec]] = {}
+    for link in lms.links:
+        together.setdefault(link.title, []).append(link)
+    return render_template(
+        "lms/course.html",
+        activities=together,
+        cells=_own_cells(lms),
+        back=back,
+        said=request.values,
+    )
+
+
+def _own_cells(lms: Lms) -> dict[str, dict[str, Any]]:
+    """The current person's graded cells by link."""
+    me = _me(lms)
+    if me is None:
+        return {}
+    cells = {
+        column["link"]: {**column["cells"].get(me.id, {}), "maximum": column["maximum"]}
+        for column in _columns(lms)
+    }
+    return {link: cell for link, cell in cells.items() if cell.get("score") is not None}
 
 
 def _launch(lms: Lms, link_id: str) -> ResponseReturnValue:
@@ -87,6 +115,7 @@ def _columns(lms: Lms) -> list[dict[str, Any]]:
                 "item": item.id,
                 "link": item.link_id,
                 "title": item.label,
+                "lti": link.lti if (link := lms.link(item.link_id)) else "",
                 "maximum": float(item.maximum),
                 "cells": {
                     user_id: {

@@ -49,6 +49,16 @@ class Hint:
     link_id: str
     user_id: str
     target: str
+    data: str = ""  # set when links are asked for: what the answer has to bring back
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for links that was not answered yet: by whom, and which version of LTI."""
+
+    user_id: str
+    lti: str
+    multiple: bool
 
 
 class State:
@@ -64,6 +74,8 @@ class State:
         self.log: list[dict[str, Any]] = []
         self.faults: list[dict[str, Any]] = []
         self.tamper: dict[str, Any] = {}
+        self.placed: list[LinkSpec] = []
+        self._asked: dict[str, Asked] = {}
         self._next_item = len(links) + 1
         self._used: set[tuple[str, ...]] = set()
         self._hints: dict[str, Hint] = {}
@@ -92,6 +104,18 @@ class State:
         """Use a started login up; False when somebody else already did."""
         with self.lock:
             return self._hints.pop(key, None) is not None
+
+    def ask(self, asked: Asked) -> str:
+        """Keep a request for links; what its answer has to bring back, once."""
+        data = secrets.token_urlsafe(16) + " é\"<&"  # a tool must return it as it is
+        with self.lock:
+            self._asked[data] = asked
+        return data
+
+    def asked(self, data: str, *, take: bool = False) -> Asked | None:
+        """The request for links that has this data; `take` uses it up."""
+        with self.lock:
+            return self._asked.pop(data, None) if take else self._asked.get(data)
 
     def add_token(self, scopes: frozenset[str], lifetime: int) -> str:
         """Issue an access token for some scopes; lifetime in seconds."""
@@ -166,9 +190,15 @@ class Lms:
         self.keys = Keys()
         self._salt = secrets.token_bytes(16)
 
+    @property
+    def links(self) -> list[LinkSpec]:
+        """All links of the course: those it was made with, then those that were placed."""
+        with self.state.lock:
+            return [*self.settings.links, *self.state.placed]
+
     def link(self, link_id: str | None) -> LinkSpec | None:
         """One link of the course."""
-        return next((link for link in self.settings.links if link.id == link_id), None)
+        return next((link for link in self.links if link.id == link_id), None)
 
     def new_sourcedid(self, link_id: str, user_id: str) -> str:
         """A fresh name of one cell, JSON with quotes as Moodle makes it; old ones stay valid."""

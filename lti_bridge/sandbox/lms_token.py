@@ -18,7 +18,7 @@ _KEY_SET_LIMIT = 100_000
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """A token request that gets an error; carries the OAuth error code and its reason."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -26,7 +26,7 @@ class _Refused(Exception):
         self.code = code
 
 
-class _BridgeKeys:
+class BridgeKeys:
     """The bridge's public keys by kid, fetched when an unknown kid comes."""
 
     def __init__(self, url: str) -> None:
@@ -34,11 +34,11 @@ class _BridgeKeys:
         self._keys: dict[str, Any] = {}
 
     def find(self, kid: str) -> Any:
-        """The key object. Raises _Refused when the bridge does not publish it."""
+        """The key object. Raises Refused when the bridge does not publish it."""
         if kid not in self._keys:
             self._keys = self._fetch()
         if kid not in self._keys:
-            raise _Refused("invalid_client", "kid is not in the tool's key set")
+            raise Refused("invalid_client", "kid is not in the tool's key set")
         return self._keys[kid]
 
     def _fetch(self) -> dict[str, Any]:
@@ -47,19 +47,19 @@ class _BridgeKeys:
                 listed = json.loads(answer.read(_KEY_SET_LIMIT))["keys"]
             return {jwk["kid"]: jwt.PyJWK(jwk).key for jwk in listed}
         except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
-            raise _Refused("invalid_client", "the tool's key set cannot be used") from error
+            raise Refused("invalid_client", "the tool's key set cannot be used") from error
 
 
 def blueprint(lms: Lms) -> Blueprint:
     """`/lti/token`."""
     bp = Blueprint("token", __name__)
-    keys = _BridgeKeys(f"{lms.bridge}/lti/jwks")
+    keys = BridgeKeys(f"{lms.bridge}/lti/jwks")
 
     @bp.post("/lti/token")
     def token() -> Response:
         try:
             body, status = _grant(lms, keys, request.form.to_dict()), 200
-        except _Refused as refused:
+        except Refused as refused:
             g.log_value = f"{refused.code}: {refused}"
             body, status = {"error": refused.code, "error_description": str(refused)}, 400
         # Moodle says text/html here; a tool that insists on JSON fails there, so it must fail here.
@@ -68,15 +68,15 @@ def blueprint(lms: Lms) -> Blueprint:
     return bp
 
 
-def _grant(lms: Lms, keys: _BridgeKeys, form: dict[str, str]) -> dict[str, Any]:
+def _grant(lms: Lms, keys: BridgeKeys, form: dict[str, str]) -> dict[str, Any]:
     if form.get("grant_type") != "client_credentials":
-        raise _Refused("unsupported_grant_type", "grant_type must be client_credentials")
+        raise Refused("unsupported_grant_type", "grant_type must be client_credentials")
     if form.get("client_assertion_type") != _ASSERTION_TYPE:
-        raise _Refused("invalid_request", "client_assertion_type must be jwt-bearer")
+        raise Refused("invalid_request", "client_assertion_type must be jwt-bearer")
     _check_assertion(lms, keys, form.get("client_assertion", ""))
     scopes = _OFFERED & set(form.get("scope", "").split())
     if not scopes:
-        raise _Refused("invalid_scope", "no known scope was asked for")
+        raise Refused("invalid_scope", "no known scope was asked for")
     granted = " ".join(sorted(scopes))
     g.log_value = granted
     return {
@@ -87,12 +87,12 @@ def _grant(lms: Lms, keys: _BridgeKeys, form: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _check_assertion(lms: Lms, keys: _BridgeKeys, assertion: str) -> None:
+def _check_assertion(lms: Lms, keys: BridgeKeys, assertion: str) -> None:
     client = lms.settings.client_id
     try:
         kid = jwt.get_unverified_header(assertion).get("kid")
         if not isinstance(kid, str):
-            raise _Refused("invalid_client", "the assertion's header has no kid")
+            raise Refused("invalid_client", "the assertion's header has no kid")
         claims = jwt.decode(
             assertion,
             keys.find(kid),
@@ -105,10 +105,10 @@ def _check_assertion(lms: Lms, keys: _BridgeKeys, assertion: str) -> None:
             },
         )
     except (jwt.PyJWTError, TypeError) as error:
-        raise _Refused("invalid_client", f"the assertion is not valid: {error}") from error
+        raise Refused("invalid_client", f"the assertion is not valid: {error}") from error
     if claims["sub"] != client:
-        raise _Refused("invalid_client", "sub is not the client_id")
+        raise Refused("invalid_client", "sub is not the client_id")
     if not isinstance(claims["iat"], int | float) or claims["iat"] > time.time() + 1:
-        raise _Refused("invalid_client", "iat is in the future")
+        raise Refused("invalid_client", "iat is in the future")
     if not lms.state.once("jti", str(claims["jti"])):
-        raise _Refused("invalid_client", "jti was used before")
+        raise Refused("invalid_client", "jti was used before")

@@ -23,6 +23,7 @@ def make_app(settings: MettlSettings) -> Callable[[str], Flask]:
         desk = Desk(State(settings), base_url.rstrip("/"))
         everything = Blueprint("mettl", __name__)
         faults.install(everything, desk.state.faults)
+        faults.install_rows(everything, desk.state)
         mettl_control.install(everything, desk)
         mettl_api.install(everything, desk)
         mettl_pages.install(everything, desk)

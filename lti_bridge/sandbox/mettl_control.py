@@ -1,4 +1,4 @@
-"""The strings a test pulls at the pretend Mettl: its rows, and acts without a person."""
+"""The strings a test pulls at the pretend Mettl: acts without a person."""
 
 from typing import Any
 
@@ -10,18 +10,8 @@ from lti_bridge.sandbox.mettl_state import Attempt, Result
 
 
 def install(control: Blueprint, desk: Desk) -> None:
-    """Add /control/state, /control/clear and /control/finish."""
+    """Add /control/finish."""
     state = desk.state
-
-    @control.get("/control/state")
-    def rows() -> Response:
-        return jsonify(state.snapshot())
-
-    @control.post("/control/clear")
-    def clear() -> Response:
-        """Forget faults and logs; {"all": true} every row."""
-        state.clear(rows=(request.get_json(silent=True) or {}).get("all", False))
-        return jsonify(ok=True)
 
     @control.post("/control/finish")
     def finish() -> Response:

@@ -1,6 +1,7 @@
 """Gives every pretend party the same calm look: one layout, one stylesheet, one strict policy."""
 
 import secrets
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, g
 
@@ -43,3 +44,8 @@ def install(app: Flask) -> None:
         return response
 
     app.register_blueprint(shared)
+
+
+def web_address(text: str) -> str:
+    """The text when a browser may be sent there, else nothing."""
+    return text if urlsplit(text).scheme in ("http", "https") else ""

@@ -22,6 +22,7 @@ def make_app(settings: ProvSettings) -> Callable[[str], Flask]:
         state = State(settings)
         everything = Blueprint("prov", __name__)
         faults.install(everything, state.faults)
+        faults.install_rows(everything, state)
         prov_control.install(everything, state)
         prov_api.install(everything, state, base_url.rstrip("/"))
         prov_pages.install(everything, state)

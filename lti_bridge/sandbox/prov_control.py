@@ -1,4 +1,4 @@
-"""The strings a test pulls at the pretend Prov: its rows, and scores without a person."""
+"""The strings a test pulls at the pretend Prov: scores without a person."""
 
 from flask import Blueprint, Response, abort, jsonify, request
 
@@ -7,17 +7,7 @@ from lti_bridge.sandbox.prov_state import State
 
 
 def install(control: Blueprint, state: State) -> None:
-    """Add /control/state, /control/clear and /control/finish."""
-
-    @control.get("/control/state")
-    def rows() -> Response:
-        return jsonify(state.snapshot())
-
-    @control.post("/control/clear")
-    def clear() -> Response:
-        """Forget faults and logs; {"all": true} every row."""
-        state.clear(rows=(request.get_json(silent=True) or {}).get("all", False))
-        return jsonify(ok=True)
+    """Add /control/finish."""
 
     @control.post("/control/finish")
     def finish() -> Response:

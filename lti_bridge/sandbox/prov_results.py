@@ -17,18 +17,19 @@ def of_sections(state: State, sections: Sequence[Section]) -> tuple[float, dict[
 
 
 def hand_in(state: State, event: Event, score: float, domains: Mapping[str, float]) -> None:
-    """Keep the score of a candidate's own answers; once."""
+    """Take a candidate's own answers, once, and score them unless Prov's staff does."""
     with state.lock:
-        if event.score is not None:
+        if event.handed_in:
             return
-        event.score = score
-    finish(state, event, score, domains)
+        event.handed_in = True
+    if not state.settings.scored_later:
+        finish(state, event, score, domains)
 
 
 def finish(state: State, event: Event, score: float, domains: Mapping[str, float]) -> None:
     """Keep a score, or another one, and push it."""
     with state.lock:
-        event.score, event.domains = score, dict(domains)
+        event.handed_in, event.score, event.domains = True, score, dict(domains)
         body = json.dumps(told(state, event))
     if state.settings.results_url:
         row = hooks.post(state.settings.results_url, body, "application/json", {})

@@ -44,6 +44,7 @@ class Names:
     exam_code: str = "examCode"
     event_id: str = "eventId"
     event_url: str = "examUrl"
+    return_url: str = "returnUrl"
     centre_code: str = "centerCode"
     proctor: str = "userName"
     overall_score: str = "overallScore"
@@ -59,6 +60,7 @@ class ProvSettings:
     `auth_style` is header, basic, bearer or body: name and value are a header, a user, nothing
     and a token, or a member of the body. `result_path` may hold {event_id}, {candidate_id} and
     {exam_code}. Results are also pushed to `results_url` when there is one.
+    `scored_later` waits for its staff.
     """
 
     auth_style: str = "header"
@@ -71,6 +73,7 @@ class ProvSettings:
     result_path: str = "/api/results/{event_id}"
     results_url: str = ""
     max_score: float = 100
+    scored_later: bool = False
     names: Names = field(default_factory=Names)
 
 
@@ -83,6 +86,7 @@ class Event:
     candidate_id: str
     exam_code: str
     sent: dict[str, Any]
+    handed_in: bool = False
     score: float | None = None
     domains: dict[str, float] = field(default_factory=dict)
 

@@ -9,6 +9,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+Builder = Callable[[str], Flask]
+
 _POLL_S = 0.05  # how soon a stop is noticed; the server's own half second slows tests down
 
 
@@ -27,7 +29,7 @@ class _QuietHandler(WSGIRequestHandler):
         """Drop the line."""
 
 
-def start(make_app: Callable[[str], Flask], host: str = "127.0.0.1", port: int = 0) -> Running:
+def start(make_app: Builder, host: str = "127.0.0.1", port: int = 0) -> Running:
     """Bind the port, build the application with its base URL, and serve it in a daemon thread.
 
     The port is bound first because an issuer must know its own address before it starts.

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from lti_bridge.core.ports import Started
 from lti_bridge.core.records import Adjustment, Attempt, Poll
 from lti_bridge.store import rows
+from lti_bridge.store.aliases import FIND_LEARNER
 from lti_bridge.store.engine import Database
 from lti_bridge.store.transaction import ATTEMPT_COLUMNS
 
@@ -79,7 +80,6 @@ SEAT_TRIES = 100  # each one lost means that somebody else has got a seat meanwh
 CHANGES = text(
     "SELECT at, state, source, detail FROM attempt_changes WHERE attempt_id = :id ORDER BY at"
 )
-LEARNER = text("SELECT id FROM learners WHERE registration = :registration AND user_id = :user_id")
 
 
 class Attempts:
@@ -99,7 +99,7 @@ class Attempts:
         with self.database.writing() as connection:
             if connection.execute(CLAIM_START, values).rowcount == 0:
                 return False
-            _note(connection, attempt_id, now, "unclear", "start", "")
+            note(connection, attempt_id, now, "unclear", "start", "")
         return True
 
     def confirm_start(
@@ -115,13 +115,13 @@ class Attempts:
         }
         with self.database.writing() as connection:
             connection.execute(CONFIRM_START, values)
-            _note(connection, attempt_id, now, "started", "provider", "")
+            note(connection, attempt_id, now, "started", "provider", "")
 
     def release_start(self, attempt_id: str, now: datetime, reason: str) -> None:
         """The provider certainly did nothing: the attempt may be started later."""
         with self.database.writing() as connection:
             connection.execute(RELEASE_START, {"id": attempt_id, "now": rows.ms(now)})
-            _note(connection, attempt_id, now, "created", "provider", reason)
+            note(connection, attempt_id, now, "created", "provider", reason)
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """An attempt as it stands now."""
@@ -245,12 +245,13 @@ class Attempts:
         """The learner of an LMS's user id."""
         values = {"registration": registration, "user_id": user_id}
         with self.database.reading() as connection:
-            return connection.execute(LEARNER, values).scalar_one_or_none()
+            return connection.execute(FIND_LEARNER, values).scalar_one_or_none()
 
 
-def _note(
+def note(
     connection: Connection, attempt_id: str, now: datetime, state: str, source: str, detail: str
 ) -> None:
+    """Record how an attempt came to its state: `source` is who said so."""
     values = {
         "id": attempt_id,
         "now": rows.ms(now),

@@ -29,6 +29,11 @@ SETTLE = text(
     "UPDATE line_items SET url = :url, lease = NULL, leased_until = NULL"
     " WHERE link_id = :link_id AND lease = :lease"
 )
+# A new version: the LMS may refuse the old timestamp where it found the column again.
+RENEW = text(
+    "UPDATE grades SET delivery = 'pending', due_at = :now, tries = 0, version = version + 1"
+    " WHERE link_id = :link_id AND delivery = 'delivered'"
+)
 FORGET = text("UPDATE line_items SET url = '' WHERE link_id = :link_id AND url = :url")
 
 
@@ -52,9 +57,18 @@ class Columns:
         until = rows.ms(now + timedelta(seconds=lease_s))
         return self._changes(CLAIM, link_id=link_id, lease=lease, now=rows.ms(now), until=until)
 
-    def settle(self, link_id: str, lease: str, line_item: str) -> None:
-        """Remember what was found (nothing: an empty string) and give the lease back."""
-        self._changes(SETTLE, link_id=link_id, lease=lease, url=line_item)
+    def settle(
+        self, link_id: str, lease: str, line_item: str, renewed_at: datetime | None = None
+    ) -> None:
+        """Remember what was found (nothing: an empty string) and give the lease back.
+
+        `renewed_at`: it is an empty column in the place of another, so all grades that were
+        delivered for this link are due again at that time.
+        """
+        values = {"link_id": link_id, "lease": lease, "url": line_item}
+        with self._database.writing() as connection:
+            if connection.execute(SETTLE, values).rowcount and renewed_at:
+                connection.execute(RENEW, {"link_id": link_id, "now": rows.ms(renewed_at)})
 
     def forget(self, link_id: str, line_item: str) -> None:
         """Forget this line item, which is gone, unless another one is remembered by now."""

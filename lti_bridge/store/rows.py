@@ -13,6 +13,7 @@ from lti_bridge.core.scoring import Score
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+MAX_TOLD = 20
 
 
 # The order of transaction.ATTEMPT_COLUMNS, before data, changed_at and the two of the score.
@@ -76,8 +77,22 @@ def target_columns(target: GradeTarget) -> dict[str, str]:
     }
 
 
-def delivery(row: Any, lease: str, stamp: int) -> Delivery:
+def told(row: Any, *, wanted: bool) -> tuple[str, ...]:
+    """The values that the LMS may hold from us; with the one that it is to get now, if `wanted`.
+
+    A lost answer may hide which of them it has taken.
+    """
+    values = dict.fromkeys(row.told.split())
+    if wanted:
+        text = "-" if row.given is None else f"{row.given}/{row.maximum}"
+        values.pop(text, None)
+        values[text] = None
+    return tuple(values)[-MAX_TOLD:]
+
+
+def delivery(row: Any, lease: str, stamp: int, told: tuple[str, ...]) -> Delivery:
     """The delivery of a grade row that `lease` has just claimed."""
+    delivered_at, submitted = row.delivered_at, row.submitted
     return Delivery(
         grade_id=row.id,
         version=row.version,
@@ -96,6 +111,14 @@ def delivery(row: Any, lease: str, stamp: int) -> Delivery:
         tries=row.tries,
         lease=lease,
         later_stamp=row.stamp_version == -row.version,
+        told=told,
+        delivered_before=delivered_at is not None,
+        family=row.family,
+        activity_id=row.activity_id,
+        submitted_at=None if submitted is None else moment(submitted),
+        submission_known=None not in (delivered_at, submitted) and submitted <= delivered_at,
+        forced=row.forced_version == row.version,
+        reads=row.reads,
     )
 
 

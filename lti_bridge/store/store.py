@@ -10,22 +10,31 @@ from typing import Any
 
 from sqlalchemy import text
 
-from lti_bridge.core.ports import Outcome
+from lti_bridge.core.ports import Outcome, View
 from lti_bridge.core.records import Delivery
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import Attempts
 from lti_bridge.store.engine import Database
+from lti_bridge.store.reviews import Reviews
+from lti_bridge.store.staff import Staff
 from lti_bridge.store.transaction import Steps
 
 GRADE_COLUMNS = (
     "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"
-    " line_item, line_items, scopes, tries, stamp, stamp_version"
+    " line_item, line_items, scopes, tries, stamp, stamp_version, told, family, delivered_at,"
+    " forced_version, reads,"
+    " (SELECT l.activity_id FROM links l WHERE l.id = grades.link_id) AS activity_id,"
+    # when the newest attempt that has a score first had one: a correction is no new submission
+    " (SELECT min(r.received_at) FROM results r JOIN attempts a ON a.id = r.attempt_id"
+    " WHERE a.link_id = grades.link_id AND a.learner_id = grades.learner_id"
+    " AND r.given IS NOT NULL GROUP BY a.id ORDER BY 1 DESC LIMIT 1) AS submitted"
 )
 STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an equal one
 CLOCKS_APART = 60_000  # milliseconds that an LMS's clock may be ahead of ours
 
 LEASE = text(
-    "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until WHERE id = :id"
+    "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until, told = :told"
+    " WHERE id = :id"
 )
 RENEW = text(
     "UPDATE grades SET leased_until = :until, due_at = :until WHERE id = :id AND lease = :lease"
@@ -39,23 +48,43 @@ SETTLE = text(
     " last_error = CASE WHEN version > :version THEN '' ELSE :error END,"
     " delivery = CASE WHEN version > :version THEN 'pending' ELSE :state END,"
     " due_at = CASE WHEN version > :version THEN :now ELSE CAST(:due_at AS BIGINT) END,"
-    " tries = CASE WHEN version > :version THEN 0 ELSE tries + :tried END"
+    " tries = CASE WHEN version > :version THEN 0 ELSE tries + :tried END,"
+    " told = CASE WHEN :delivered = 1 THEN :told ELSE told END,"
+    " shown = CASE WHEN :delivered = 1 THEN '' ELSE shown END,"
+    " overridden = CASE WHEN :delivered = 1 THEN 0 ELSE overridden END,"
+    " reads = CASE WHEN :delivered = 1 THEN 0 ELSE reads END,"
+    " read_at = CASE WHEN :delivered = 1 THEN CAST(:read_at AS BIGINT) ELSE read_at END"
     " WHERE id = :id AND lease = :lease"
 )
+PLAN_READ = text("UPDATE grades SET read_at = :until WHERE id = :id")
+NOTE_SHOWN = text(
+    "UPDATE grades SET shown = coalesce(:shown, shown), reads = reads + 1,"
+    " shown_at = CASE WHEN CAST(:shown AS TEXT) IS NULL THEN shown_at ELSE :now END,"
+    " overridden = coalesce(CAST(:overridden AS INTEGER), overridden),"
+    " read_at = CAST(:read_at AS BIGINT),"
+    " due_at = CASE WHEN delivery = 'waiting' AND overridden > CAST(:overridden AS INTEGER)"
+    " THEN :now ELSE due_at END,"
+    " delivery = CASE WHEN delivery = 'waiting' AND overridden > CAST(:overridden AS INTEGER)"
+    " THEN 'pending' ELSE delivery END"
+    " WHERE id = :id AND told = :told"
+)
 NEXT_DUE = text("SELECT min(due_at) FROM grades WHERE due_at IS NOT NULL")
+NEXT_READ = text("SELECT 1 FROM grades WHERE read_at <= :now LIMIT 1")
 FORGET_ONCE = text("DELETE FROM used_once WHERE expires_at < :now")
 FORGET_LAUNCHES = text("DELETE FROM launches WHERE received_at < :before")
 HOLD = text("INSERT INTO held_launches (token, text, until) VALUES (:token, :text, :until)")
 HELD = text("SELECT text FROM held_launches WHERE token = :token AND until > :now")
 FORGET_HELD = text("DELETE FROM held_launches WHERE until < :now")
+FORGET_AT_TOOLS = text("DELETE FROM tool_launches WHERE until < :now")
+FORGET_CHOICES = text("DELETE FROM tool_choices WHERE until < :now")
 LAUNCH = text(
-    "SELECT l.return_url, l.received_at, a.state FROM launches l"
+    "SELECT l.return_url, l.received_at, l.registration, a.state FROM launches l"
     " LEFT JOIN attempts a ON a.id = l.attempt_id WHERE l.id = :id"
 )
 COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
 
 
-class Store(Attempts):
+class Store(Attempts, Staff, Reviews):
     """The `core.ports.Store` of one database."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
@@ -65,6 +94,10 @@ class Store(Attempts):
             f"SELECT {GRADE_COLUMNS} FROM grades WHERE due_at <= :now"  # noqa: S608 - constants
             " AND (lease IS NULL OR leased_until <= :now)"
             f" ORDER BY due_at LIMIT :limit {database.skip_locked}"
+        )
+        self._to_read = text(
+            f"SELECT {GRADE_COLUMNS} FROM grades WHERE read_at <= :now"  # noqa: S608 - constants
+            f" AND lease IS NULL ORDER BY read_at LIMIT :limit {database.skip_locked}"
         )
 
     @contextmanager
@@ -100,8 +133,10 @@ class Store(Attempts):
         with self.database.writing() as connection:
             for row in connection.execute(self._due, {"now": at, "limit": limit}).fetchall():
                 lease = secrets.token_hex(8)
-                connection.execute(LEASE, {"id": row.id, "lease": lease, "until": until})
-                claimed.append(rows.delivery(row, lease, _stamp(connection, row, at)))
+                told = rows.told(row, wanted=True)
+                values = {"id": row.id, "lease": lease, "until": until, "told": " ".join(told)}
+                connection.execute(LEASE, values)
+                claimed.append(rows.delivery(row, lease, _stamp(connection, row, at), told))
         return claimed
 
     def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
@@ -122,6 +157,8 @@ class Store(Attempts):
             "due_at": rows.ms(outcome.due_at) if outcome.due_at else None,
             "error": outcome.error[:500],
             "tried": 1 if outcome.count_try else 0,
+            "told": delivery.told[-1] if delivery.told else "",
+            "read_at": rows.ms(outcome.read_at) if outcome.read_at else None,
             "now": rows.ms(now),
         }
         with self.database.writing() as connection:
@@ -129,6 +166,37 @@ class Store(Attempts):
                 stamp = max(rows.ms(now), rows.ms(delivery.stamp)) + CLOCKS_APART
                 moved = {"id": delivery.grade_id, "stamp": stamp, "version": -delivery.version}
                 connection.execute(STAMP, moved)
+
+    def claim_reads(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
+        """Delivered grades whose LMS is to be looked at now, at most `limit`; nobody else gets
+        them for `lease_s` seconds."""
+        until = rows.ms(now + timedelta(seconds=lease_s))
+        with self.database.reading() as connection:
+            if connection.execute(NEXT_READ, {"now": rows.ms(now)}).first() is None:
+                return []
+        claimed = []
+        with self.database.writing() as connection:
+            wanted = {"now": rows.ms(now), "limit": limit}
+            for row in connection.execute(self._to_read, wanted).fetchall():
+                connection.execute(PLAN_READ, {"id": row.id, "until": until})
+                claimed.append(rows.delivery(row, "", row.stamp, rows.told(row, wanted=False)))
+        return claimed
+
+    def note_shown(self, delivery: Delivery, now: datetime, view: View) -> None:
+        """Record what the LMS shows, unless it was told something else meanwhile.
+
+        A grade that waits for a teacher's value to go is due once that has gone.
+        """
+        values = {
+            "id": delivery.grade_id,
+            "told": " ".join(delivery.told),
+            "shown": view.text,
+            "overridden": None if view.overridden is None else int(view.overridden),
+            "read_at": rows.ms(view.read_at) if view.read_at else None,
+            "now": rows.ms(now),
+        }
+        with self.database.writing() as connection:
+            connection.execute(NOTE_SHOWN, values)
 
     def next_due(self) -> datetime | None:
         """When the next delivery is due, or None when there is none."""
@@ -152,6 +220,8 @@ class Store(Attempts):
         with self.database.writing() as connection:
             gone = connection.execute(FORGET_ONCE, {"now": rows.ms(now)}).rowcount
             gone += connection.execute(FORGET_HELD, {"now": rows.ms(now)}).rowcount
+            gone += connection.execute(FORGET_AT_TOOLS, {"now": rows.ms(now)}).rowcount
+            gone += connection.execute(FORGET_CHOICES, {"now": rows.ms(now)}).rowcount
             return gone + connection.execute(FORGET_LAUNCHES, {"before": before}).rowcount
 
 

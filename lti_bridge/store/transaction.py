@@ -14,6 +14,8 @@ from lti_bridge.core.launch import Launch, Once
 from lti_bridge.core.records import Activity, Adjustment, Attempt, Incoming, Link
 from lti_bridge.core.scoring import Score, Scored
 from lti_bridge.store import rows
+from lti_bridge.store.activities import CourseActivities
+from lti_bridge.store.aliases import FIND_LEARNER, FIND_LINK, Aliases, placement
 from lti_bridge.store.engine import Database
 
 ATTEMPT_COLUMNS = (
@@ -26,17 +28,9 @@ USE_ONCE = text(
     "INSERT INTO used_once (scope, value, expires_at) VALUES (:scope, :value, :expires_at)"
     " ON CONFLICT DO NOTHING"
 )
-FIND_LEARNER = text(
-    "SELECT id FROM learners WHERE registration = :registration AND user_id = :user_id"
-)
 ADD_LEARNER = text(
     "INSERT INTO learners (id, registration, user_id, created_at)"
     " VALUES (:id, :registration, :user_id, :now) ON CONFLICT DO NOTHING"
-)
-FIND_LINK = text(
-    "SELECT id, activity_id FROM links WHERE registration = :registration"
-    " AND deployment_id = :deployment_id AND context_id = :context_id"
-    " AND resource_link_id = :resource_link_id"
 )
 SAVE_LINK = text(
     "INSERT INTO links (id, registration, deployment_id, context_id, resource_link_id,"
@@ -45,7 +39,6 @@ SAVE_LINK = text(
     " ON CONFLICT (registration, deployment_id, context_id, resource_link_id)"
     " DO UPDATE SET activity_id = excluded.activity_id RETURNING id, activity_id"
 )
-FIND_ACTIVITY = text("SELECT id, title, connection, settings, grade FROM activities WHERE id = :id")
 ADD_ACTIVITY = text(
     "INSERT INTO activities (id, title, connection, settings, grade, created_at)"
     " VALUES (:id, :title, :connection, :settings, :grade, :now) ON CONFLICT DO NOTHING"
@@ -83,13 +76,20 @@ ADD_LAUNCH = text(
 SAVE_TARGET = text(
     "INSERT INTO grades (id, link_id, learner_id, version, registration, deployment_id, user_id,"
     " outcome_url, sourced_id, line_item, line_items, scopes, delivery, tries, stamp,"
-    " stamp_version, delivered_version, last_error, changed_at) VALUES (:id, :link_id,"
+    " stamp_version, delivered_version, last_error, changed_at, family) VALUES (:id, :link_id,"
     " :learner_id, 0, :registration, :deployment_id, :user_id, :outcome_url, :sourced_id,"
-    " :line_item, :line_items, :scopes, 'none', 0, 0, 0, 0, '', :now)"
+    " :line_item, :line_items, :scopes, 'none', 0, 0, 0, 0, '', :now, :family)"
     " ON CONFLICT (link_id, learner_id) DO UPDATE SET registration = excluded.registration,"
     " deployment_id = excluded.deployment_id, user_id = excluded.user_id,"
     " outcome_url = excluded.outcome_url, sourced_id = excluded.sourced_id,"
-    " line_item = excluded.line_item, line_items = excluded.line_items, scopes = excluded.scopes"
+    " line_item = excluded.line_item, line_items = excluded.line_items, scopes = excluded.scopes,"
+    " family = excluded.family"
+)
+SAVE_ROSTER = text(
+    "INSERT INTO rosters (registration, deployment_id, context_id, url)"
+    " VALUES (:registration, :deployment_id, :context_id, :url)"
+    " ON CONFLICT (registration, deployment_id, context_id) DO UPDATE SET url = excluded.url"
+    " WHERE rosters.url <> excluded.url"
 )
 ADD_RESULT = text(
     "INSERT INTO results (id, attempt_id, source, event, given, maximum, raw, received_at)"
@@ -118,7 +118,7 @@ WANT_GRADE = text(
 )
 
 
-class Steps:
+class Steps(CourseActivities, Aliases):
     """The `core.ports.Transaction` of one open transaction, by the driver's cursor."""
 
     def __init__(self, cursor: Any, database: Database) -> None:
@@ -143,24 +143,16 @@ class Steps:
 
     def find_link(self, launch: Launch) -> Link | None:
         """The link that this launch came by, if it was seen before."""
-        row = self._row(FIND_LINK, **_placement(launch))
+        row = self._row(FIND_LINK, **placement(launch))
         return Link(*row) if row else None
 
     def save_link(self, launch: Launch, activity_id: str, new_id: str) -> Link:
         """Create the link, or let it point to `activity_id`."""
         now = rows.ms(launch.received_at)
         row = self._row(
-            SAVE_LINK, id=new_id, activity_id=activity_id, now=now, **_placement(launch)
+            SAVE_LINK, id=new_id, activity_id=activity_id, now=now, **placement(launch)
         )
         return Link(*row)
-
-    def stored_activity(self, activity_id: str) -> Activity | None:
-        """An activity that lives in the database; its settings are a plain mapping."""
-        row = self._row(FIND_ACTIVITY, id=activity_id)
-        if row is None:
-            return None
-        activity, title, connection, settings, grade = row
-        return Activity(activity, title, connection, json.loads(settings), grade)
 
     def save_activity(self, activity: Activity, custom: Mapping[str, str], now: datetime) -> None:
         """Keep an activity in the database, once."""
@@ -236,9 +228,16 @@ class Steps:
             registration=launch.registration,
             deployment_id=launch.deployment_id,
             user_id=launch.person.id,
+            family=launch.platform.family,
             now=rows.ms(launch.received_at),
             **rows.target_columns(launch.grade_target),
         )
+
+    def save_memberships_url(self, launch: Launch, url: str) -> None:
+        """Keep where the members of this launch's course are listed."""
+        where = placement(launch)
+        del where["resource_link_id"]
+        self._changes(SAVE_ROSTER, url=url, **where)
 
     def lock_attempt(self, attempt_id: str, connection: str) -> Attempt | None:
         """The attempt if it belongs to that connection, its gradebook cell locked."""
@@ -298,20 +297,14 @@ class Steps:
     def _row(self, statement: TextClause, **values: Any) -> Any:
         return self._run(statement, values).fetchone()
 
+    def _rows(self, statement: TextClause, **values: Any) -> Any:
+        return self._run(statement, values).fetchall()
+
     def _changes(self, statement: TextClause, **values: Any) -> bool:
         return bool(self._run(statement, values).rowcount > 0)
 
     def _run(self, statement: TextClause, values: Mapping[str, Any]) -> Any:
         return self._cursor.execute(self._native(statement), values)
-
-
-def _placement(launch: Launch) -> dict[str, str]:
-    return {
-        "registration": launch.registration,
-        "deployment_id": launch.deployment_id,
-        "context_id": launch.context.id,
-        "resource_link_id": launch.resource_link.id,
-    }
 
 
 @cache

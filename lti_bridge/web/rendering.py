@@ -20,22 +20,38 @@ from __future__ import annotations
 import html
 import json
 import secrets
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lti_bridge.core.handoff import Ask, Form, Note, Redirect
+from lti_bridge.core.handoff import Ask, Cookie, Form, Note, Redirect
 from lti_bridge.errors import BadRequest, BridgeError
 from lti_bridge.web.addresses import origin_of, require_web_address, return_address, shorten
-from lti_bridge.web.stylesheet import load_stylesheet
-from lti_bridge.web.views import InstructorView
+from lti_bridge.web.stylesheet import load_frame_script, load_stylesheet
+from lti_bridge.web.views import InstructorView, PeopleView
 
 NOBODY = ("'none'",)
 """As `frame_ancestors`: no site may show this page in a frame."""
 
-_PAGES = ("ask", "error", "form", "front", "instructor", "note", "redirect", "returned")
+_PAGES = (
+    "ask",
+    "error",
+    "form",
+    "frame",
+    "front",
+    "instructor",
+    "note",
+    "people",
+    "place_chosen",
+    "place_form",
+    "place_note",
+    "place_start",
+    "redirect",
+    "registered",
+    "returned",
+)
 _POLICY = "default-src 'none'; base-uri 'none'; style-src 'self'"
 
 
@@ -52,6 +68,7 @@ class Pages:
             undefined=StrictUndefined,
         )
         env.globals.update(css_url=root + load_stylesheet().path, root=root, lang="en")
+        env.globals.update(frame_js_url=root + load_frame_script().path)
         self._templates = {name: env.get_template(f"{name}.html") for name in _PAGES}
 
     def handoff(
@@ -60,17 +77,25 @@ class Pages:
         *,
         frame_ancestors: tuple[str, ...] = (),
         onward: tuple[str, ...] | None = None,
-        to: Literal["test", "course"] = "test",
+        to: Literal["test", "course", "tool"] = "test",
         lang: str = "en",
+        back_url: str = "",
+        elsewhere: tuple[str, str] | None = None,
     ) -> Response:
         """The answer to a launch: a form that submits itself, a redirect, or a note.
 
         `onward` are further origins the receiver of a form redirects to; () when it stays on its
-        own, None when that is not known. `to` chooses the words beside a form. Raises BadRequest
-        for an address that is not http(s) and for a field that a browser cannot submit unchanged.
+        own, None when that is not known. `to` chooses the words beside a form; a note leads back
+        to `back_url`, the LMS's return URL. `elsewhere` (action and token) opens a form that
+        needs cookies in a window of its own where the browser refuses them here. Raises BadRequest
+        for another address that is not http(s) and for a field that a browser cannot submit
+        unchanged.
         """
         if isinstance(handoff, Form):
-            return self._form(handoff, frame_ancestors, onward, to, lang)
+            response = self._form(handoff, frame_ancestors, onward, to, lang, elsewhere)
+            for cookie in handoff.cookies:
+                _set_cookie(response, cookie)
+            return response
         if isinstance(handoff, Redirect):
             url = require_web_address(handoff.url)
             response = self._page("redirect", frame_ancestors, status=302, url=url, lang=lang)
@@ -78,7 +103,8 @@ class Pages:
             return response
         if handoff.link:
             require_web_address(handoff.link)
-        return self._page("note", frame_ancestors, note=handoff, lang=lang)
+        back = _safe_return(back_url)
+        return self._page("note", frame_ancestors, note=handoff, lang=lang, back_url=back)
 
     def ask(self, ask: Ask, action: str, *, frame_ancestors: tuple[str, ...] = ()) -> Response:
         """A page with one button that posts the ask's token to `action`."""
@@ -162,6 +188,46 @@ class Pages:
         response.headers["Referrer-Policy"] = "same-origin"
         return response
 
+    def registered(self, name: str, issuer: str, *, active: bool) -> Response:
+        """The end of a dynamic registration, which tells the LMS to close its frame or window."""
+        nonce = secrets.token_urlsafe(16)
+        return self._page(
+            "registered", (), nonce=nonce, registration=name, issuer=issuer, active=active
+        )
+
+    def people(self, view: PeopleView, *, frame_ancestors: tuple[str, ...] = ()) -> Response:
+        """The learners of one link, with a button that asks again."""
+        response = self._page(
+            "people",
+            frame_ancestors,
+            form_targets=_form_targets(view.again.action, ()),
+            view=view,
+            back_url=_safe_return(view.back_url),
+        )
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+    def placing(
+        self,
+        name: str,
+        action: str,
+        *,
+        frame_ancestors: tuple[str, ...],
+        back_url: str,
+        **values: Any,
+    ) -> Response:
+        """A page on which an instructor sets a test up; all its forms post to `action`."""
+        response = self._page(
+            name,
+            frame_ancestors,
+            form_targets=_form_targets(action, ()),
+            action=action,
+            back_url=_safe_return(back_url),
+            **values,
+        )
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
     def front(self) -> Response:
         """What this site is, and where its public documents are."""
         return self._page("front", NOBODY)
@@ -173,20 +239,25 @@ class Pages:
         onward: tuple[str, ...] | None,
         to: str,
         lang: str,
+        elsewhere: tuple[str, str] | None,
     ) -> Response:
         # HTML has no way to write NUL: a browser reads it as U+FFFD and the signature breaks.
         if any("\0" in name or "\0" in value for name, value in form.fields):
             raise BadRequest("a form field holds a NUL character")
         nonce = secrets.token_urlsafe(16)
         return self._page(
-            "form",
+            "frame" if form.frame else "form",
             frame_ancestors,
             form_targets=_form_targets(form.action, onward),
+            # a tool may go on to other hosts of its own
+            frames="https: http:" if form.frame else "",
             nonce=nonce,
             action=form.action,
             inputs=_inputs(form),
+            frame=form.frame,
             to=to,
             lang=lang,
+            elsewhere=elsewhere,
         )
 
     def _page(
@@ -197,9 +268,12 @@ class Pages:
         status: int = 200,
         form_targets: str = "'none'",
         nonce: str = "",
+        frames: str = "",
         **values: object,
     ) -> Response:
         policy = f"{_POLICY}; form-action {form_targets}"
+        if frames:
+            policy += f"; frame-src {frames}"
         if nonce:
             policy += f"; script-src 'nonce-{nonce}'"
         if frame_ancestors:
@@ -218,6 +292,26 @@ def _inputs(form: Form) -> Markup:
         for name, value in form.fields
     ]
     return Markup("\n".join(inputs))  # noqa: S704 - escaped above
+
+
+def _set_cookie(response: Response, cookie: Cookie) -> None:
+    response.set_cookie(
+        cookie.name,
+        cookie.value,
+        max_age=cookie.max_age_s,
+        path=cookie.path,
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )
+
+
+def forget_cookie(response: Response, name: str, path: str) -> None:
+    """Take a cookie back that has no use any more."""
+    response.delete_cookie(
+        name, path=path, secure=True, httponly=True, samesite="None", partitioned=True
+    )
 
 
 def _response(body: bytes, content_type: str, status: int, policy: str) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from lti_bridge.web.rendering import Pages
-from lti_bridge.web.stylesheet import load_stylesheet
+from lti_bridge.web.stylesheet import StaticFile, load_frame_script, load_stylesheet
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -24,12 +24,19 @@ def make_blueprint(pages: Pages) -> Blueprint:
 
     @blueprint.get("/static/bridge/<stamp>/bridge.css")
     def stylesheet(stamp: str) -> Response:
-        sheet = load_stylesheet()
-        # During an update, pages of the version before may still ask by their old stamp.
-        keep = _FOR_EVER if stamp == sheet.stamp else "no-cache"
-        response = Response(sheet.body, mimetype="text/css")
-        response.headers["Cache-Control"] = keep
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+        return _answer(load_stylesheet(), stamp, "text/css")
+
+    @blueprint.get("/static/bridge/<stamp>/frame.js")
+    def frame_script(stamp: str) -> Response:
+        return _answer(load_frame_script(), stamp, "text/javascript")
 
     return blueprint
+
+
+def _answer(file: StaticFile, stamp: str, mimetype: str) -> Response:
+    # During an update, pages of the version before may still ask by their old stamp.
+    keep = _FOR_EVER if stamp == file.stamp else "no-cache"
+    response = Response(file.body, mimetype=mimetype)
+    response.headers["Cache-Control"] = keep
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

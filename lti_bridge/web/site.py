@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from lti_bridge.core.handoff import Ask, Handoff
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.at_tools import AtTools
+from lti_bridge.core.handoff import Ask, Form, Handoff
+from lti_bridge.core.launch import DEEP_LINKING, SUBMISSION_REVIEW, Launch
 from lti_bridge.core.launching import Launching, Opened, Preview
+from lti_bridge.core.linking import Undecided, belongs
+from lti_bridge.core.reviewing import review
 from lti_bridge.core.substitution import variable_in
+from lti_bridge.core.tool_choices import ToolAnswer
 from lti_bridge.errors import (
     BadRequest,
     BridgeError,
@@ -23,9 +28,10 @@ from lti_bridge.errors import (
 )
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.store import Store
-from lti_bridge.web.rendering import Pages
+from lti_bridge.web.picker import PLACE_PATH, Picker
+from lti_bridge.web.rendering import Pages, forget_cookie
 from lti_bridge.web.routes import make_blueprint
-from lti_bridge.web.views import InstructorView, PreviewForm
+from lti_bridge.web.views import InstructorView, Manage, PreviewForm
 
 log = logging.getLogger("lti_bridge.site")
 
@@ -36,11 +42,15 @@ HTTP_ERRORS: dict[int, type[BridgeError]] = {
     413: TooLarge,
 }
 GO_ON_PATH = "/course/go-on"
+PEOPLE_PATH = "/course/people"
 JSON = "application/json"
 
 
 class Site:
-    """The pages around the launch core. `new_reference` returns a short id for people."""
+    """The pages around the launch core. `new_reference` returns a short id for people.
+
+    `framing` says for a registration and a launch's return URL which origins may frame a page.
+    """
 
     def __init__(
         self,
@@ -48,17 +58,32 @@ class Site:
         launching: Launching,
         store: Store,
         new_reference: Callable[[], str],
+        framing: Callable[[str, str], tuple[str, ...]],
+        at_tools: AtTools,
     ) -> None:
         self.pages = pages
         self.launching = launching
         self.store = store
         self.new_reference = new_reference
+        self.framing = framing
+        self.at_tools = at_tools
+        action = launching.public_url + PLACE_PATH
+        self.picker = Picker(pages, at_tools.placing, at_tools, action, self._overview)
 
-    def launched(self, launch: Launch, frame_ancestors: tuple[str, ...]) -> Response:
+    def launched(self, launch: Launch) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
-        g.frame_ancestors = frame_ancestors
-        _remember(launch)
-        opened = self.launching.open(launch)
+        frame_ancestors = self.remember(launch)
+        if launch.message == DEEP_LINKING:
+            return self._set_up(launch, frame_ancestors)
+        if launch.message == SUBMISSION_REVIEW:
+            note, back_url = review(self.store, launch), launch.presentation.return_url
+            return self.pages.handoff(note, frame_ancestors=frame_ancestors, back_url=back_url)
+        try:
+            opened = self.launching.open(launch)
+        except Undecided:
+            if not launch.may_configure:
+                raise
+            return self._set_up(launch, frame_ancestors)
         handoff = self.launching.hand_off(opened)
         log.info(
             "launch.opened",
@@ -73,13 +98,44 @@ class Site:
         )
         if isinstance(handoff, Preview):
             return self._instructor(handoff, frame_ancestors)
-        return self._handed_off(handoff, frame_ancestors)
+        framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
+        return self._handed_off(opened, handoff, frame_ancestors, framed)
 
-    def _handed_off(self, handoff: Handoff, frame_ancestors: tuple[str, ...]) -> Response:
+    def _handed_off(
+        self, opened: Opened, handoff: Handoff, frame_ancestors: tuple[str, ...], framed: bool
+    ) -> Response:
+        action = self.launching.public_url + GO_ON_PATH
         if isinstance(handoff, Ask):
-            action = self.launching.public_url + GO_ON_PATH
             return self.pages.ask(handoff, action, frame_ancestors=frame_ancestors)
-        return self.pages.handoff(handoff, frame_ancestors=frame_ancestors)
+        elsewhere = None
+        if framed and isinstance(handoff, Form) and handoff.cookies:
+            elsewhere = (action, self.launching.hold(opened))
+        return self.pages.handoff(
+            handoff,
+            frame_ancestors=frame_ancestors,
+            back_url=g.get("back_url", ""),
+            elsewhere=elsewhere,
+        )
+
+    def to_tool(self, form: Form) -> Response:
+        """The page that brings an answer to a tool, and to no other address."""
+        return self.pages.handoff(form, onward=())
+
+    def to_lms(self, form: Form, frame_ancestors: tuple[str, ...]) -> Response:
+        """The page that brings a signed form back to an LMS, and to no other address."""
+        return self.pages.handoff(form, frame_ancestors=frame_ancestors, onward=(), to="course")
+
+    def chosen(self, answer: ToolAnswer) -> Response:
+        """What an instructor gets who comes back from choosing at a provider's tool."""
+        picked = self.at_tools.come_back(answer, request.cookies)
+        frame_ancestors = self.remember(picked.launch)
+        response = self.picker.back(picked, (answer.message, answer.error), frame_ancestors)
+        forget_cookie(response, picked.cookie, urlsplit(self.at_tools.return_url).path)
+        return response
+
+    def registered(self, name: str, issuer: str, active: bool) -> Response:
+        """The page at the end of a dynamic registration."""
+        return self.pages.registered(name, issuer, active=active)
 
     def returned(self, handle: str) -> Response:
         """The page for a student who comes back from a provider (LTI 1.1.1 §3, return URL)."""
@@ -92,12 +148,13 @@ class Site:
         return self.pages.returned(
             title="Welcome back",
             message=(
-                "If you have handed in your test, your grade goes to your course by itself. "
-                "You may close this window."
+                "If you have handed in your test, your grade goes to your course by itself, "
+                "as soon as it is known."
             ),
             back_url=found.return_url,
             lti_msg=request.values.get("lti_msg", "")[:MAX_MESSAGE],
             lti_errormsg=request.values.get("lti_errormsg", "")[:MAX_MESSAGE],
+            frame_ancestors=self.framing(found.registration, found.return_url),
         )
 
     def blueprint(self) -> Blueprint:
@@ -109,8 +166,18 @@ class Site:
         def go_on() -> Response:
             """The second click of a launch; the token is the proof of the first, not long ago."""
             opened = self.launching.go_on(request.form.get("token", ""))
-            _remember(opened.launch)
-            return self._handed_off(self.launching.start(opened), ())
+            frame_ancestors = self.remember(opened.launch)
+            framed = request.headers.get("Sec-Fetch-Dest", "document") != "document"
+            return self._handed_off(opened, self.launching.start(opened), frame_ancestors, framed)
+
+        @routes.post(PLACE_PATH)
+        def place() -> Response:
+            """A step of setting a test up; the token is the proof of a launch by staff."""
+            token = request.form.get("token", "")
+            launch = self.picker.placing.held(token)
+            framed = request.headers.get("Sec-Fetch-Dest", "document") != "document"
+            ancestors = self.remember(launch)
+            return self.picker.go_on(token, launch, request.form, ancestors, framed=framed)
 
         @routes.get("/healthz")
         def healthz() -> Response:
@@ -143,6 +210,13 @@ class Site:
         log.exception("request.broke", extra={"ref": self.reference(), "path": request.path})
         return self._error(BridgeError(type(error).__name__))
 
+    def remember(self, launch: Launch) -> tuple[str, ...]:
+        """Keep what an error page needs: whose launch, the way back; who may frame the answer."""
+        g.back_url = launch.presentation.return_url
+        g.registration = launch.registration
+        g.frame_ancestors = self.framing(launch.registration, launch.presentation.return_url)
+        return tuple(g.frame_ancestors)
+
     def reference(self) -> str:
         """This request's reference id: on the page, and in every log line about it."""
         if "reference" not in g:
@@ -171,6 +245,22 @@ class Site:
             as_json=request.accept_mimetypes.best_match(("text/html", JSON)) == JSON,
         )
 
+    def _set_up(self, launch: Launch, frame_ancestors: tuple[str, ...]) -> Response:
+        """The first of the pages on which an instructor sets a test up."""
+        response = self.picker.begin(launch, frame_ancestors)
+        told = {"ref": self.reference(), "registration": launch.registration}
+        log.info("launch.set-up", extra={**told, "kind": launch.message})
+        return response
+
+    def _overview(self, token: str) -> Response:
+        """The instructor's page of the link that a token's launch came by."""
+        opened = self.launching.go_on(token)
+        handoff = self.launching.hand_off(opened)
+        frame_ancestors = self.remember(opened.launch)
+        if isinstance(handoff, Preview):
+            return self._instructor(handoff, frame_ancestors)
+        return self._handed_off(opened, handoff, frame_ancestors, framed=False)
+
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
         opened = preview.opened
         custom = tuple(
@@ -190,15 +280,21 @@ class Site:
                 self.launching.public_url + GO_ON_PATH, (("token", preview.token),)
             ),
             back_url=opened.launch.presentation.return_url,
+            manage=self._manage(opened, preview.token),
+            people=PreviewForm(
+                self.launching.public_url + PEOPLE_PATH, (("token", preview.token),)
+            ),
         )
         return self.pages.instructor(view, frame_ancestors=frame_ancestors)
 
 
+    def _manage(self, opened: Opened, token: str) -> Manage | None:
+        """What can be done about an activity of this course, by those who may."""
+        if not opened.launch.may_configure or not belongs(opened.activity, opened.launch):
+            return None
+        attempts = self.picker.placing.count_attempts(opened.activity.id)
+        return Manage(self.picker.action, token, opened.activity.id, attempts)
+
+
 def _shown(name: str, value: str, opened: Opened) -> str:
     return "(not shown)" if name in opened.connection.hidden else value
-
-
-def _remember(launch: Launch) -> None:
-    """What an error page of this request needs: whose launch it was, and the way back."""
-    g.back_url = launch.presentation.return_url
-    g.registration = launch.registration

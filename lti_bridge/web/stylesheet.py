@@ -1,4 +1,4 @@
-"""The one stylesheet of the bridge, read once and named by its content."""
+"""The static files of the bridge: a stylesheet and a script, read once, named by their content."""
 
 from __future__ import annotations
 
@@ -9,20 +9,30 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Stylesheet:
+class StaticFile:
     """The file's bytes, and the stamp that makes its address change with its content."""
 
+    name: str
     body: bytes
     stamp: str
 
     @property
     def path(self) -> str:
         """Where it is served, below the bridge's root."""
-        return f"/static/bridge/{self.stamp}/bridge.css"
+        return f"/static/bridge/{self.stamp}/{self.name}"
+
+
+def load_stylesheet() -> StaticFile:
+    """Read bridge.css from the package."""
+    return _load("bridge.css")
+
+
+def load_frame_script() -> StaticFile:
+    """Read frame.js, which answers the browser messages of a tool, from the package."""
+    return _load("frame.js")
 
 
 @cache
-def load_stylesheet() -> Stylesheet:
-    """Read bridge.css from the package."""
-    body = (Path(__file__).parent / "static" / "bridge.css").read_bytes()
-    return Stylesheet(body, hashlib.sha256(body).hexdigest()[:16])
+def _load(name: str) -> StaticFile:
+    body = (Path(__file__).parent / "static" / name).read_bytes()
+    return StaticFile(name, body, hashlib.sha256(body).hexdigest()[:16])

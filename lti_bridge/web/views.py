@@ -14,6 +14,16 @@ class PreviewForm:
 
 
 @dataclass(frozen=True, slots=True)
+class Manage:
+    """The buttons that change, copy or retire an activity of this course."""
+
+    action: str
+    token: str
+    activity_id: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class InstructorView:
     """What students of one link get.
 
@@ -34,3 +44,29 @@ class InstructorView:
     preview: PreviewForm | None = None
     back_url: str = ""
     attempts_summary: tuple[tuple[str, int], ...] = ()
+    people: PreviewForm | None = None
+    manage: Manage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLine:
+    """One learner: name (or the LMS's id), how far, our grade, what the LMS shows."""
+
+    name: str
+    stage: str
+    grade: str = ""
+    shown: str = ""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleView:
+    """The learners of one link. `notice` says why the list is not complete; `again` asks anew."""
+
+    activity_title: str
+    course_title: str
+    lines: tuple[PersonLine, ...]
+    counts: tuple[tuple[str, int], ...]
+    again: PreviewForm
+    notice: str = ""
+    back_url: str = ""

@@ -27,6 +27,7 @@ COVERED = (
     "T11O",
     "T13TK",
     "T13AG",
+    "T13NR",
     "ROLE",
 )
 STATES = ("passed", "failed", "not run", "no test", "left out")

@@ -28,6 +28,10 @@ METHODS = {
     "choices": "choices",
     "check": "check",
     "forget": "forget",
+    "import": "import_results",
+    "export": "export_registrations",
+    "adopt": "adopt",
+    "administer": "administrator_url",
     "preview": "start",
 }
 
@@ -64,6 +68,10 @@ def test_capabilities_are_those_it_has(case: Case, make_world: MakeWorld) -> Non
         "choices": capabilities.offers,
         "check": capabilities.checks,
         "forget": capabilities.forgets,
+        "import": capabilities.imports,
+        "export": capabilities.exports,
+        "adopt": capabilities.adopts,
+        "administer": capabilities.administers,
     }
     for name, port in ports.items():
         if name in case.capabilities:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import fresh_database
 from tests.flow.rig import Rig
 from tests.flow.scene import Scene, running_scene
 from tests.flow.world import ROOT, World, make_world
@@ -29,6 +30,25 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("scene")
     with running_scene(folder, f"sqlite:///{folder}/bridge.sqlite3", "--workers", "2") as made:
         yield made
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """SQLite for tests that share a database and are not marked `on_each_database`."""
+    given = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "shared_database" in metafunc.fixturenames and "shared_database" not in given:
+        metafunc.parametrize("shared_database", ["sqlite"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def shared_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database for the tests of a module."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('shared')}/bridge.sqlite3"
+        return
+    with fresh_database(request.getfixturevalue("postgres")) as url:
+        yield url
 
 
 @pytest.fixture

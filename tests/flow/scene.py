@@ -158,6 +158,14 @@ class Scene:
         engine.dispose()
         return list(found)
 
+    def write(self, sql: str, **values: Any) -> None:
+        """Change the bridge's database behind its back."""
+        config = tomllib.loads(self.world.bridge.config.read_text(encoding="utf-8"))
+        engine = create_engine(config["bridge"]["database_url"])
+        with engine.begin() as connection:
+            connection.execute(text(sql), values)
+        engine.dispose()
+
     def count(self, table: str) -> int:
         """How many rows a table has."""
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our tests

@@ -69,6 +69,11 @@ class Call:
         return body.tag.partition("}")[2].removesuffix("Request")
 
     @property
+    def reads(self) -> bool:
+        """Whether this asks what is shown."""
+        return b"readResultRequest" in self.body
+
+    @property
     def score(self) -> dict[str, Any]:
         """The AGS score, its numbers exact."""
         return dict(json.loads(self.body, parse_float=Decimal, parse_int=Decimal))
@@ -97,6 +102,7 @@ class School:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.calls: list[Call] = []
+        self.reads: list[Call] = []  # questions what is shown, which are no grades
         self.problems: list[str] = []
         self.errs: dict[str, list[Err]] = defaultdict(list)
         self.cells: dict[str, str | None] = {}
@@ -138,6 +144,11 @@ class School:
             with self.lock:
                 self.problems.append(f"{call.path}: {type(error).__name__}: {error}")
             return 400, "text/plain", b"no"
+        if call.reads:
+            call.of = learner
+            with self.lock:
+                self.reads.append(call)
+            return take()
         with self.lock:
             call.of = learner
             self.calls.append(call)
@@ -180,6 +191,10 @@ class School:
         bearer = "oauth_" not in call.headers["Authorization"]
         if bearer and not self._bearer(call, OUTCOME_SCOPE):
             return 401, "text/plain", b""
+        if call.reads:
+            shown = self.cells.get(learner) or ""
+            said = signing.reply_document("success", "", read=shown)
+            return 200, "text/html", said
         self.cells[learner] = call.value
         said = signing.reply_document("success", self._word(call, "imsx_messageIdentifier") or "")
         return 200, "application/xml", said

@@ -115,9 +115,21 @@ def envelope(inner: str, message_id: str = "m-1", ns: str = NS) -> bytes:
 
 
 def reply_document(
-    major: str, reference: str, description: str = "", severity: str = "status"
+    major: str,
+    reference: str,
+    description: str = "",
+    severity: str = "status",
+    read: str | None = None,
 ) -> bytes:
-    """What an LMS answers."""
+    """What an LMS answers; `read` is the score that it tells."""
+    said = (
+        ""
+        if read is None
+        else (
+            "<readResultResponse><result><resultScore><language>en</language>"
+            f"<textString>{read}</textString></resultScore></result></readResultResponse>"
+        )
+    )
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><imsx_POXEnvelopeResponse xmlns="{NS}">'
         "<imsx_POXHeader><imsx_POXResponseHeaderInfo><imsx_version>V1.0</imsx_version>"
@@ -126,7 +138,7 @@ def reply_document(
         f"<imsx_description>{xml(description)}</imsx_description>"
         f"<imsx_messageRefIdentifier>{xml(reference)}</imsx_messageRefIdentifier>"
         "</imsx_statusInfo></imsx_POXResponseHeaderInfo></imsx_POXHeader>"
-        "<imsx_POXBody/></imsx_POXEnvelopeResponse>"
+        f"<imsx_POXBody>{said}</imsx_POXBody></imsx_POXEnvelopeResponse>"
     ).encode()
 
 

@@ -22,7 +22,7 @@ import urllib3
 from tests.flow.rig import Rig, Sitting
 from tests.flow.school import Err
 from tests.flow.test_grades import sent, settled
-from tests.flow.test_launch_to_gradebook import eventually
+from tests.flow.world import eventually
 
 LEARNERS = 200
 SENDERS = 8

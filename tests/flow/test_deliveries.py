@@ -16,9 +16,8 @@ from tests.flow.rig import Rig, Sitting, cell_id
 from tests.flow.school import AGS, LTI, OUTCOME_CLAIM, OUTCOME_SCOPE, QUERY, SCORE, Call, Err
 from tests.flow.signing import NS, reply_document, words
 from tests.flow.test_grades import sent, settled
-from tests.flow.test_launch_to_gradebook import eventually
+from tests.flow.world import eventually
 
-pytestmark = pytest.mark.xdist_group("deliveries")  # all its cases run at the same time
 RESULT_READ = AGS + "scope/result.readonly"
 HTML = b"<html><body>Maintenance</body></html>"
 
@@ -149,7 +148,7 @@ def cases(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("done", names or CASES, indirect=True)
 
 
-@pytest.mark.spec("T11O-05", "T11O-06", "T13AG-12")
+@pytest.mark.spec("T11O-05", "T11O-06", "T13AG-12", "AMB-08")
 @cases()
 def test_how_a_grade_ends(rig: Rig, done: Done) -> None:
     assert len(done.calls) == done.case.calls

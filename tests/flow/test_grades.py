@@ -10,7 +10,7 @@ import pytest
 
 from tests.flow.rig import POLICIES, Rig, Sitting
 from tests.flow.school import Call, Err
-from tests.flow.test_launch_to_gradebook import eventually
+from tests.flow.world import eventually
 
 # after attempts of 0.4, 0.9 and 0.6; after the second becomes 0.5; after it is taken back
 SHOWN = {

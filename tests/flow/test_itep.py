@@ -7,23 +7,22 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import create_engine, text
+from flask import Flask
 
-from lti_bridge.sandbox import itep, serving
+from lti_bridge.sandbox import itep
 from tests.flow.browser import Browser, Page
-from tests.flow.world import ACTIVITIES, HTTP, World, make_world
+from tests.flow.loop import USERS, Loop, on_each_database, running_loop
+from tests.flow.world import HTTP, eventually
 
 ITEP = """
 [[connection]]
 name = "itep"
 kind = "itep"
-endpoint = "{itep}/api/fulfillment"
+endpoint = "{party}/api/fulfillment"
 secret = "account-key"
 header_name_gtx = "X-iTEP-GTX"
 header_name_stx = "X-iTEP-STX"
@@ -31,7 +30,7 @@ sig_encoding = "hex"
 sequence_mode = "counter"
 response_test_id_path = "test-id"
 response_password_path = "password"
-launch_template = "{itep}/?test-id={{test_id}}"
+launch_template = "{party}/?test-id={{test_id}}"
 hook_token = "hook-token-of-the-test"
 hook_header_name = "X-Agreed"
 hook_header_value = "agreed-secret"
@@ -49,75 +48,37 @@ title = "Business Plus by mail"
 connection = "itep"
 settings = {{ product_code = "STX-Business-Plus", track = "RC" }}
 """
-USERS = {"student1": "4", "student2": "5", "student3": "6"}
 HOOK = "/hooks/itep/hook-token-of-the-test"
 AGREED = {"X-Agreed": "agreed-secret"}
 
 
-@dataclass
-class Scene:
-    """A world with a pretend iTEP."""
-
-    world: World
-    itep: serving.Running
-    database_url: str
-
-    def click(self, user: str, link: str) -> Page:
-        """Click a course link and go on until a page of the bridge that stays."""
-        browser = Browser()
-        browser.get(f"{self.world.lms.url}/as/{user}")
-        page = browser.get(f"{self.world.lms.url}/launch/{link}")
-        while page.status == 200 and page.url.startswith(self.world.lms.url):
-            page = browser.submit(page)
-        return page
-
-    def state(self) -> Any:
-        return HTTP.request("GET", f"{self.itep.url}/control/state").json()
+class Scene(Loop):
+    """A loop with a pretend iTEP."""
 
     def control(self, action: str, number: int = 0, **values: Any) -> None:
         """What iTEP's staff does with the test ID that was taken as that number."""
         test = sorted(self.state()["tests"], key=lambda one: one["assigned_to"]["sequence"])
-        self.world.control(self.itep, action, **{"test-id": test[number]["test_id"]}, **values)
-
-    def grade(self, user: str, link: str) -> Any:
-        for column in self.world.gradebook()["columns"]:
-            if column["link"] == link:
-                cell = column["cells"].get(USERS[user])
-                if cell and cell["score"] is not None:
-                    return round(cell["score"] / column["maximum"], 4)
-        return None
-
-    def rows(self, sql: str) -> list[Any]:
-        engine = create_engine(self.database_url)
-        with engine.begin() as connection:
-            found = connection.execute(text(sql))
-            rows = list(found.all()) if found.returns_rows else []
-        engine.dispose()
-        return rows
-
-    def states(self) -> list[str]:
-        return [row.state for row in self.rows("SELECT state FROM attempts ORDER BY created_at")]
+        self.pull(action, **{"test-id": test[number]["test_id"]}, **values)
 
 
-@pytest.fixture(name="scene")
-def itep_scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, shared_database: str) -> Iterator[Scene]:
     """A running bridge between the LMS and a pretend iTEP."""
-    world = make_world(tmp_path, database_url)
-    track = itep.Track("RC", f"{world.bridge.url}{HOOK}", True, tuple(AGREED.items()))
-    running = serving.start(itep.make_app(itep.ItepSettings("account-key", tracks=(track,))))
-    written = world.bridge.config.read_text(encoding="utf-8").replace(ACTIVITIES, "")
-    world.bridge.config.write_text(written + ITEP.format(itep=running.url), encoding="utf-8")
-    world.bridge.serve()
-    yield Scene(world, running, database_url)
-    world.stop()
-    running.stop()
+
+    def party(bridge_url: str) -> Callable[[str], Flask]:
+        track = itep.Track("RC", f"{bridge_url}{HOOK}", True, tuple(AGREED.items()))
+        return itep.make_app(itep.ItepSettings("account-key", tracks=(track,)))
+
+    folder = tmp_path_factory.mktemp("itep")
+    with running_loop(Scene, folder, shared_database, party, ITEP) as made:
+        yield made
 
 
-def eventually(look: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and look() != wanted:
-        time.sleep(0.05)
-    assert look() == wanted
+@pytest.fixture
+def scene(running: Scene) -> Scene:
+    """The same one, in which nothing has happened yet."""
+    running.begin_anew()
+    return running
 
 
 def shown(page: Page) -> dict[str, str]:
@@ -136,11 +97,11 @@ def test_an_id_is_shown_and_its_level_comes_back(scene: Scene, link: str) -> Non
     page = scene.click("student1", link)
     (test,) = scene.state()["tests"]
     assert shown(page) == {"Test ID": test["test_id"], "Password": test["password"]}
-    assert f"{scene.itep.url}/?test-id={test['test_id']}" in page.text
+    assert f"{scene.party.url}/?test-id={test['test_id']}" in page.text
     assert shown(scene.click("student1", link)) == shown(page)
     candidate = Browser()
     login = {"test-id": test["test_id"], "password": test["password"]}
-    candidate.submit(candidate.post(f"{scene.itep.url}/", login), score="4.5")
+    candidate.submit(candidate.post(f"{scene.party.url}/", login), score="4.5")
     eventually(lambda: scene.grade(*("student1", link)), 0.75)
     # told again, forged, and broken
     (hook,) = [one for one in scene.state()["hooks"] if "Overall_Level" in one["body"]]
@@ -169,6 +130,7 @@ def test_itep_writes_the_mail(scene: Scene) -> None:
     eventually(lambda: scene.grade("student1", "last13"), 1)
 
 
+@on_each_database
 def test_many_clicks_take_one_id_each(scene: Scene) -> None:
     with ThreadPoolExecutor(9) as pool:
         users = [*USERS] * 3
@@ -178,8 +140,9 @@ def test_many_clicks_take_one_id_each(scene: Scene) -> None:
     assert "itep.few-test-ids" in scene.world.bridge.log()
 
 
+@on_each_database
 def test_a_lost_answer_is_never_repeated(scene: Scene) -> None:
-    scene.world.control(scene.itep, "fault", path="/api/fulfillment", drop=True)
+    scene.pull("fault", path="/api/fulfillment", drop=True)
     page = scene.click("student1", "best11")
     assert (page.status, "attempt-unclear" in page.text) == (409, True)
     scene.rows("UPDATE attempts SET changed_at = changed_at - 3600000")
@@ -193,17 +156,17 @@ def test_a_lost_answer_is_never_repeated(scene: Scene) -> None:
 
 def test_a_refusal_is_a_page_and_the_next_click_works(scene: Scene) -> None:
     said = '{"error": "Invalid Gender [Zoë]."}'
-    scene.world.control(scene.itep, "fault", path="/api/fulfillment", status=400, body=said)
+    scene.pull("fault", path="/api/fulfillment", status=400, body=said)
     page = scene.click("student1", "best11")
     assert (page.status, "itep-gender" in page.text) == (409, True)
     assert "Zoë" not in page.text + scene.world.bridge.log()
     assert shown(scene.click("student1", "best11"))["Test ID"]
 
 
+@on_each_database
 def test_killed_servers_and_lost_web_hooks(scene: Scene) -> None:
-    (process,) = scene.world.bridge.processes
     before = shown(scene.click("student1", "best13"))
-    scene.world.bridge.kill(process)
+    scene.die()
     scene.control("finish", level=5.4)
     assert {hook["status"] for hook in scene.state()["hooks"]} == {0}
     scene.rows("UPDATE attempts SET created_at = created_at - 8 * 86400000, poll_at = 1")
@@ -222,20 +185,20 @@ def test_resets_and_invalidations(scene: Scene) -> None:
     scene.control("finish", level=3)
     eventually(lambda: scene.grade("student1", "best13"), 0.5)
     scene.control("reset")
-    assert scene.states() == ["started"]
+    assert scene.attempts() == ["started"]
     assert click() == first  # the same ID, not another one
     scene.control("finish", level=3)
-    assert scene.states() == ["graded"]
+    assert scene.attempts() == ["graded"]
     assert click() != first  # a second attempt
     scene.control("reset")  # of the first, while the second is open
-    assert scene.states() == ["started", "started"]
+    assert scene.attempts() == ["started", "started"]
     scene.control("finish", level=4.2)
     eventually(lambda: scene.grade("student1", "best13"), 0.7)
     scene.control("invalidate")
-    assert scene.states() == ["invalidated", "started"]
+    assert scene.attempts() == ["invalidated", "started"]
     assert "itep.invalidated-after-grade" in scene.world.bridge.log()
     scene.control("invalidate", 1)
     time.sleep(0.5)
-    assert scene.states() == ["invalidated", "invalidated"]
+    assert scene.attempts() == ["invalidated", "invalidated"]
     assert scene.grade("student1", "best13") == 0.7
     assert {hook["status"] for hook in scene.state()["hooks"]} == {200}

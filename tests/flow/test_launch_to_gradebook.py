@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.flow.browser import Browser, Page
-from tests.flow.world import World
+from tests.flow.world import World, eventually
 
 USERS = {"student1": "4", "student2": "5", "student3": "6"}
-
-
-def eventually(look: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
-    """Wait until `look` sees what is wanted."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if look() == wanted:
-            return
-        time.sleep(0.05)
-    assert look() == wanted
 
 
 def open_test(world: World, browser: Browser, user: str, link: str) -> Page:

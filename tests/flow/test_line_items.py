@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.flow.browser import Browser
-from tests.flow.test_launch_to_gradebook import eventually, open_test
-from tests.flow.world import HTTP, World, make_world
+from tests.flow.test_launch_to_gradebook import open_test
+from tests.flow.world import HTTP, World, eventually, make_world
 
 LINK = "own13"
 SERVICE = "/lti/ags/101/lineitems"

@@ -164,7 +164,7 @@ def test_custom_fields_lose_their_prefix(scene: Scene) -> None:
 def test_extension_fields_are_signed_kept_and_optional(scene: Scene) -> None:
     named = {"custom_activity": "named", "resource_link_id": "names"}
     login = "ann+é ®"
-    with_ext = scene.open(scene.campus, **named, ext_user_username=login, ext_x="", tool_state="?")
+    with_ext = scene.open(scene.campus, **named, ext_user_username=login, ext_x="", later_field="?")
     assert with_ext.form["custom_login"] == login
     assert scene.open(scene.campus, **named).form["custom_login"] == ""
     late = scene.campus.signed(scene.campus.fields(ext_user_username="ann"))

@@ -6,20 +6,18 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from flask import Flask
 
-from lti_bridge.sandbox import prov, serving
-from tests.flow.browser import Browser, Page
-from tests.flow.world import ACTIVITIES, HTTP, World, make_world
+from lti_bridge.sandbox import prov
+from tests.flow.loop import HOOK_TOKEN, USERS, Loop, on_each_database, running_loop
+from tests.flow.world import HTTP, eventually
 
 WIRE = """
 kind = "prov"
-base_url = "{prov}"
+base_url = "{party}"
 auth_style = "bearer"
 auth_value = "prov-secret-of-the-test"
 candidate_path = "/api/candidates"
@@ -66,81 +64,47 @@ score_min = 200
 score_max = 800
 """
 )
-USERS = {"student1": "4", "student2": "5", "student3": "6"}
 
 
-@dataclass
-class Scene:
-    """A world with a pretend Prov that pushes results to the connection `told`."""
-
-    world: World
-    prov: serving.Running
-    database_url: str
-
-    def click(self, user: str, link: str) -> Page:
-        """Click a course link and go on until Prov, or a page of the bridge that stays."""
-        browser = Browser()
-        browser.get(f"{self.world.lms.url}/as/{user}")
-        page = browser.get(f"{self.world.lms.url}/launch/{link}")
-        while page.status == 200 and page.url.startswith(self.world.lms.url):
-            page = browser.submit(page)
-        return page
-
-    def state(self) -> Any:
-        return HTTP.request("GET", f"{self.prov.url}/control/state").json()
+class Scene(Loop):
+    """A loop with a pretend Prov that pushes its results."""
 
     def finish(self, number: int = -1, **result: Any) -> None:
-        event = self.state()["events"][number]["event_id"]
-        self.world.control(self.prov, "finish", event_id=event, **result)
-
-    def grade(self, user: str, link: str) -> Any:
-        for column in self.world.gradebook()["columns"]:
-            if column["link"] == link:
-                cell = column["cells"].get(USERS[user])
-                if cell and cell["score"] is not None:
-                    return round(cell["score"] / column["maximum"], 9)
-        return None
-
-    def rows(self, sql: str) -> list[Any]:
-        engine = create_engine(self.database_url)
-        with engine.begin() as connection:
-            found = connection.execute(text(sql))
-            rows = list(found.all()) if found.returns_rows else []
-        engine.dispose()
-        return rows
+        """Score an event, by its place among all."""
+        self.pull("finish", event_id=self.state()["events"][number]["event_id"], **result)
 
 
-@pytest.fixture(name="make_scene")
-def prov_scenes(tmp_path: Path, database_url: str) -> Iterator[Callable[[str], Scene]]:
+@pytest.fixture(scope="module")
+def running(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_database: str,
+) -> Iterator[Scene]:
     """A running bridge between the LMS and a pretend Prov that pushes to a connection."""
-    running = []
 
-    def make(pushes_to: str) -> Scene:
-        world = make_world(tmp_path, database_url)
-        hook = f"{world.bridge.url}/hooks/{pushes_to}/hook-token-of-the-test"
+    def party(bridge_url: str) -> Callable[[str], Flask]:
         settings = prov.ProvSettings(
             auth_style="bearer",
             auth_value="prov-secret-of-the-test",
-            results_url=hook,
+            results_url=f"{bridge_url}/hooks/{request.param}/{HOOK_TOKEN}",
             max_score=800,
         )
-        party = serving.start(prov.make_app(settings))
-        running.extend([world, party])
-        written = world.bridge.config.read_text(encoding="utf-8").replace(ACTIVITIES, "")
-        world.bridge.config.write_text(written + PROV.format(prov=party.url), encoding="utf-8")
-        world.bridge.serve()
-        return Scene(world, party, database_url)
+        return prov.make_app(settings)
 
-    yield make
-    for one in running:
-        one.stop()
+    folder = tmp_path_factory.mktemp("prov")
+    with running_loop(Scene, folder, shared_database, party, PROV) as made:
+        yield made
 
 
-def eventually(look: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and look() != wanted:
-        time.sleep(0.05)
-    assert look() == wanted
+@pytest.fixture
+def scene(running: Scene) -> Scene:
+    """The same one, in which nothing has happened yet."""
+    running.begin_anew()
+    return running
+
+
+asked = pytest.mark.parametrize("running", ["asked"], indirect=True, scope="module")
+told = pytest.mark.parametrize("running", ["told"], indirect=True, scope="module")
 
 
 def push(scene: Scene, connection: str, document: Any, known: bool = True) -> int:
@@ -149,13 +113,11 @@ def push(scene: Scene, connection: str, document: Any, known: bool = True) -> in
     return int(HTTP.request("POST", url, json=document).status)
 
 
+@asked
 @pytest.mark.parametrize("link", ["best13", "best11"])
-def test_a_message_is_a_hint_where_prov_can_be_asked(
-    make_scene: Callable[[str], Scene], link: str
-) -> None:
-    scene = make_scene("asked")
+def test_a_message_is_a_hint_where_prov_can_be_asked(scene: Scene, link: str) -> None:
     page = scene.click("student1", link)
-    assert page.url.startswith(f"{scene.prov.url}/exam/"), page.text
+    assert page.url.startswith(f"{scene.party.url}/exam/"), page.text
     assert scene.click("student1", link).url == page.url
     (event,) = scene.state()["events"]
     lie = {"eventId": event["event_id"], "overallScore": 100}
@@ -174,10 +136,9 @@ def test_a_message_is_a_hint_where_prov_can_be_asked(
         assert private not in log
 
 
-def test_a_pushed_result_is_read_on_the_scale_of_its_exam(
-    make_scene: Callable[[str], Scene],
-) -> None:
-    scene = make_scene("told")
+@on_each_database
+@told
+def test_a_pushed_result_is_read_on_the_scale_of_its_exam(scene: Scene) -> None:
     with ThreadPoolExecutor(6) as pool:
         pages = list(pool.map(lambda user: scene.click(user, "last13"), [*USERS] * 2))
     refused = [page for page in pages if page.status != 200]
@@ -198,13 +159,11 @@ def test_a_pushed_result_is_read_on_the_scale_of_its_exam(
     assert len(scene.rows("SELECT id FROM results")) == 2
 
 
-def test_a_lost_message_and_killed_servers_lose_no_grade(
-    make_scene: Callable[[str], Scene],
-) -> None:
-    scene = make_scene("asked")
-    (process,) = scene.world.bridge.processes
+@on_each_database
+@asked
+def test_a_lost_message_and_killed_servers_lose_no_grade(scene: Scene) -> None:
     scene.click("student1", "best13")
-    scene.world.bridge.kill(process)
+    scene.die()
     scene.finish(score=64)
     assert [hook["status"] for hook in scene.state()["hooks"]] == [0]
     scene.rows("UPDATE attempts SET poll_at = 1")
@@ -212,9 +171,10 @@ def test_a_lost_message_and_killed_servers_lose_no_grade(
     eventually(lambda: scene.grade("student1", "best13"), 0.64)
 
 
-def test_a_lost_answer_is_never_repeated(make_scene: Callable[[str], Scene]) -> None:
-    scene = make_scene("asked")
-    scene.world.control(scene.prov, "fault", path="/api/events", drop=True)
+@on_each_database
+@asked
+def test_a_lost_answer_is_never_repeated(scene: Scene) -> None:
+    scene.pull("fault", path="/api/events", drop=True)
     for _ in range(2):
         page = scene.click("student1", "best11")
         assert (page.status, "attempt-unclear" in page.text) == (409, True)
@@ -222,10 +182,10 @@ def test_a_lost_answer_is_never_repeated(make_scene: Callable[[str], Scene]) -> 
     assert len(scene.state()["events"]) == 1
 
 
-def test_a_refusal_is_a_page_and_the_next_click_works(make_scene: Callable[[str], Scene]) -> None:
-    scene = make_scene("told")
-    scene.world.control(scene.prov, "fault", path="/api/events", status=400, body=json.dumps("no"))
+@told
+def test_a_refusal_is_a_page_and_the_next_click_works(scene: Scene) -> None:
+    scene.pull("fault", path="/api/events", status=400, body=json.dumps("no"))
     page = scene.click("student1", "last11")
     assert (page.status, "prov-refused" in page.text) == (503, True)
-    assert scene.click("student1", "last11").url.startswith(f"{scene.prov.url}/exam/")
+    assert scene.click("student1", "last11").url.startswith(f"{scene.party.url}/exam/")
     assert len(scene.rows("SELECT seat FROM reservations")) == 2

@@ -47,6 +47,8 @@ def test_messages_are_shown_escaped_and_logs_only_logged(scene: Scene, method: s
     assert back["lti_msg"] == ["<b>bold</b>"]
     assert back["lti_errormsg"] == ["<script>alert(1)</script>"]
     assert "#f" in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.endswith("frame-ancestors 'self' https://lms.example.edu")
 
 
 @pytest.mark.spec("T11L-10")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import urllib3
 
 from lti_bridge.sandbox import isograd, lms, serving
+from lti_bridge.sandbox.tool13_oidc import Platform
 
 ROOT = Path(__file__).parents[2]
 HTTP = urllib3.PoolManager(retries=False, timeout=30)
@@ -74,6 +76,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def eventually(look: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
+    """Wait until `look` sees what is wanted."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if look() == wanted:
+            return
+        time.sleep(0.03)
+    assert look() == wanted
 
 
 @dataclass
@@ -174,14 +186,20 @@ LINKS = (
 )
 
 
-def make_world(folder: Path, database: str, extra: str = "", base: str = BASE) -> World:
+def make_world(
+    folder: Path,
+    database: str,
+    extra: str = "",
+    base: str = BASE,
+    links: tuple[lms.LinkSpec, ...] = LINKS,
+) -> World:
     """A world whose bridge is configured but not started."""
     url = f"http://127.0.0.1:{free_port()}"
     campus = serving.start(
         lms.make_app(
             lms.LmsSettings(
                 bridge_url=url,
-                links=LINKS,
+                links=links,
                 consumer_key="campus-key",
                 shared_secret="campus-secret-äöü&x",
                 client_id="bridge-client",
@@ -190,11 +208,19 @@ def make_world(folder: Path, database: str, extra: str = "", base: str = BASE) -
         )
     )
     tosa = serving.start(
-        isograd.make_app(isograd.IsogradSettings("bridge-key", "bridge-secret", "id", "secret"))
+        isograd.make_app(
+            isograd.IsogradSettings(
+                "bridge-key",
+                "bridge-secret",
+                "id",
+                "secret",
+                platform=Platform.at(url, "isograd-client", "isograd-deployment"),
+            )
+        )
     )
     config = folder / "config.toml"
     values = {"bridge": url, "lms": campus.url, "isograd": tosa.url}
     text = base.format(database=database, folder=folder, **values) + ACTIVITIES + extra
     config.write_text(text, encoding="utf-8")
     bridge = Bridge(url, folder, config)
-    return World(bridge, campus, tosa, {link.id: link for link in LINKS})
+    return World(bridge, campus, tosa, {link.id: link for link in links})

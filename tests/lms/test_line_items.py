@@ -18,7 +18,8 @@ from lti_bridge.core.records import Delivery
 from lti_bridge.core.scoring import Score
 from lti_bridge.errors import DeliveryFailed, DeliveryHeld, DeliveryRefused
 from lti_bridge.lms.deliver import Gradebooks
-from lti_bridge.lms.line_items import MAX_PAGES, LineItems
+from lti_bridge.lms.line_items import LineItems
+from lti_bridge.lms.paging import MAX_PAGES
 from lti_bridge.lms.tokens import Tokens
 from lti_bridge.lti import ags
 from lti_bridge.lti.keys import SigningKey

@@ -24,9 +24,9 @@ from lti_bridge.errors import (
     UnknownDeployment,
     UnknownIssuer,
 )
-from lti_bridge.lms.keysets import KeySets
 from lti_bridge.lms.receive13 import Lms13
 from lti_bridge.lms.registration13 import Registrations
+from lti_bridge.lti.keysets import KeySets
 from tests.lms.platform13 import (
     ISSUER,
     LTI,

@@ -474,6 +474,7 @@ def test_an_lms_answer_is_read_whatever_its_namespace(ns: str) -> None:
         ("strange", "strange"),
     ],
 )
+@pytest.mark.spec("AMB-12")
 def test_codes_are_read(sent: str, read: str) -> None:
     answer = outcomes.parse_response(lms_answer(f"<imsx_codeMajor>{sent}</imsx_codeMajor>"))
     assert answer.code_major == read

@@ -253,6 +253,13 @@ def test_meaning_comes_from_the_principal_role(uris: tuple[str, ...], meaning: s
     assert {name for name, true in is_it.items() if true} == set(meaning.split())
 
 
+@pytest.mark.spec("ROLE-08", "ROLE-09")
+@pytest.mark.parametrize(("uris", "meaning"), MEANING)
+def test_only_staff_beyond_assistants_may_configure(uris: tuple[str, ...], meaning: str) -> None:
+    assistant_only = "assistant" in meaning and "instructor" not in meaning
+    assert roles.may_configure(uris) is ("staff" in meaning and not assistant_only)
+
+
 def test_the_test_user_is_marked_but_unknown_to_lti_11() -> None:
     uris = (TEST_USER, *course("Learner"))
     assert roles.is_test_user(uris)

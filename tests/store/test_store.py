@@ -18,7 +18,7 @@ from sqlalchemy import text
 from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.core.passback import LEASE_S, Passback
 from lti_bridge.core.ports import Outcome, Receipt
-from lti_bridge.core.records import Attempt, AttemptState, Delivery, Incoming
+from lti_bridge.core.records import Attempt, AttemptState, Delivery, Incoming, Shown
 from lti_bridge.core.results import Results
 from lti_bridge.core.scoring import Score
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
@@ -256,6 +256,14 @@ class SlowGradebook:
         self.go.wait(10)
         self.taken.append(delivery)
         return Receipt()
+
+    def readable(self, delivery: Delivery) -> bool:
+        """It shows nothing."""
+        return False
+
+    def read(self, delivery: Delivery) -> Shown:
+        """Nothing."""
+        return Shown(None)
 
 
 def test_a_worker_keeps_what_it_is_still_delivering(desk: Desk) -> None:

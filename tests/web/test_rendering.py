@@ -14,11 +14,23 @@ from lxml import html
 from lti_bridge.core.handoff import Form, Note, Redirect
 from lti_bridge.errors import BadRequest, BridgeError, NoAttemptsLeft, PageExpired
 from lti_bridge.web.rendering import NOBODY, Pages
-from lti_bridge.web.views import InstructorView, PreviewForm
+from lti_bridge.web.views import InstructorView, PeopleView, PersonLine, PreviewForm
 
 NASTY = "\"><script>alert(1)</script>'<img src=x onerror=alert(2)>"
 TOOL = "https://tool.example.org/launch?x=1&y=2"
 BACK = "https://lms.example.edu/return?course=7#top"
+PEOPLE = PeopleView(
+    activity_title="A test",
+    course_title="A course",
+    lines=(
+        PersonLine("<img onerror=x>", "overridden", "5 of 10", "7/10"),
+        PersonLine("Ann Example", "not started", active=False),
+    ),
+    counts=(("not started", 1), ("overridden", 1)),
+    again=PreviewForm("https://bridge.example.edu/course/people", (("token", "t"),)),
+    notice="Look again.",
+    back_url="https://lms.example.edu/back",
+)
 VIEW = InstructorView("Excel", "excel-2019", "tosa", "isograd")
 
 
@@ -185,9 +197,22 @@ def test_who_may_frame_a_page(pages: Pages, given: tuple[str, ...], expected: st
         pages.error(PageExpired(), reference="r", frame_ancestors=given),
         pages.returned(title="Title", message="Message", frame_ancestors=given),
         pages.instructor(VIEW, frame_ancestors=given),
+        pages.people(PEOPLE, frame_ancestors=given),
     ):
         assert policy(response).get("frame-ancestors") == expected
     assert policy(pages.front())["frame-ancestors"] == "'none'"
+
+
+@pytest.mark.spec("SECP-08")
+def test_learners_names_are_text(pages: Pages) -> None:
+    response = pages.people(PEOPLE)
+    shown = response.get_data(as_text=True)
+    assert "<img" not in shown
+    assert "&lt;img onerror=x&gt;" in shown
+    assert "<td>overridden</td><td>5 of 10</td><td>7/10</td>" in shown
+    assert "(no longer active)" in shown
+    assert response.headers["Cache-Control"] == "no-store"
+    assert policy(response)["form-action"] == "https://bridge.example.edu"
 
 
 @pytest.mark.parametrize("field", [("a\0", "b"), ("a", "b\0"), ("a", "\ud800")])
@@ -213,6 +238,15 @@ def test_a_note_shows_what_to_copy(pages: Pages) -> None:
     assert page.xpath("//dd[@class='copy']/text()") == ["A-1"]
     assert page.xpath("//a[@class='button']/text()") == ["Go to iTEP"]
     assert not tree(pages.handoff(Note("Title"))).xpath("//a | //dl")
+
+
+def test_a_note_leads_back_to_the_course(pages: Pages) -> None:
+    for link, look in (("", "button"), (TOOL, "way-back")):
+        page = tree(pages.handoff(Note("Title", link=link), back_url=BACK))
+        (back,) = page.xpath("//a[text()='Back to your course']")
+        assert (back.get("href"), back.get("class")) == (BACK, look)
+    odd = pages.handoff(Note("Title"), back_url="javascript:alert(1)")
+    assert not tree(odd).xpath("//a")
 
 
 @pytest.mark.spec("T13RL-19")

@@ -15,9 +15,9 @@ from lti_bridge.core.handoff import Handoff, Redirect
 from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
 from lti_bridge.core.records import AttemptState
 from lti_bridge.core.substitution import literal
-from lti_bridge.errors import BadRequest
-from lti_bridge.providers.answers import score
-from lti_bridge.providers.contract import Kind
+from lti_bridge.errors import BadRequest, ConfigurationError
+from lti_bridge.providers.answers import is_safe, score
+from lti_bridge.providers.contract import Kind, check_facts
 from lti_bridge.providers.demo.client import Client
 from lti_bridge.providers.demo.errors import SessionUnknown
 from lti_bridge.providers.demo.settings import ActivitySettings, ConnectionSettings
@@ -93,6 +93,13 @@ class DemoProvider:
         with suppress(SessionUnknown):
             self.client.delete(sitting.reference)
 
+    def adopt(self, sitting: Sitting, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """The provider tells the address of a session once only, to whom it is sold."""
+        check_facts(facts, {"url": "the address of the session"}, {})
+        if not is_safe(facts["url"]):
+            raise ConfigurationError("url must be an https:// address (http:// on this machine)")
+        return {"url": facts["url"]}
+
 
 def _inline(custom: Mapping[str, str]) -> ActivitySettings:
     """What a course link writes out is data: never read as a variable again."""
@@ -105,9 +112,11 @@ KIND = Kind(
     connection=ConnectionSettings.model_validate,
     activity=lambda values, connection: ActivitySettings.model_validate(values),
     inline=lambda custom, connection: _inline(custom),
+    forms=lambda settings: (ActivitySettings,),
     build=lambda settings, tools: DemoProvider(Client(settings, tools)),
     wants=frozenset({"given_name"}),
     capabilities=lambda settings: frozenset(
         {can.REMOTE, can.CALLBACK, can.FETCH, can.CHOICES, can.CHECK, can.FORGET, can.PREVIEW}
+        | {can.ADOPT}
     ),
 )

@@ -13,8 +13,10 @@ from typing import Any
 from lti_bridge.core.handoff import Handoff, Redirect
 from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
 from lti_bridge.core.records import AttemptState
-from lti_bridge.errors import BadRequest
-from lti_bridge.providers.contract import Tools
+from lti_bridge.core.substitution import variable_in
+from lti_bridge.errors import BadRequest, ConfigurationError
+from lti_bridge.providers.contract import Tools, check_facts
+from lti_bridge.providers.isograd.answers import address_of
 from lti_bridge.providers.isograd.client import Client, Result
 from lti_bridge.providers.isograd.credits import CreditWatch
 from lti_bridge.providers.isograd.errors import CandidateExists, CandidateUnknown
@@ -132,6 +134,22 @@ class IsogradApi:
                 account.anonymise_candidate(ema)
         except CandidateUnknown:  # forgotten before, with another attempt
             return
+
+    def adopt(self, sitting: Sitting, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """Results are asked for by the candidate's address, which the bridge keeps with a test."""
+        set_ = custom_parameters(sitting.settings) if sitting.settings else {}
+        own = {name: set_.get(name, "") for name in ("tst_frm_id", "sub_com_id")}
+        known = {name: value for name, value in own.items() if value and not variable_in(value)}
+        needed = {"ema": "the candidate's e-mail address at Isograd", "tst_frm_id": "the test"}
+        missing = {name: what for name, what in needed.items() if name not in known}
+        check_facts(facts, missing, {**needed, "sub_com_id": "", "tst_url": "", "can_id": ""})
+        if facts.get("tst_url") and not address_of(facts["tst_url"]):
+            raise ConfigurationError("tst_url must be an https:// address")
+        return {**known, **{name: value for name, value in facts.items() if value}}
+
+    def administrator_url(self, email: str, sub_account: str) -> str:
+        """Action 13: without `sub_account` a distributor becomes the master account's."""
+        return replace(self.client, sub_com_id=sub_account).administrator_url(email)
 
     def _account(self, names: Mapping[str, Any]) -> Client:
         return replace(self.client, sub_com_id=names.get("sub_com_id", ""))

@@ -1,53 +1,66 @@
-"""Isograd as a provider: by LTI 1.1, grades coming back by Basic Outcomes, or by its REST API."""
+"""Isograd as a provider: by LTI of either version, grades coming back, or by its REST API."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from lti_bridge.core.capabilities import CALLBACK, CHECK, CHOICES, FETCH, FORGET, REMOTE
+from lti_bridge.core.capabilities import (
+    ADMINISTER,
+    ADOPT,
+    CALLBACK,
+    CHECK,
+    CHOICES,
+    FETCH,
+    FORGET,
+    PICK,
+    REMOTE,
+)
+from lti_bridge.core.handoff import Form
 from lti_bridge.core.ports import Provider, Session, Started
-from lti_bridge.errors import ConfigurationError, Unsupported
-from lti_bridge.providers.contract import Credentials, Kind, Tools
+from lti_bridge.core.tool_choices import Asking, ChosenItem
+from lti_bridge.providers.contract import Credentials, Kind, ToolRegistration, Tools
 from lti_bridge.providers.isograd.api import ALWAYS_NEW, CONFIRM, IsogradApi
 from lti_bridge.providers.isograd.settings import (
+    ACTIONS,
     NEEDS,
     ApiConnection,
     Lti11Connection,
+    Lti13Connection,
     activity_settings,
     connection_settings,
     custom_parameters,
     lms_parameters,
 )
 from lti_bridge.providers.tool11 import Tool11
+from lti_bridge.providers.tool13 import Tool13
+from lti_bridge.providers.tool13_settings import registration
+from lti_bridge.providers.tool13_settings import tool as tool13
 
 
 @dataclass(frozen=True, slots=True)
-class IsogradLti11:
-    """Isograd opened by LTI 1.1: the activity's parameters travel as custom parameters."""
+class IsogradLti:
+    """Isograd opened by LTI: the activity's parameters travel as custom parameters."""
 
-    tool: Tool11
+    tool: Tool11 | Tool13
+    deep_link_url: str = ""
 
     def start(self, session: Session) -> Started:
-        """The signed launch form."""
+        """The signed launch form, or the login initiation that leads to one."""
         return Started(self.tool.form(session))
 
     def custom(self, settings: Any) -> Mapping[str, str]:
         """The action and its parameters, by Isograd's own names."""
         return custom_parameters(settings)
 
+    def pick(self, session: Session, asking: Asking) -> Form:
+        """The message that asks Isograd for links."""
+        return self.tool.pick(session, asking, self.deep_link_url)
 
-def admin_login_url(provider: Provider, email: str = "", sub_account: str = "") -> str:
-    """An address that logs in as an administrator of the account; for the command line only.
-
-    `email` names the administrator, else Isograd picks one. A distributor without `sub_account`
-    becomes administrator of the master account. Raises Unsupported on the LTI routes, and a
-    ProviderError.
-    """
-    if not isinstance(provider, IsogradApi):
-        raise Unsupported("only an isograd connection with route api can do this")
-    return replace(provider.client, sub_com_id=sub_account).administrator_url(email)
+    def picked(self, item: ChosenItem) -> Mapping[str, Any]:
+        """An action and its parameters, as the link would send them."""
+        return dict(item.custom)
 
 
 def _build(settings: Any, tools: Tools) -> Provider:
@@ -55,8 +68,13 @@ def _build(settings: Any, tools: Tools) -> Provider:
         return IsogradApi.connect(settings, tools)
     credentials = _credentials(settings)
     if credentials is None:
-        raise ConfigurationError(f"route: {settings.route!r} is not available in this version")
-    return IsogradLti11(Tool11(settings.launch_url, credentials, tools))
+        return IsogradLti(tool13(settings, tools), settings.deep_link_url)
+    tool = Tool11(settings.launch_url, credentials, tools)
+    return IsogradLti(tool, settings.deep_link_url)
+
+
+def _registration(name: str, settings: Any) -> ToolRegistration | None:
+    return registration(name, settings) if isinstance(settings, Lti13Connection) else None
 
 
 def _credentials(settings: Any) -> Credentials | None:
@@ -67,8 +85,8 @@ def _credentials(settings: Any) -> Credentials | None:
 
 def _capabilities(settings: Any) -> frozenset[str]:
     if isinstance(settings, ApiConnection):
-        return frozenset({REMOTE, CALLBACK, FETCH, CHOICES, CHECK, FORGET})
-    return frozenset()
+        return frozenset({REMOTE, CALLBACK, FETCH, CHOICES, CHECK, FORGET, ADOPT, ADMINISTER})
+    return frozenset({PICK} if settings.deep_link_url else ())
 
 
 def _repeatable(settings: Any) -> bool:
@@ -82,10 +100,12 @@ KIND = Kind(
     connection=connection_settings,
     activity=lambda values, connection: activity_settings(values, connection.route),
     inline=lambda custom, connection: lms_parameters(custom, connection.route),
+    forms=lambda settings: (ACTIONS[8], ACTIONS[ALWAYS_NEW], ACTIONS[CONFIRM]),  # those with a test
     build=_build,
     needs=NEEDS,
     capabilities=_capabilities,
     repeatable=_repeatable,
     hidden=frozenset({"psw"}),
     credentials=_credentials,
+    tool13=_registration,
 )

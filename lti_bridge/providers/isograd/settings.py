@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lti_bridge.core.substitution import literal, variable_in
+from lti_bridge.providers.tool13_settings import GRADES, Allow, DeepLink, InFrame, Services
 
 Route = Literal["lti-1.1", "lti-1.3", "api"]
 
@@ -139,6 +140,7 @@ class Lti11Connection(_Model):
     launch_url: _LaunchUrl = f"{_PRODUCTION}public/lti.php"
     consumer_key: _Text = Field(title="Client key", description="The client key from Isograd.")
     shared_secret: _Secret = Field(title="Client secret", description="Belongs to the client key.")
+    deep_link_url: DeepLink = ""
 
 
 class Lti13Connection(_Model):
@@ -168,6 +170,10 @@ class Lti13Connection(_Model):
     deployment_id: _Text = Field(
         title="Deployment id", description="The deployment id that Isograd was told."
     )
+    services: Services = GRADES
+    frame: InFrame = False
+    frame_allow: Allow = ("fullscreen",)
+    deep_link_url: DeepLink = ""
 
 
 class ApiConnection(_Model):
@@ -247,6 +253,7 @@ _Redirect = Annotated[
     Field(
         title="Go to the page",
         description="1: the browser goes to the page; without it Isograd shows a line of data.",
+        json_schema_extra={"preset": "true"},  # what a new form begins with
     ),
 ]
 

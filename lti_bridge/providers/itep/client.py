@@ -29,7 +29,7 @@ from lti_bridge.providers.itep.settings import GTX, ConnectionSettings
 from lti_bridge.providers.itep.signing import compact, signature
 
 WAIT_S = 15.0  # how long an order waits for the one before it
-SEQUENCE_TRIES = 3
+SEQUENCE_TRIES = 8  # three web processes in a rush overtake each other at every seventh order
 
 
 @dataclass(frozen=True, slots=True)

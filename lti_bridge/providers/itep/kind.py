@@ -5,26 +5,28 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from lti_bridge.core.capabilities import CALLBACK, CHECK, JUDGE, REMOTE
+from lti_bridge.core.capabilities import ADOPT, CALLBACK, CHECK, IMPORT, JUDGE, REMOTE
 from lti_bridge.core.handoff import Handoff, Note
-from lti_bridge.core.ports import Callback, Report, Session, Started
+from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt
+from lti_bridge.core.staff import ImportedLine
 from lti_bridge.core.substitution import variable_in
-from lti_bridge.errors import AccessRefused, AnswerLost, BadRequest
-from lti_bridge.providers.contract import Kind, Tools
+from lti_bridge.errors import AccessRefused, AnswerLost, BadRequest, ConfigurationError
+from lti_bridge.providers.contract import Kind, Tools, check_facts
 from lti_bridge.providers.itep import csv_files, oids, registration, results
 from lti_bridge.providers.itep.client import Client
 from lti_bridge.providers.itep.settings import (
     GTX,
     NEEDS,
     STX,
+    ActivitySettings,
     ConnectionSettings,
     activity_settings,
     link_settings,
@@ -104,9 +106,20 @@ class Itep:
         """The attempt that was ordered under this OID, empty when there is none."""
         return oids.attempt_of(self.tools.sign, oid)
 
-    def import_results(self, text: str) -> csv_files.Imported:
-        """Read a CSV file of results that staff bring by hand."""
+    def import_results(self, text: str, sittings: Sequence[Sitting]) -> list[ImportedLine]:
+        """Read a CSV file of results that staff bring by hand; its OIDs name the attempts."""
         return csv_files.import_results(text, self.attempt_of)
+
+    def adopt(self, sitting: Sitting, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """The test ID is the reference; the password, where there is one, has to be told."""
+        if sitting.settings is None:
+            raise ConfigurationError("the attempt's activity is no longer in the configuration")
+        gtx = sitting.settings.process == GTX
+        check_facts(facts, {}, {"password": "the test's password"} if gtx else {})
+        data = {"process": sitting.settings.process}
+        if gtx:
+            data |= {"test_id": sitting.reference, "password": facts.get("password", "")}
+        return data
 
     def _order(self, session: Session) -> dict[str, Any]:
         """The document of the order, in the order of iTEP's example."""
@@ -179,7 +192,8 @@ KIND = Kind(
     connection=ConnectionSettings.model_validate,
     activity=activity_settings,
     inline=link_settings,
+    forms=lambda settings: (ActivitySettings,),
     build=Itep.connect,
     needs=NEEDS,
-    capabilities=lambda settings: frozenset({REMOTE, CALLBACK, JUDGE, CHECK}),
+    capabilities=lambda settings: frozenset({REMOTE, CALLBACK, JUDGE, CHECK, IMPORT, ADOPT}),
 )

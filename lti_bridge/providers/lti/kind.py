@@ -1,70 +1,95 @@
-"""Any LTI 1.1 tool as a provider: its address, its key, and whatever parameters it takes."""
+"""Any LTI tool as a provider, of either version, with whatever parameters it takes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
-
-from lti_bridge.core.capabilities import PREVIEW
+from lti_bridge.core.capabilities import PICK, PREVIEW
+from lti_bridge.core.handoff import Form
 from lti_bridge.core.ports import Session, Started
 from lti_bridge.core.substitution import literal
-from lti_bridge.providers.contract import Credentials, Kind, Tools
+from lti_bridge.core.tool_choices import Asking, ChosenItem
+from lti_bridge.providers.contract import Credentials, Kind, ToolRegistration, Tools
+from lti_bridge.providers.lti.settings import (
+    ActivitySettings,
+    Connection11,
+    Connection13,
+    activity_settings,
+    connection_settings,
+)
 from lti_bridge.providers.tool11 import Tool11
+from lti_bridge.providers.tool13 import Tool13
+from lti_bridge.providers.tool13_settings import registration
+from lti_bridge.providers.tool13_settings import tool as tool13
 
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$", max_length=1023)]
 # In a link that writes its activity out: tool_quiz=42 is the tool's parameter quiz=42. Without a
 # prefix, whatever else the LMS sends would become part of the activity.
 PREFIX = "tool_"
 
 
-class ConnectionSettings(BaseModel):
-    """An LTI 1.1 tool: where it is launched, and the key and secret it was given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    version: Literal["1.1"] = "1.1"
-    launch_url: HttpUrl = Field(description="The tool's launch address.")
-    consumer_key: str = Field(min_length=1, description="The key agreed with the tool.")
-    shared_secret: SecretStr = Field(min_length=1, description="The secret that belongs to it.")
-    signature: Literal["HMAC-SHA1", "HMAC-SHA256"] = Field(
-        "HMAC-SHA1", description="How messages are signed, both ways."
-    )
-
-
-class ActivitySettings(BaseModel):
-    """What an instructor sets: custom parameters, which may hold substitution variables."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    custom: dict[str, str] = Field(default_factory=dict, description="Custom parameters.")
-
-
 @dataclass(frozen=True, slots=True)
 class LtiProvider:
-    """One LTI 1.1 tool as a provider."""
+    """One LTI tool as a provider. `always` are custom parameters of every launch."""
 
-    tool: Tool11
+    tool: Tool11 | Tool13
+    deep_link_url: str = ""
+    always: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, session: Session) -> Started:
-        """The signed launch form."""
-        return Started(self.tool.form(session))
+        """The signed launch form, or the login initiation that leads to one."""
+        settings = session.settings
+        if isinstance(self.tool, Tool13):
+            declared = {
+                "maximum": f"{settings.score_maximum:f}",
+                "resource_id": settings.resource_id,
+                "tag": settings.tag,
+            }
+            return Started(self.tool.form(session, settings.url, declared))
+        return Started(self.tool.form(session, settings.url))
 
     def custom(self, settings: Any) -> Mapping[str, str]:
         """The activity's custom parameters as they were written."""
-        return dict(settings.custom)
+        return {**self.always, **settings.custom}
+
+    def pick(self, session: Session, asking: Asking) -> Form:
+        """The message that asks the tool for links."""
+        return self.tool.pick(session, asking, self.deep_link_url)
+
+    def picked(self, item: ChosenItem) -> Mapping[str, Any]:
+        """The settings of an activity for what was chosen."""
+        maximum = {} if item.maximum is None else {"score_maximum": f"{item.maximum:f}"}
+        return {
+            "custom": dict(item.custom),
+            "url": item.url,
+            "resource_id": item.resource_id,
+            "tag": item.tag,
+            **maximum,
+        }
 
 
-def credentials(settings: Any) -> Credentials:
-    """The key and secret of an LTI 1.1 connection of any kind."""
+def _credentials(settings: Any) -> Credentials | None:
+    if not isinstance(settings, Connection11):
+        return None
     secret = settings.shared_secret.get_secret_value()
     return Credentials(settings.consumer_key, secret, settings.signature)
 
 
+def _registration(name: str, settings: Any) -> ToolRegistration | None:
+    if not isinstance(settings, Connection13):
+        return None
+    secret = settings.shared_secret.get_secret_value()
+    former = Credentials(settings.consumer_key, secret) if secret else None
+    return replace(registration(name, settings), former=former)
+
+
 def _build(settings: Any, tools: Tools) -> LtiProvider:
-    return LtiProvider(Tool11(settings.launch_url, credentials(settings), tools))
+    credentials = _credentials(settings)
+    if credentials is None:
+        return LtiProvider(tool13(settings, tools), settings.deep_link_url, settings.custom)
+    tool = Tool11(settings.launch_url, credentials, tools)
+    return LtiProvider(tool, settings.deep_link_url)
 
 
 def _inline(custom: Mapping[str, str], _connection: Any) -> ActivitySettings:
@@ -75,10 +100,14 @@ def _inline(custom: Mapping[str, str], _connection: Any) -> ActivitySettings:
 KIND = Kind(
     name="lti",
     title="Any LTI tool",
-    connection=ConnectionSettings.model_validate,
-    activity=lambda values, connection: ActivitySettings.model_validate(values),
+    connection=connection_settings,
+    activity=activity_settings,
     inline=_inline,
+    forms=lambda settings: (ActivitySettings,),
     build=_build,
-    capabilities=lambda settings: frozenset({PREVIEW}),
-    credentials=credentials,
+    capabilities=lambda settings: frozenset(
+        {PREVIEW, PICK} if settings.deep_link_url else {PREVIEW}
+    ),
+    credentials=_credentials,
+    tool13=_registration,
 )

@@ -20,6 +20,7 @@ from lti_bridge.providers.mettl.errors import (
 )
 from lti_bridge.providers.mettl.schedules import Schedules
 from lti_bridge.providers.mettl.settings import (
+    ActivitySettings,
     activity_settings,
     connection_settings,
     custom_parameters,
@@ -27,6 +28,8 @@ from lti_bridge.providers.mettl.settings import (
     options,
 )
 from lti_bridge.providers.mettl.wire import Wire
+
+LINK_KEPT_S = 5  # a double click needs no second call; later ones ask, for the link may expire
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,21 @@ class MettlProvider:
         """Register the learner in the attempt's schedule; once more gives the same link."""
         _extra_minutes(session)  # refuse before anything is made
         key, email = self.schedules.access_key(session), session.person.email
-        data = {"access_key": key, "email": email}
+        data: dict[str, Any] = {"access_key": key, "email": email}
         registration = self._register(session, key, email)
         if session.settings.second_attempt == "delete":
             if registration.status == results.COMPLETED and session.attempt_number > 1:
                 registration = self._afresh(session, key, email, registration)
             data["context"] = self._context(key, email)
-        reference = hooks.reference(self.tools.sign, key, email)
-        return Started(_handoff(registration), reference, data)
+        handoff = _handoff(registration)
+        if isinstance(handoff, Redirect):
+            data |= {"link": handoff.url, "link_until": self._now() + LINK_KEPT_S}
+        return Started(handoff, hooks.reference(self.tools.sign, key, email), data)
 
     def resume(self, session: Session) -> Handoff:
         """The link again: registering under the same address makes nothing new."""
+        if self._now() < session.data.get("link_until", 0):
+            return Redirect(session.data["link"])
         key, email = session.data["access_key"], session.data["email"]
         return _handoff(self._register(session, key, email))
 
@@ -92,6 +99,9 @@ class MettlProvider:
         except Unspecified:
             if self._is_known(key, email):
                 raise
+
+    def _now(self) -> int:
+        return int(self.tools.clock().timestamp())
 
     def _is_known(self, key: str, email: str) -> bool:
         # one code for everything: only asking tells "the test runs" from "gone already"
@@ -159,6 +169,7 @@ KIND = Kind(
     connection=connection_settings,
     activity=lambda values, connection: activity_settings(values),
     inline=lambda custom, connection: link_settings(custom),
+    forms=lambda settings: (ActivitySettings,),
     build=_build,
     needs=frozenset({"email", "given_name"}),
     wants=frozenset({"family_name"}),

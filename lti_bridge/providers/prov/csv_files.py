@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.staff import ImportedLine
 from lti_bridge.providers.prov.model import Registration
 from lti_bridge.providers.prov.results import number_of
 
@@ -25,14 +24,6 @@ CANDIDATE, EXAM, SCORE, ATTEMPT = "candidate_id", "exam_code", "overall_score", 
 NEEDED = (CANDIDATE, EXAM, SCORE)
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """Scores by attempt id, and one sentence for each row that gives none."""
-
-    results: list[tuple[str, Score]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
 def export_registrations(registrations: Iterable[Registration]) -> str:
     """One line for each registration, under the names of COLUMNS."""
     out = io.StringIO()
@@ -47,13 +38,12 @@ def export_registrations(registrations: Iterable[Registration]) -> str:
     return out.getvalue()
 
 
-def import_results(text: str, registrations: Iterable[Registration]) -> Imported:
+def import_results(text: str, registrations: Iterable[Registration]) -> list[ImportedLine]:
     """Read results: columns candidate_id, exam_code, overall_score and, if need be, attempt_id.
 
     `registrations` are the attempts that may get a result. Case, spaces and underscores in the
     names of columns do not count, and columns are separated by commas, semicolons or tabs.
     """
-    imported = Imported()
     lines = text.removeprefix("\ufeff").splitlines(keepends=True)
     header = lines[0] if lines else ""
     delimiter = max(",;\t", key=header.count)
@@ -61,44 +51,47 @@ def import_results(text: str, registrations: Iterable[Registration]) -> Imported
     names = {_plain(name): name for name in table.fieldnames or ()}
     missing = [name for name in NEEDED if _plain(name) not in names]
     if missing:
-        imported.problems.append(f"line 1: there is no column {', '.join(missing)}")
-        return imported
+        return [ImportedLine(1, problem=f"there is no column {', '.join(missing)}")]
+    imported: list[ImportedLine] = []
     expected = list(registrations)
-    for row in table:
-        cells = {
-            name: (row.get(names.get(_plain(name), "")) or "").strip()
-            for name in (*NEEDED, ATTEMPT)
-        }
-        found = _read(cells, expected, {attempt_id for attempt_id, _ in imported.results})
-        if isinstance(found, str):
-            imported.problems.append(f"line {table.line_num}, {found}")
-        else:
-            imported.results.append(found)
+    seen: set[str] = set()
+    try:
+        for row in table:
+            cells = {
+                name: (row.get(names.get(_plain(name), "")) or "").strip()
+                for name in (*NEEDED, ATTEMPT)
+            }
+            imported.append(_read(table.line_num, cells, expected, seen))
+    except csv.Error as error:
+        imported.append(ImportedLine(table.line_num, problem=f"unreadable from here on: {error}"))
     return imported
 
 
 def _read(
-    cells: Mapping[str, str], expected: list[Registration], seen: set[str]
-) -> tuple[str, Score] | str:
-    """Attempt id and score, or the column and what is wrong in it."""
+    number: int, cells: Mapping[str, str], expected: list[Registration], seen: set[str]
+) -> ImportedLine:
+    def refused(problem: str) -> ImportedLine:
+        return ImportedLine(number, problem=problem)
+
     found = [one for one in expected if one.candidate.candidate_id == cells[CANDIDATE]]
     if not found:
-        return f"{CANDIDATE}: nobody is registered under it"
+        return refused(f"{CANDIDATE}: nobody is registered under it")
     found = [one for one in found if one.event.exam_code == cells[EXAM]]
     if not found:
-        return f"{EXAM}: this candidate is not registered for it"
+        return refused(f"{EXAM}: this candidate is not registered for it")
     if cells[ATTEMPT]:
         found = [one for one in found if one.attempt_id == cells[ATTEMPT]]
     if len(found) != 1:
-        return f"{ATTEMPT}: must say which of this candidate's attempts is meant"
+        return refused(f"{ATTEMPT}: must say which of this candidate's attempts is meant")
     if found[0].attempt_id in seen:
-        return f"{CANDIDATE}: stands in an earlier line too"
+        return refused(f"{CANDIDATE}: stands in an earlier line too")
     overall = number_of(cells[SCORE].replace(",", "."))
     score = found[0].scale.score(overall) if overall is not None else None
     if score is None:
         scale = found[0].scale
-        return f"{SCORE}: must be a number from {scale.score_min} to {scale.score_max}"
-    return found[0].attempt_id, score
+        return refused(f"{SCORE}: must be a number from {scale.score_min} to {scale.score_max}")
+    seen.add(found[0].attempt_id)
+    return ImportedLine(number, found[0].attempt_id, score)
 
 
 def _plain(name: str) -> str:

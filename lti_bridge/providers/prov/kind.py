@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lti_bridge.core.capabilities import CALLBACK, CHECK, FETCH, JUDGE, REMOTE
+from lti_bridge.core.capabilities import (
+    ADOPT,
+    CALLBACK,
+    CHECK,
+    EXPORT,
+    FETCH,
+    IMPORT,
+    JUDGE,
+    REMOTE,
+)
 from lti_bridge.core.handoff import Handoff, Note, Redirect
 from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt
+from lti_bridge.core.staff import ImportedLine
 from lti_bridge.errors import AnswerLost, BadRequest, BridgeError
 from lti_bridge.providers.contract import Kind, Tools
-from lti_bridge.providers.prov import registrations, results
+from lti_bridge.providers.prov import csv_files, registrations, results
 from lti_bridge.providers.prov.client import Client, read
 from lti_bridge.providers.prov.errors import OtherResult
 from lti_bridge.providers.prov.model import Registration, Result
 from lti_bridge.providers.prov.places import Places
 from lti_bridge.providers.prov.settings import (
     NEEDS,
+    ActivitySettings,
     ConnectionSettings,
     activity_settings,
     link_settings,
@@ -121,9 +132,17 @@ class Prov:
         self.client.check()
         return "Prov answers and accepts the account."
 
-    def registration_of(self, attempt: Attempt, settings: Any = None) -> Registration:
-        """A started attempt for the CSV files; with names only where files are exchanged."""
-        return registrations.of_data(attempt.id, attempt.data, settings)
+    def import_results(self, text: str, sittings: Sequence[Sitting]) -> list[ImportedLine]:
+        """Read a CSV file of results that staff bring by hand."""
+        return csv_files.import_results(text, map(_registration_of, sittings))
+
+    def export_registrations(self, sittings: Sequence[Sitting]) -> str:
+        """Who is to be registered, as CSV; with names only where there is no API."""
+        return csv_files.export_registrations(map(_registration_of, sittings))
+
+    def adopt(self, sitting: Sitting, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """The event as it is kept: what the activity says, and what it could not say."""
+        return registrations.adopted(sitting, self.settings, facts)
 
     def _register(self, registration: Registration, session: Session) -> tuple[str, str]:
         if not self.settings.base_url:
@@ -193,6 +212,10 @@ class Prov:
         )
 
 
+def _registration_of(sitting: Sitting) -> Registration:
+    return registrations.of_data(sitting.attempt_id, sitting.data, sitting.settings)
+
+
 def _agree(told: Result, wanted: Result) -> bool:
     """Whether a result is about this event; what it does not say does not count."""
     pairs = (
@@ -204,7 +227,7 @@ def _agree(told: Result, wanted: Result) -> bool:
 
 
 def _capabilities(settings: ConnectionSettings) -> frozenset[str]:
-    found = {REMOTE}
+    found = {REMOTE, IMPORT, EXPORT, ADOPT}
     if settings.asks:
         found.add(FETCH)
     if settings.is_told:
@@ -220,6 +243,7 @@ KIND = Kind(
     connection=ConnectionSettings.model_validate,
     activity=activity_settings,
     inline=link_settings,
+    forms=lambda settings: (ActivitySettings,),
     build=Prov.connect,
     needs=NEEDS,
     capabilities=_capabilities,

@@ -8,7 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lti_bridge.core.ports import Session
+from lti_bridge.core.ports import Session, Sitting
+from lti_bridge.core.substitution import variable_in
+from lti_bridge.errors import ConfigurationError
+from lti_bridge.providers.answers import is_safe
+from lti_bridge.providers.contract import check_facts
 from lti_bridge.providers.prov.errors import NoAppointment
 from lti_bridge.providers.prov.model import Candidate, Event, Registration, Scale
 from lti_bridge.providers.prov.settings import ConnectionSettings
@@ -81,6 +85,37 @@ def of_data(attempt_id: str, data: Mapping[str, Any], activity: Any) -> Registra
         event=event_of(data),
         scale=scale_of(data, activity),
     )
+
+
+def adopted(
+    sitting: Sitting, settings: ConnectionSettings, facts: Mapping[str, str]
+) -> dict[str, Any]:
+    """What would have been kept of an event whose registration got no answer.
+
+    Raises ConfigurationError when the activity is gone, or a fact is missing or wrong.
+    """
+    activity = sitting.settings
+    if activity is None:
+        raise ConfigurationError("the attempt's activity is no longer in the configuration")
+    begin = {"starts_at": "when the exam begins, with its zone: 2026-11-22T18:00:00+01:00"}
+    needs_time = variable_in(activity.starts_at)
+    check_facts(facts, begin if needs_time else {}, {"url": "the exam's page"})
+    url = facts.get("url", "")
+    if url and not is_safe(url):
+        raise ConfigurationError("url must be an https:// address (http:// on this machine)")
+    names = ("exam_code", "exam_name", "location_code")
+    known: dict[str, Any] = {name: getattr(activity, name) for name in names}
+    written = facts["starts_at"] if needs_time else activity.starts_at or sitting.started_at
+    try:
+        event = Event(**known, starts_at=written)
+    except ValidationError:
+        raise ConfigurationError("starts_at is no time with its zone") from None
+    by_attempt = settings.candidate_id == "attempt"
+    candidate = Candidate(candidate_id=sitting.attempt_id if by_attempt else sitting.learner_id)
+    registration = Registration(
+        attempt_id=sitting.attempt_id, candidate=candidate, event=event, scale=activity.scale
+    )
+    return kept(registration, settings, url)
 
 
 def event_of(data: Mapping[str, Any]) -> Event:

@@ -4,7 +4,7 @@ const table = document.getElementById("grades");
 async function refresh() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(location.href, { cache: "no-store" });
+    const answer = await fetch(table.dataset.from ?? location.href, { cache: "no-store" });
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("grades").innerHTML;
@@ -14,4 +14,4 @@ async function refresh() {
   }
 }
 
-setInterval(refresh, 2000);
+setInterval(refresh, 1000);

@@ -15,12 +15,8 @@ from lti_bridge.core.handoff import Redirect
 from lti_bridge.core.launch import Person
 from lti_bridge.core.ports import Callback, Choice, Started
 from lti_bridge.core.scoring import Score
-from lti_bridge.errors import (
-    BadRequest,
-    ProviderError,
-    Unsupported,
-)
-from lti_bridge.providers.isograd import KIND, admin_login_url
+from lti_bridge.errors import BadRequest, ProviderError
+from lti_bridge.providers.isograd import KIND
 from lti_bridge.providers.isograd import errors as named
 from lti_bridge.providers.isograd.api import IsogradApi
 from tests.providers.isograd.account import Account, excel, session, sitting
@@ -222,16 +218,13 @@ def test_nobody_to_forget(provider: IsogradApi, account: Account) -> None:
     assert account.state()["calls"] == {}
 
 
-def test_only_the_command_line_becomes_administrator(
+def test_an_administrator_of_the_account_or_of_a_sub_account(
     provider: IsogradApi, account: Account
 ) -> None:
-    assert admin_login_url(provider) == f"{account.running.url}/administration?account=master"
-    url = admin_login_url(provider, "boss@example.org", "77")
+    url = provider.administrator_url("boss@example.org", "")
+    assert url == f"{account.running.url}/administration?account=master"
+    url = provider.administrator_url("boss@example.org", "77")
     assert url == f"{account.running.url}/administration?account=77"
-    values = {"route": "lti-1.1", "consumer_key": "k", "shared_secret": "s"}
-    lti = KIND.build(KIND.connection(values), provider.tools)
-    with pytest.raises(Unsupported):
-        admin_login_url(lti)
 
 
 def test_what_a_connection_can_do_depends_on_its_route() -> None:
@@ -245,6 +238,8 @@ def test_what_a_connection_can_do_depends_on_its_route() -> None:
         capabilities.CHOICES,
         capabilities.CHECK,
         capabilities.FORGET,
+        capabilities.ADOPT,
+        capabilities.ADMINISTER,
     }
 
 

@@ -300,7 +300,7 @@ def test_an_overtaken_number_is_replaced(account: Account, provider: Itep) -> No
     assert provider.start(session(provider, attempt_id="second")).reference
     assert [body(account, n)["sequence"] for n in range(3)] == [1, 1, 2]
     assert account.taken() == 2
-    account.counters.numbers["sequence"] = -5
+    account.counters.numbers["sequence"] = -50
     with pytest.raises(errors.SequenceRefused):
         provider.start(session(provider, attempt_id="third"))
     assert account.taken() == 2
@@ -343,4 +343,11 @@ def test_nothing_private_is_logged(
 
 
 def test_its_capabilities(provider: Itep) -> None:
-    assert KIND.capabilities(provider.settings) == {"remote", "callback", "judge", "check"}
+    assert KIND.capabilities(provider.settings) == {
+        "remote",
+        "callback",
+        "judge",
+        "check",
+        "import",
+        "adopt",
+    }

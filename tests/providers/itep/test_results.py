@@ -10,6 +10,7 @@ import pytest
 
 from lti_bridge.core.ports import Report
 from lti_bridge.core.scoring import Score
+from lti_bridge.core.staff import ImportedLine
 from lti_bridge.errors import AccessRefused, BadRequest
 from lti_bridge.providers.itep import oids
 from lti_bridge.providers.itep.kind import Itep
@@ -235,18 +236,18 @@ def test_a_file_brings_results(provider: Itep) -> None:
         f'{other},"3,5",Completed,"two\nlines"',
     ]
     text = "\ufeffOID,Overall_Level,Status,Note\r\n" + "\r\n".join(rows) + "\r\n"
-    found = provider.import_results(text)
-    assert found.results == [
-        (ATTEMPT, FOUR_AND_A_HALF),
-        ("other", Score(Decimal("3.5"), SIX)),
+    found = provider.import_results(text, [])
+    assert [(one.number, one.attempt_id, one.score) for one in found if one.score] == [
+        (2, ATTEMPT, FOUR_AND_A_HALF),
+        (10, "other", Score(Decimal("3.5"), SIX)),
     ]
-    assert [problem.split(":")[0] for problem in found.problems] == [
-        "line 3, OID",
-        "line 4, Overall_Level",
-        "line 5, Overall_Level",
-        "line 6, Status",
-        "line 7, OID",
-        "line 8, Status",
+    assert [(one.number, one.problem.split(":")[0]) for one in found if one.problem] == [
+        (3, "OID"),
+        (4, "Overall_Level"),
+        (5, "Overall_Level"),
+        (6, "Status"),
+        (7, "OID"),
+        (8, "Status"),
     ]
 
 
@@ -255,11 +256,19 @@ def test_files_of_other_offices(provider: Itep, delimiter: str) -> None:
     good = oids.issue(provider.tools.sign, ATTEMPT)
     lines = [["Status", "OID", "Overall_Level"], ["Complete", good, "4,5"]]
     text = "\n".join(delimiter.join(cells) for cells in lines)
-    assert provider.import_results(text).results == [(ATTEMPT, FOUR_AND_A_HALF)]
+    assert provider.import_results(text, []) == [ImportedLine(2, ATTEMPT, FOUR_AND_A_HALF)]
 
 
 @pytest.mark.parametrize("text", ["", "OID,Status\n", "Overall_Level\n1\n", "\x00"])
 def test_a_file_without_the_columns(provider: Itep, text: str) -> None:
-    found = provider.import_results(text)
-    assert found.results == []
-    assert found.problems[0].startswith("line 1: there is no column ")
+    (found,) = provider.import_results(text, [])
+    assert found.number == 1
+    assert found.problem.startswith("there is no column ")
+
+
+def test_a_cell_beyond_all_sense_loses_no_line_before_it(provider: Itep) -> None:
+    good = oids.issue(provider.tools.sign, ATTEMPT)
+    text = f"OID,Overall_Level,Status\n{good},4.5,Complete\n{'x' * 200_000},1,Complete\n"
+    found = provider.import_results(text, [])
+    assert found[0] == ImportedLine(2, ATTEMPT, FOUR_AND_A_HALF)
+    assert found[1].problem.startswith("unreadable from here on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -55,14 +56,15 @@ def test_a_launch_registers_one_candidate(provider: MettlProvider, account: Acco
     assert provider.read_callback(hook({"context_data": context})) == [
         Report(attempt_id=FIRST, hint=True)
     ]
-    assert dict(started.data) == {"access_key": "open1001", "email": ANN.email}
+    assert started.data["access_key"] == "open1001"
+    assert started.data["email"] == ANN.email
     assert "ann" not in started.reference.lower()
     assert started.expects_result
 
 
 def test_starting_again_is_harmless(provider: MettlProvider, account: Account) -> None:
     first, second = provider.start(session()), provider.start(session())
-    assert first == second
+    assert (first.handoff, first.reference) == (second.handoff, second.reference)
     assert account.state()["credits"] == 4
     assert KIND.repeatable(session().settings)
 
@@ -70,8 +72,12 @@ def test_starting_again_is_harmless(provider: MettlProvider, account: Account) -
 def test_a_second_click_leads_to_the_same_test(provider: MettlProvider, account: Account) -> None:
     started = provider.start(session())
     changed = Person(given_name="Anna", email="new@example.org")  # since the first click
+    calls = account.state()["calls"]
     handoff = provider.resume(session(started=started, person=changed))
     assert handoff == started.handoff
+    assert account.state()["calls"] == calls  # a double click
+    account.clock.ahead = timedelta(seconds=6)
+    assert provider.resume(session(started=started, person=changed)) == started.handoff
     urllib3.request("POST", f"{started.handoff.url}/start")  # type: ignore[union-attr]
     assert provider.resume(session(started=started)) == started.handoff
     assert account.state()["credits"] == 4
@@ -95,6 +101,7 @@ def test_optional_parameters_reach_the_candidate(account: Account) -> None:
     (candidate,) = account.state()["candidates"]
     assert candidate["instructions"] is True
     assert candidate["expires"] is not None
+    account.clock.ahead = timedelta(seconds=6)
     assert provider.resume(session(started=started, timeLimitInSec=3600)) == started.handoff
     (renewed,) = account.state()["candidates"]
     assert renewed["expires"] > candidate["expires"] + 3000

@@ -14,8 +14,9 @@ import urllib3
 
 from lti_bridge.core.ports import Report, Started
 from lti_bridge.core.scoring import Score
+from lti_bridge.core.staff import ImportedLine
 from lti_bridge.errors import BadRequest, ProviderDown, ProviderError
-from lti_bridge.providers.prov import KIND, errors
+from lti_bridge.providers.prov import KIND, errors, registrations
 from lti_bridge.providers.prov.csv_files import export_registrations, import_results
 from lti_bridge.providers.prov.kind import Prov
 from lti_bridge.sandbox.prov import Names
@@ -243,7 +244,7 @@ def registered(provider: Prov, number: int, **more: Any) -> Any:
         provider, f"l{number}", f"a{number}", starts_at=f"2026-02-0{number}T10:00:00Z", **more
     )
     started = provider.start(asked)
-    return provider.registration_of(attempt(started, f"a{number}"), asked.settings)
+    return registrations.of_data(f"a{number}", data_of(started), asked.settings)
 
 
 def test_registrations_become_a_file(customer: Customer) -> None:
@@ -275,7 +276,7 @@ def test_results_come_back_as_a_file(customer: Customer) -> None:
     provider = customer.provider(base_url="")
     known = [registered(provider, n, score_min=200, score_max=800) for n in (1, 2, 3)]
     twice = session(provider, "l3", "a4", starts_at="2026-02-04T10:00:00Z")
-    known.append(provider.registration_of(attempt(provider.start(twice), "a4")))
+    known.append(registrations.of_data("a4", data_of(provider.start(twice)), None))
     rows = [
         "l1,NB1,500,",
         "l1,NB1,501,",
@@ -291,22 +292,23 @@ def test_results_come_back_as_a_file(customer: Customer) -> None:
     ]
     text = "\ufeffCandidate ID,Exam Code,Overall Score,Attempt ID\r\n" + "\r\n".join(rows)
     found = import_results(text, known)
-    assert found.results == [
-        ("a1", score(300, 600)),
-        ("a2", score("450.5", 600)),
-        ("a4", score(50)),
+    assert [one for one in found if one.score] == [
+        ImportedLine(2, "a1", score(300, 600)),
+        ImportedLine(8, "a2", score("450.5", 600)),
+        ImportedLine(11, "a4", score(50)),
     ]
-    assert [problem.split(":")[0] for problem in found.problems] == [
-        "line 3, candidate_id",
-        "line 4, candidate_id",
-        "line 5, exam_code",
-        "line 6, overall_score",
-        "line 7, overall_score",
-        "line 9, attempt_id",
-        "line 10, attempt_id",
-        "line 12, exam_code",
-    ]
-    assert "200 to 800" in found.problems[3]
+    refused = {one.number: one.problem for one in found if one.problem}
+    assert {number: problem.split(":")[0] for number, problem in refused.items()} == {
+        3: "candidate_id",
+        4: "candidate_id",
+        5: "exam_code",
+        6: "overall_score",
+        7: "overall_score",
+        9: "attempt_id",
+        10: "attempt_id",
+        12: "exam_code",
+    }
+    assert "200 to 800" in refused[6]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
@@ -315,14 +317,14 @@ def test_files_of_other_offices(customer: Customer, delimiter: str) -> None:
     known = [registered(provider, 1)]
     lines = [["overall_score", "candidate_id", "exam_code"], ["4,5", "l1", "NB1"]]
     text = "\n".join(delimiter.join(cells) for cells in lines)
-    assert import_results(text, known).results == [("a1", score("4.5"))]
+    assert import_results(text, known) == [ImportedLine(2, "a1", score("4.5"))]
 
 
 @pytest.mark.parametrize("text", ["", "candidate_id,exam_code\n", "\x00"])
 def test_a_file_without_the_columns(text: str) -> None:
-    found = import_results(text, [])
-    assert found.results == []
-    assert found.problems[0].startswith("line 1: there is no column ")
+    (found,) = import_results(text, [])
+    assert found.number == 1
+    assert found.problem.startswith("there is no column ")
 
 
 def test_its_name() -> None:

@@ -106,15 +106,15 @@ def test_capabilities_follow_the_settings() -> None:
         values = {key: v for key, v in {**BASE, **changes}.items() if v is not None}
         return KIND.capabilities(KIND.connection(values))
 
-    told = {"callback", "judge"}
-    assert found() == {"remote", "fetch", *told}
-    assert found(result_path="") == {"remote", *told}
-    assert found(result_path="", result_event_id_path="") == {"remote"}
+    always, told = {"remote", "import", "export", "adopt"}, {"callback", "judge"}
+    assert found() == {*always, "fetch", *told}
+    assert found(result_path="") == {*always, *told}
+    assert found(result_path="", result_event_id_path="") == always
     assert found(result_path="", result_event_id_path="", candidate_id="attempt") >= told
     with_hook = '{"u": "{callback_url}"}'
     assert found(result_path="", result_event_id_path="", event_body=with_hook) >= told
     assert "check" in found(check_path="/ping")
-    assert KIND.capabilities(KIND.connection({})) == {"remote"}
+    assert KIND.capabilities(KIND.connection({})) == always
 
 
 @pytest.mark.parametrize("key", ["exam_code", "score_min", "score_max"])

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("created_at", TIME, nullable=False),
     )
     op.create_index("tool_line_items_by_context", "tool_line_items", ["context_id", "id"])
+    op.create_index("tool_line_items_by_link", "tool_line_items", ["link_id"])
     declared = sa.text("by_tool = 0")
     op.create_index(
         "one_declared_line_item",

@@ -1,0 +1,167 @@
+"""The commands about attempts: seeing them, and settling what nobody but a person can know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from lti_bridge.app import now
+from lti_bridge.cli.options import (
+    IDS,
+    by_hand,
+    config_option,
+    confirm,
+    json_option,
+    open_bridge,
+    refuse,
+    write_json,
+    yes_option,
+)
+from lti_bridge.core.records import AttemptState
+
+STUCK = {
+    "unclear": "Nobody knows whether the provider has started it: look there, then see "
+    "lti-bridge attempts resolve --help.",
+    "silent": "Nothing has been heard of it for a week: ask the learner or the provider; marks "
+    "can be entered with lti-bridge results enter.",
+}
+
+
+@click.group()
+def attempts() -> None:
+    """Attempts at tests: how they stand, and those that need a person."""
+
+
+@attempts.command("list")
+@config_option
+@click.option("--state", type=click.Choice(get_args(AttemptState)), default=None)
+@click.option("--connection", default="", help="Only those at this connection.")
+@click.option("--stuck", is_flag=True, help="Only unclear ones, and those silent for a week.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+def list_attempts(
+    config: Path, state: str | None, connection: str, stuck: bool, limit: int, as_json: bool
+) -> None:
+    """List attempts, the newest change first. Learners are named by the LMS's own ids."""
+    bridge = open_bridge(config)
+    if connection:
+        bridge.catalogue.connection(connection)
+    rows = bridge.store.list_attempts(
+        now(), state=state or "", connection=connection, stuck=stuck, limit=limit
+    )
+    if as_json:
+        write_json(rows)
+        return
+    for row in rows:
+        click.echo(
+            "{changed_at}  {id}  {state:14}  {score:>9}  {connection}  {activity}  "
+            "{registration} user {user}".format(**row)
+            + ("  SILENT" if row["stuck"] == "silent" else "")
+        )
+    if not rows:
+        click.echo("None.")
+
+
+@attempts.command(context_settings=IDS)
+@config_option
+@click.argument("attempt_id", metavar="ID")
+@json_option
+def show(config: Path, attempt_id: str, as_json: bool) -> None:
+    """Show all about one attempt: how it came to its state, its results, its grade's delivery."""
+    store = open_bridge(config).store
+    found = store.attempt_overview(attempt_id, now())
+    if found is None:
+        refuse(f"There is no attempt {attempt_id!r}.")
+    found["changes"] = store.attempt_changes(attempt_id)
+    if as_json:
+        write_json(found)
+        return
+    _show(found)
+
+
+@attempts.command(context_settings=IDS)
+@config_option
+@click.argument("attempt_id", metavar="ID")
+@click.option("--started", "reference", metavar="REFERENCE", help="It exists there, as REFERENCE.")
+@click.option("--not-started", is_flag=True, help="It does not exist: the next click starts it.")
+@click.option("--expired", is_flag=True, help="Close it: the next click makes another attempt.")
+@click.option("--with", "facts", multiple=True, metavar="NAME=VALUE", help="What else is known.")
+@yes_option
+def resolve(
+    config: Path,
+    attempt_id: str,
+    reference: str | None,
+    not_started: bool,
+    expired: bool,
+    facts: tuple[str, ...],
+    yes: bool,
+) -> None:
+    """Settle an unclear attempt, after looking at the provider.
+
+    An attempt is unclear when the answer to its start was lost: the test may exist, and may have
+    cost something. Look for it at the provider, then say what you found. With --started the bridge
+    may have to know more than the reference; it says what.
+    """
+    if (reference is not None) + not_started + expired != 1:
+        raise click.UsageError("say one of --started REFERENCE, --not-started and --expired")
+    if reference is not None and not reference.strip():
+        raise click.UsageError("--started: the reference is empty")
+    if facts and reference is None:
+        raise click.UsageError("--with goes with --started only")
+    known = _facts(facts)
+    bridge = open_bridge(config)
+    overview = bridge.store.attempt_overview(attempt_id, now())
+    if overview is None:
+        refuse(f"There is no attempt {attempt_id!r}.")
+    who = "{activity} of {registration} user {user} at {connection}".format(**overview)
+    hand = by_hand(bridge)
+    if reference is not None:
+        confirm(f"{who}: take it over as {reference}, and wait for its result?", yes)
+        hand.started(attempt_id, reference.strip(), known)
+        click.echo("It is started; its result is waited for.")
+    elif not_started:
+        confirm(f"{who}: release it, so that the next click starts (and buys) it?", yes)
+        hand.not_started(attempt_id)
+        click.echo("It is released; the next click starts it.")
+    else:
+        confirm(f"{who}: close it without marks, so that the next click makes another one?", yes)
+        hand.expired(attempt_id)
+        click.echo("It is closed; the next click makes another attempt, if one is left.")
+    bridge.waker.sweep_now()
+
+
+def _facts(pairs: tuple[str, ...]) -> dict[str, str]:
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise click.UsageError(f"--with: {wrong[0]!r} is not NAME=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _show(found: dict[str, Any]) -> None:
+    click.echo("{state}  {activity}, attempt {number}, {registration} user {user}".format(**found))
+    click.echo("connection  {connection}".format(**found))
+    click.echo(f"reference   {found['reference'] or 'none'}")
+    click.echo(f"score       {found['score'] or 'none'}")
+    if found["next_question_at"]:
+        click.echo(f"next look   {found['next_question_at']}")
+    click.echo("changes")
+    click.echo(f"  {found['created_at']}  created  by a click")
+    for change in found["changes"]:
+        click.echo("  {at}  {state}  by {source}  {detail}".format(**change).rstrip())
+    click.echo("results" if found["results"] else "results     none")
+    for result in found["results"]:
+        said = ", ".join(f"{name} {value}" for name, value in result["said"].items())
+        click.echo(
+            f"  {result['at']}  {result['score'] or 'no score'}  by {result['source']}  {said}"
+        )
+    grade = found["grade"]
+    if grade is None:
+        click.echo("grade       none")
+    else:
+        click.echo(
+            "grade       {grade}, {delivery} {delivered_at}  {reason}".format(**grade).rstrip()
+        )
+    if found["stuck"]:
+        click.echo(STUCK[found["stuck"]])

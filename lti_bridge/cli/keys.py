@@ -1,0 +1,53 @@
+"""The commands about the keys by which the bridge signs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import click
+
+from lti_bridge.app import now
+from lti_bridge.cli.options import config_option, json_option, settings_of, write_json
+from lti_bridge.keyring import Keyring, KeyRow, Role
+
+
+@click.group()
+def keys() -> None:
+    """The keys by which the bridge signs."""
+
+
+@keys.command("list")
+@config_option
+@json_option
+def list_keys(config: Path, as_json: bool) -> None:
+    """List the keys of both roles."""
+    keyring = _keyring(config)
+    rows = [{**asdict(row), "use": _use(keyring, row)} for row in keyring.list()]
+    if as_json:
+        write_json(rows)
+        return
+    for row in rows:
+        click.echo("{role:9} {use:9} {kid}  made {created_at:%Y-%m-%d %H:%M} UTC".format(**row))
+
+
+@keys.command()
+@config_option
+@click.option("--role", type=click.Choice(["tool", "platform"]), default="tool", show_default=True)
+def rotate(config: Path, role: Role) -> None:
+    """Make a new key: published at once, used in an hour, the old one kept for 30 days."""
+    _keyring(config).rotate(role, now())
+    click.echo(f"A new {role} key is published; it signs in one hour.")
+
+
+def _keyring(path: Path) -> Keyring:
+    return Keyring.open(Path(settings_of(path).bridge.keys_dir), now)
+
+
+def _use(keyring: Keyring, row: KeyRow) -> str:
+    if row.kid == keyring.signing(cast(Role, row.role)).kid:
+        return "current"
+    if row.signs_from > now():
+        return "next"
+    return "previous" if row.published(now()) else "retired"

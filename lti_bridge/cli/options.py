@@ -1,0 +1,64 @@
+"""What the commands share: options, opening the bridge, and how they say no."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from lti_bridge.app import Bridge, build, now
+from lti_bridge.core.by_hand import ByHand
+from lti_bridge.settings import Settings, load
+from lti_bridge.store.engine import reachable
+
+FAILED = 1
+config_option = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("config.toml"),
+    show_default=True,
+    help="The configuration file. Without a config.toml, serve uses defaults.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for scripts.")
+# An id may begin with a hyphen and must not be read as an option then.
+IDS = {"ignore_unknown_options": True}
+yes_option = click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
+
+
+def settings_of(path: Path) -> Settings:
+    """The settings of a file. Raises ConfigurationError."""
+    if path == Path("config.toml") and not path.exists():
+        return Settings()
+    return load(path)
+
+
+def open_bridge(path: Path) -> Bridge:
+    """The bridge of a configuration file, with a database that has its schema."""
+    bridge = build(settings_of(path))
+    if not reachable(bridge.store.database):
+        refuse("The database does not answer or has no schema: run lti-bridge migrate.")
+    return bridge
+
+
+def by_hand(bridge: Bridge) -> ByHand:
+    """What people do by hand, with the parts of a bridge."""
+    return ByHand(bridge.store, bridge.polling, bridge.results, now)
+
+
+def refuse(message: str) -> NoReturn:
+    """End the command with this message and status 1."""
+    raise click.ClickException(message)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something that cannot be taken back; `yes` means that it was asked before."""
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+
+
+def write_json(value: Any) -> None:
+    """Write a value for scripts."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

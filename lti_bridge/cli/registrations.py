@@ -1,0 +1,191 @@
+"""The commands about LMSs: who is trusted, inviting one, and moving one from LTI 1.1 to 1.3."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lti_bridge.app import Bridge, now
+from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
+from lti_bridge.lms.register import PURPOSE
+from lti_bridge.lms.registration11 import Registration11
+from lti_bridge.lms.registration13 import Registration13
+from lti_bridge.lms.routes_register import REGISTER_PATH
+from lti_bridge.settings import Lms13Table
+
+TOKEN_BYTES = 24  # 192 bits
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+name_argument = click.argument("name")
+
+
+@click.group()
+def registrations() -> None:
+    """The LMSs that may launch."""
+
+
+@registrations.command("list")
+@config_option
+@json_option
+def list_registrations(config: Path, as_json: bool) -> None:
+    """List all registrations and invitations, and who succeeds whom."""
+    bridge = open_bridge(config)
+    store = bridge.lms.store
+    invitations = [_without_exchange(one) for one in store.invitations()]
+    found: dict[str, Any] = {
+        "registrations": [*_from_file(bridge), *store.registrations()],
+        "invitations": invitations,
+        "succession": store.succession(),
+        "clashes": bridge.lms.directory.clashes(),
+    }
+    if as_json:
+        write_json(found)
+        return
+    for one in found["registrations"]:
+        click.echo("{state:8} {lti:4} {name:24} {made_by}".format(**one))
+    for one in invitations:
+        if one["outcome"] != "registered":
+            click.echo(f"invited       {one['name']:24} {said(one)}")
+    for one in found["succession"]:
+        click.echo("{state:8}      {former} -> {registration}".format(**one))
+    for problem in found["clashes"]:
+        click.echo(f"clash: {problem}; the file wins")
+
+
+@registrations.command()
+@config_option
+@json_option
+@name_argument
+def show(config: Path, name: str, as_json: bool) -> None:
+    """Show one registration, with what was asked and answered when it was made."""
+    bridge = open_bridge(config)
+    known = [*_from_file(bridge), *bridge.lms.store.registrations()]
+    registration = next((one for one in known if one["name"] == name), None)
+    invitations = [one for one in bridge.lms.store.invitations() if one["name"] == name]
+    if registration is None and not invitations:
+        refuse(f"There is neither a registration nor an invitation named {name!r}.")
+    found = {"registration": registration, "invitations": invitations}
+    if as_json:
+        write_json(found)
+        return
+    for key, value in (registration or {}).items():
+        click.echo(f"{key:20} {value}")
+    for one in invitations:
+        click.echo(f"{'invitation':20} {said(one)}")
+        for step in one["exchange"]:
+            click.echo(f"  {step['request']}: {step.get('status', step.get('failed', ''))}")
+            write_json({key: step[key] for key in ("sent", "answered") if step.get(key)})
+
+
+@registrations.command()
+@config_option
+@click.option("--approve", is_flag=True, help="It may launch as soon as it is registered.")
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 90))
+@json_option
+@name_argument
+def invite(config: Path, name: str, approve: bool, days: int, as_json: bool) -> None:
+    """Make an address by which one LMS registers itself, once; it will be called NAME."""
+    if not NAME.fullmatch(name):
+        raise click.UsageError("a name has letters, digits, '.', '_' and '-', at most 64")
+    bridge = open_bridge(config)
+    if problem := bridge.lms.directory.clash(name):
+        refuse(problem)
+    token, until = secrets.token_urlsafe(TOKEN_BYTES), now() + timedelta(days=days)
+    bridge.lms.store.invite(token, name, now(), until, approve=approve, purpose=PURPOSE)
+    address = f"{bridge.settings.bridge.public_url}{REGISTER_PATH}?invitation={token}"
+    if as_json:
+        write_json({"name": name, "address": address, "expires_at": until, "approve": approve})
+        return
+    click.echo(f"Give this address to the LMS, as its tool registration URL, by {until:%Y-%m-%d}:")
+    click.echo(address)
+
+
+@registrations.command()
+@config_option
+@name_argument
+def approve(config: Path, name: str) -> None:
+    """Let a registration that an LMS made launch."""
+    if not open_bridge(config).lms.store.approve(name, now()):
+        refuse(f"No registration named {name!r} waits for approval.")
+    click.echo(f"{name} may launch; all processes know it within seconds.")
+
+
+@registrations.command()
+@config_option
+@click.argument("former")
+@click.argument("current")
+def link(config: Path, former: str, current: str) -> None:
+    """Say that CURRENT (LTI 1.3) is the LMS that was FORMER (LTI 1.1): same learners, same links.
+
+    Only where the LMS keeps its user ids and link ids, or sends the former ones in its launches.
+    """
+    bridge = open_bridge(config)
+    _check_pair(bridge, former, current)
+    bridge.lms.store.link(current, former, now())
+    click.echo(f"Launches of {current} continue what was begun by {former}.")
+
+
+@registrations.command()
+@config_option
+@click.argument("former")
+@click.argument("current")
+def unlink(config: Path, former: str, current: str) -> None:
+    """Part CURRENT from FORMER again, also where the LMS itself proved that they are one.
+
+    Attempts and grades stay where they are; what was begun by either is found by it alone.
+    """
+    bridge = open_bridge(config)
+    _check_pair(bridge, former, current)
+    bridge.lms.store.part(current, former, now())
+    click.echo(f"{current} and {former} are two LMSs again.")
+
+
+@registrations.command()
+@config_option
+@name_argument
+def retire(config: Path, name: str) -> None:
+    """Trust an LMS no longer: no launches, no grades to it. Nothing is deleted."""
+    bridge = open_bridge(config)
+    if name in bridge.lms.directory.in_file:
+        refuse(f"{name!r} is in {config}: take it out there, and restart.")
+    if not bridge.lms.store.retire(name, now()):
+        refuse(f"There is no registration named {name!r} that could be retired.")
+    click.echo(f"{name} is retired; all processes know it within seconds.")
+
+
+def _check_pair(bridge: Bridge, former: str, current: str) -> None:
+    directory = bridge.lms.directory
+    if not isinstance(directory.get(former), Registration11):
+        refuse(f"{former!r} is no LTI 1.1 registration.")
+    if not isinstance(directory.get(current), Registration13):
+        refuse(f"{current!r} is no LTI 1.3 registration that may launch.")
+
+
+def _from_file(bridge: Bridge) -> Iterator[dict[str, Any]]:
+    for one in bridge.settings.lms:
+        facts: dict[str, Any] = {"name": one.name, "lti": one.lti}
+        facts.update(state="active", made_by="configuration file")
+        if isinstance(one, Lms13Table):
+            names = ("issuer", "client_id", "deployment_ids", "token_url", "jwks_url")
+            facts.update({name: getattr(one, name) for name in names})
+        else:
+            facts["consumer_key"] = one.consumer_key
+        yield facts
+
+
+def _without_exchange(invitation: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in invitation.items() if key != "exchange"}
+
+
+def said(invitation: dict[str, Any]) -> str:
+    """How an invitation stands, in words."""
+    if invitation["outcome"]:
+        return str(invitation["outcome"])
+    if invitation["used_at"]:
+        return f"used {invitation['used_at']:%Y-%m-%d %H:%M} UTC, without an end"
+    return f"open until {invitation['expires_at']:%Y-%m-%d %H:%M} UTC"

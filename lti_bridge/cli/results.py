@@ -1,0 +1,157 @@
+"""The commands about results and grades: seeing them, sending them again, bringing them by hand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lti_bridge.app import now
+from lti_bridge.cli.options import (
+    FAILED,
+    IDS,
+    by_hand,
+    config_option,
+    confirm,
+    json_option,
+    open_bridge,
+    refuse,
+    write_json,
+    yes_option,
+)
+from lti_bridge.core.by_hand import Imported
+from lti_bridge.core.scoring import Score
+from lti_bridge.errors import OutcomeRefused
+from lti_bridge.store import grades
+
+
+class _Number(click.ParamType[Decimal]):
+    """An exact number, with a point before its decimals."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            self.fail(f"{value!r} is no number", param, ctx)
+        if not number.is_finite() or number < 0:
+            self.fail(f"{value!r} is no number from 0 up", param, ctx)
+        return number
+
+
+@click.group()
+def results() -> None:
+    """Grades, and how far they got on their way to the LMS."""
+
+
+@results.command("list")
+@config_option
+@click.option("--stuck", is_flag=True, help="Only grades that wait for a person.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+def list_grades(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
+    """List grades, the newest first. Learners are named by the LMS's own ids."""
+    rows = grades.list_grades(open_bridge(config).store.database, stuck=stuck, limit=limit)
+    if as_json:
+        write_json(rows)
+        return
+    for row in rows:
+        click.echo(
+            "{changed_at}  {delivery:9}  {grade:>12}  {registration}  user {user}".format(**row)
+        )
+        if row["overridden"]:
+            click.echo(f"    {row['id']}  the LMS shows {row['shown']}, which is not from here")
+        if row["reason"]:
+            click.echo(f"    {row['id']}  {row['reason']}")
+    if not rows:
+        click.echo("None.")
+
+
+@results.command(context_settings=IDS)
+@config_option
+@click.option("--stuck", is_flag=True, help="All grades that wait for a person.")
+@click.option("--force", is_flag=True, help="Replace also what a teacher has entered.")
+@click.argument("ids", nargs=-1)
+def resend(config: Path, stuck: bool, force: bool, ids: tuple[str, ...]) -> None:
+    """Send grades again: those named by IDS (see results list --json), or all --stuck ones."""
+    if not ids and not stuck:
+        raise click.UsageError("name grades by their ids, or give --stuck")
+    bridge = open_bridge(config)
+    count = grades.resend(bridge.store.database, ids, stuck=stuck, now=now(), force=force)
+    bridge.waker.sweep_now()
+    click.echo(f"{count} grades are on their way again.")
+    if not count:
+        sys.exit(FAILED)
+
+
+@results.command(context_settings=IDS)
+@config_option
+@click.argument("attempt_id", metavar="ATTEMPT")
+@click.argument("given", type=_Number())
+@click.argument("maximum", type=_Number())
+@yes_option
+def enter(config: Path, attempt_id: str, given: Decimal, maximum: Decimal, yes: bool) -> None:
+    """Enter the marks of an ATTEMPT by hand: GIVEN out of MAXIMUM. The grade follows by itself."""
+    try:
+        score = Score(given, maximum)
+    except OutcomeRefused as error:
+        raise click.UsageError(error.detail) from error
+    bridge = open_bridge(config)
+    overview = bridge.store.attempt_overview(attempt_id, now())
+    if overview is None:
+        refuse(f"There is no attempt {attempt_id!r}.")
+    who = "{activity}, attempt {number} of {registration} user {user}".format(**overview)
+    instead = overview["score"] or overview["state"]
+    above = " (above the maximum)" if given > maximum else ""
+    confirm(f"{who}: {given}/{maximum}{above} instead of {instead}?", yes)
+    by_hand(bridge).enter(attempt_id, score)
+    bridge.waker.sweep_now()
+    click.echo(f"{given}/{maximum} is recorded; see lti-bridge attempts show {attempt_id}.")
+
+
+@results.command("import")
+@config_option
+@click.argument("connection")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+def import_results(config: Path, connection: str, file: Path, as_json: bool) -> None:
+    """Record the results in a CSV FILE, which staff bring from the provider of a CONNECTION.
+
+    Says of each line whether it was recorded, was known already, or was refused and why; the
+    status is 1 when any was refused. The same file may be imported as often as one likes.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        refuse(f"{file} is not readable as UTF-8 text: save it as CSV UTF-8.")
+    bridge = open_bridge(config)
+    lines = by_hand(bridge).import_results(bridge.catalogue.connection(connection), text)
+    done = _watched(lines, as_json)
+    bridge.waker.sweep_now()
+    counts = dict.fromkeys(("recorded", "known", "refused"), 0)
+    for one in done:
+        counts[one.outcome] += 1
+    if as_json:
+        write_json({**counts, "lines": [asdict(one) for one in done]})
+    else:
+        click.echo(
+            "{recorded} recorded, {known} known already, {refused} refused.".format(**counts)
+        )
+    if counts["refused"]:
+        sys.exit(FAILED)
+
+
+def _watched(lines: Iterable[Imported], as_json: bool) -> list[Imported]:
+    """All lines, each one told as soon as it is done."""
+    done = []
+    for one in lines:
+        done.append(one)
+        attempt = f"  attempt {one.attempt_id}" if one.attempt_id else ""
+        click.echo(f"line {one.line}: {one.outcome}  {one.said}{attempt}", err=as_json)
+    return done

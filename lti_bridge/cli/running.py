@@ -1,0 +1,130 @@
+"""The commands that start something, and those that look at the whole."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from lti_bridge import log
+from lti_bridge.app import Bridge, build, now
+from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
+from lti_bridge.settings import Settings, load
+
+
+@click.command()
+@config_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option("--no-worker", is_flag=True, help="Deliver no grades here; run lti-bridge worker.")
+def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> None:
+    """Serve the bridge; one worker that delivers grades runs inside."""
+    from lti_bridge.serving import serve as run
+
+    settings = settings_of(config)
+    _start_log(settings)
+    _prepare(settings)
+    run(config, host=host, port=port, workers=workers, with_worker=not no_worker)
+
+
+@click.command()
+@config_option
+@click.option("--with-parent", is_flag=True, hidden=True)
+def worker(config: Path, with_parent: bool) -> None:
+    """Deliver grades; any number of these may run at the same time."""
+    from lti_bridge.worker import run
+
+    settings = settings_of(config)
+    _start_log(settings)
+    run(_prepare(settings), with_parent=with_parent)
+
+
+@click.command()
+@config_option
+def migrate(config: Path) -> None:
+    """Bring the database to the newest schema."""
+    _prepare(settings_of(config))
+    click.echo("The database is up to date.")
+
+
+@click.group("config")
+def configuration() -> None:
+    """Look at the configuration."""
+
+
+@configuration.command()
+@config_option
+def check(config: Path) -> None:
+    """Check the configuration file without starting anything."""
+    settings = load(config)
+    from lti_bridge.catalogue import Catalogue
+    from lti_bridge.providers.contract import Tools
+
+    tools = Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name)
+    Catalogue(settings, lambda table: tools, lambda name: "")
+    click.echo(
+        f"{config}: good. {len(settings.lms)} LMSs, {len(settings.connection)} connections, "
+        f"{len(settings.activity)} activities."
+    )
+
+
+@click.command()
+@config_option
+@json_option
+def doctor(config: Path, as_json: bool) -> None:
+    """Look at everything the bridge depends on, and say what is wrong and what to do."""
+    from lti_bridge.doctor import examine
+
+    findings = list(examine(build(settings_of(config))))
+    if as_json:
+        write_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            sign = click.style("wrong", "red") if finding.remedy else click.style("good ", "green")
+            click.echo(f"{sign}  {finding.what}: {finding.said}")
+            if finding.remedy:
+                click.echo(f"       {finding.remedy}")
+    if any(finding.remedy for finding in findings):
+        sys.exit(FAILED)
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+def demo(port: int) -> None:
+    """Start a pretend LMS, a pretend provider and the bridge, and print the address to open."""
+    from lti_bridge.demo import run
+
+    run(port)
+
+
+@click.command()
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(0.5, 600))
+@click.option("--connections", default=8, show_default=True, type=click.IntRange(1, 256))
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
+@click.option("--size", default=0, help="Measure again with this many rows in each table.")
+@click.option("--database", default="", help="An empty PostgreSQL database; without it, SQLite.")
+@json_option
+def bench(
+    seconds: float, connections: int, rounds: int, size: int, database: str, as_json: bool
+) -> None:
+    """Measure launches and grades per second, beside a floor of the same run."""
+    from lti_bridge.bench.report import table
+    from lti_bridge.bench.run import Options, measure
+
+    options = Options(seconds, connections, rounds, size, database)
+    found = measure(options, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(found, indent=2) if as_json else table(found))
+
+
+def _start_log(settings: Settings) -> None:
+    log.configure(settings.bridge.log_level, json=settings.bridge.log_format == "json")
+
+
+def _prepare(settings: Settings) -> Bridge:
+    bridge = build(settings)
+    bridge.store.database.migrate()
+    return bridge

@@ -1,0 +1,66 @@
+"""Learners and links of an LMS that moved from LTI 1.1 to 1.3: found under both names.
+
+What was there before is taken over, unless something has begun under the new name already: then
+both stay what they are, because nobody's attempts may be given to anybody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lti_bridge.core.launch import Former, Launch
+from lti_bridge.core.ports import Transaction
+from lti_bridge.core.records import Link
+
+
+def learner(tx: Transaction, launch: Launch, fresh: str) -> str:
+    """The id of the learner who clicked; `fresh` is the id of one who was never here."""
+    registration, user_id, now = launch.registration, launch.person.id, launch.received_at
+    if launch.former is None:
+        return tx.learner(registration, user_id, fresh, now)
+    old = _formerly(launch, launch.former)
+    before = tx.known_learner(old.registration, old.person.id)
+    known = tx.known_learner(registration, user_id)
+    if before and known != before and not (known and tx.has_begun(learner_id=known)):
+        tx.alias_learner(registration, user_id, before)
+        return before
+    if not known:
+        known = tx.learner(registration, user_id, fresh, now)
+    if not before:
+        tx.alias_learner(old.registration, old.person.id, known)
+    return known
+
+
+def find_link(tx: Transaction, launch: Launch) -> Link | None:
+    """The link that this launch came by, if it was seen before under any of its names."""
+    link = tx.find_link(launch)
+    if launch.former is None:
+        return link
+    before = tx.find_link(_formerly(launch, launch.former))
+    if before is None or (link is not None and link.id == before.id):
+        return link
+    if link is not None and tx.has_begun(link_id=link.id):
+        return link
+    tx.alias_link(launch, before.id)
+    return before
+
+
+def keep_link(tx: Transaction, launch: Launch, link: Link) -> None:
+    """Let a launch under the former name find this link too, if it finds none."""
+    if launch.former is not None:
+        old = _formerly(launch, launch.former)
+        if tx.find_link(old) is None:
+            tx.alias_link(old, link.id)
+
+
+def _formerly(launch: Launch, former: Former) -> Launch:
+    """The same click as the LMS would have sent it by LTI 1.1, where deployments are unknown."""
+    return replace(
+        launch,
+        registration=former.registration,
+        deployment_id="",
+        person=replace(launch.person, id=former.user_id),
+        context=replace(launch.context, id=former.context_id),
+        resource_link=replace(launch.resource_link, id=former.resource_link_id),
+        former=None,
+    )

@@ -1,0 +1,101 @@
+"""A submission review: what one learner did at one link, for staff or for that learner.
+
+AGS 2.0 §4.6, LTI Submission Review 1.0: the LMS opens it from a cell of its gradebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lti_bridge.core import moving
+from lti_bridge.core.handoff import Note
+from lti_bridge.core.launch import Launch
+from lti_bridge.core.ports import Transaction
+from lti_bridge.core.records import AttemptState
+from lti_bridge.core.scoring import Score
+from lti_bridge.errors import AccessRefused, BrowserRefused, MessageRefused
+
+FOR_USER = "https://purl.imsglobal.org/spec/lti/claim/for_user"
+IN_WORDS: Mapping[AttemptState, str] = {
+    "created": "opened, not started yet",
+    "started": "started",
+    "finished": "handed in",
+    "awaiting-marks": "handed in, being marked",
+    "graded": "graded",
+    "invalidated": "invalidated by the provider",
+    "expired": "ended without a result",
+    "unclear": "unclear: a person looks into it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Since when an attempt was in a state."""
+
+    at: datetime
+    state: AttemptState
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One attempt as a reviewer sees it."""
+
+    number: int
+    state: AttemptState
+    score: Score | None
+    began: datetime
+    changes: tuple[Change, ...]
+
+
+class Store(Protocol):
+    """What is kept of attempts."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Several steps as one."""
+
+    def done(self, link_id: str, learner_id: str) -> Sequence[Done]:
+        """All attempts of a learner at a link, in order."""
+
+
+def review(store: Store, launch: Launch) -> Note:
+    """The page of a submission review launch.
+
+    Raises AccessRefused unless staff, or the learner whose submission it is, has clicked, and
+    BrowserRefused for a message that was used before.
+    """
+    claim = launch.extra.get(FOR_USER)
+    user_id = claim.get("user_id") if isinstance(claim, Mapping) else None
+    if not isinstance(user_id, str) or not user_id:
+        raise MessageRefused("for_user names no user")
+    if launch.standing != "staff" and launch.person.id != user_id:
+        raise AccessRefused("a submission of somebody else")
+    with store.transaction() as tx:
+        if not tx.use_once(launch.once):
+            raise BrowserRefused("this id_token was already used")
+        link = moving.find_link(tx, launch)
+        learner_id = tx.known_learner(launch.registration, user_id)
+    done = store.done(link.id, learner_id) if link and learner_id else ()
+    if not done:
+        return Note("No attempt yet", ("There is nothing to see for this person at this link.",))
+    details = tuple(detail for one in done for detail in _described(one))
+    return Note("Attempts", (), details)
+
+
+def _described(one: Done) -> list[tuple[str, str]]:
+    name = f"Attempt {one.number}"
+    score = f"{one.score.given:f} of {one.score.maximum:f}" if one.score else "none"
+    history = [f"{_time(one.began)} opened"]
+    history += [f"{_time(change.at)} {IN_WORDS[change.state]}" for change in one.changes]
+    return [
+        (name, IN_WORDS[one.state]),
+        (f"{name}: score", score),
+        (f"{name}: history", "; ".join(history)),
+    ]
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,32 @@
+"""Who is in a course, as far as its LMS tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lti_bridge.core.launch import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a course as the LMS lists it; `roles` are full URIs (LTI 1.3).
+
+    Not `active`: the member was in the course, or may not use it now.
+    """
+
+    person: Person
+    roles: tuple[str, ...]
+    active: bool = True
+
+
+class Roster(Protocol):
+    """The lists of members that LMSs let us read."""
+
+    def members(
+        self, registration: str, deployment_id: str, context_id: str
+    ) -> list[Member] | None:
+        """Everybody in a course; None when its LMS has offered no list.
+
+        Raises DeliveryFailed (later, perhaps), DeliveryRefused or a network error.
+        """

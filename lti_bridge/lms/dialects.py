@@ -1,0 +1,78 @@
+"""What LMSs do in their own way with grades: one entry per family, each habit with its source.
+
+An entry changes what is sent. What every LMS is treated with because one of them needs it (compact
+JSON, a text/html answer, 200 with an empty list, typographic quotes) is in docs/lms.md only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+CANVAS_SUBMISSION = "https://canvas.instructure.com/lti/submission"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One family. `codes` are its tool_platform.product_family_code, lower case; `hosts` are
+    known hosts of its issuers and token addresses, a leading dot standing for any below.
+
+    `audience` is what its token requests are for, when not the token address (D2L: "LTI Advantage
+    tool registration"). `submission`: scores carry Canvas' own extension and the time of the
+    submission (Canvas: Score API). `keeps_comments`: a comment stays until another comes, so
+    sending one again would double it (Canvas: Score API, submission comments). `unbound_columns`:
+    a link outside an assignment is unknown to its line items, which are then made without one
+    (instructure/canvas-lms issue 1944).
+    """
+
+    name: str
+    codes: frozenset[str] = frozenset()
+    hosts: tuple[str, ...] = ()
+    audience: str = ""
+    submission: bool = False
+    keeps_comments: bool = False
+    unbound_columns: bool = False
+
+
+PLAIN = Dialect("plain")
+DIALECTS = (
+    Dialect("Moodle", frozenset({"moodle"})),
+    Dialect(
+        "Canvas",
+        frozenset({"canvas"}),
+        (".instructure.com", ".canvaslms.com"),
+        submission=True,
+        keeps_comments=True,
+        unbound_columns=True,
+    ),
+    Dialect(
+        "Brightspace",
+        frozenset({"desire2learn", "brightspace"}),
+        (".brightspace.com",),
+        audience="https://api.brightspace.com/auth/token",
+    ),
+    Dialect("Blackboard", frozenset({"blackboardlearn", "blackboard"}), (".blackboard.com",)),
+    Dialect("Sakai", frozenset({"sakai"})),
+    Dialect("Open edX", frozenset({"openedx", "edx"})),
+    Dialect("Schoology", frozenset({"schoology"}), (".schoology.com",)),
+    PLAIN,
+)
+
+
+def of(family: str, *addresses: str) -> Dialect:
+    """The entry of an LMS by what it calls itself, else by its issuer or token address."""
+    for dialect in DIALECTS:
+        if family.strip().lower() in dialect.codes:
+            return dialect
+    hosts = [_host(address) for address in addresses]
+    for dialect in DIALECTS:
+        if any(f".{host}".endswith(known) for host in hosts for known in dialect.hosts):
+            return dialect
+    return PLAIN
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,180 @@
+"""All LMSs that are trusted now: those of the configuration file, and those of the database."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lti_bridge.core.watching import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
+from lti_bridge.errors import UnknownIssuer
+from lti_bridge.lms.registration11 import Registration11
+from lti_bridge.lms.registration13 import Registration13, Registrations
+
+log = logging.getLogger("lti_bridge.directory")
+
+
+class Stored(Protocol):
+    """What the database holds: public facts of active registrations, and who succeeds whom."""
+
+    @property
+    def active(self) -> tuple[Mapping[str, Any], ...]:
+        """The facts of every active registration, with `name`, `issuer` and `client_id`."""
+
+    @property
+    def linked(self) -> frozenset[tuple[str, str]]:
+        """Pairs of a registration and its former one, as an admin said."""
+
+    @property
+    def parted(self) -> frozenset[tuple[str, str]]:
+        """Pairs that are never joined, whatever is proved."""
+
+
+class Source(Protocol):
+    """The registrations of the database."""
+
+    def version(self) -> int | None:
+        """Rises with every change, 0 before the first; None when the database does not answer."""
+
+    def stored(self) -> Stored:
+        """What there is now."""
+
+
+class Monotonic(Protocol):
+    """Seconds that only rise."""
+
+    def __call__(self) -> float:
+        """Return them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One consistent view; replaced as a whole."""
+
+    by13: Registrations
+    named: Mapping[str, Registration11 | Registration13]
+    linked: frozenset[tuple[str, str]]
+    parted: frozenset[tuple[str, str]]
+
+
+class Directory(Registrations):
+    """The registrations of file and database; changes in the database are seen within seconds.
+
+    `clock` are monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        registrations11: Iterable[Registration11],
+        registrations13: Iterable[Registration13],
+        source: Source,
+        clock: Monotonic,
+    ) -> None:
+        self._from_file11 = {one.name: one for one in registrations11}
+        self._from_file13 = list(registrations13)
+        self.by_key = {one.consumer_key: one for one in self._from_file11.values()}
+        self._source = source
+        named = self._named([])
+        self.in_file = frozenset(named)
+        nobody: frozenset[tuple[str, str]] = frozenset()
+        first = _Known(Registrations(self._from_file13), named, nobody, nobody)
+        self._watched = Watched(source.version, self._look, first, clock)
+
+    def find(self, issuer: str, client_id: str = "") -> Registration13:
+        """The registration of this LTI 1.3 client; raises UnknownIssuer."""
+        try:
+            return self._now().by13.find(issuer, client_id)
+        except UnknownIssuer:
+            return self._now(LOOK_AGAIN_S).by13.find(issuer, client_id)
+
+    def named(self, name: str) -> Registration13:
+        """The LTI 1.3 registration of this name; raises BrowserRefused when it is gone."""
+        pause = LOOK_EVERY_S if name in self._now().named else LOOK_AGAIN_S
+        return self._now(pause).by13.named(name)
+
+    def get(self, name: str) -> Registration11 | Registration13 | None:
+        """The registration of this name, of either version."""
+        return self._now().named.get(name)
+
+    def names(self) -> frozenset[str]:
+        """The names of all registrations that are trusted now."""
+        return frozenset(self._now().named)
+
+    def former(self, name: str) -> Registration11 | None:
+        """The LTI 1.1 registration that an admin linked to this one; the first, of several."""
+        linked = sorted(former for current, former in self._now().linked if current == name)
+        return next((self._from_file11[one] for one in linked if one in self._from_file11), None)
+
+    def parted(self, name: str, former: str) -> bool:
+        """Whether an admin said that these two are not the same LMS."""
+        return (name, former) in self._now().parted
+
+    def clashes(self) -> list[str]:
+        """Registrations of the database that the file leaves without effect, in words."""
+        return [problem for _, problem in self._clashes(self._source.stored())]
+
+    def clash(self, name: str, issuer: str = "", client_id: str = "") -> str:
+        """Why the file leaves no room for such a registration, in words; empty when it does."""
+        if name in self.in_file:
+            return f"{name!r} is the name of an LMS in the configuration file"
+        for one in self._from_file13:
+            if (one.issuer, one.client_id) == (issuer, client_id):
+                return f"{name!r} has the issuer and client_id of {one.name!r} in the file"
+        return ""
+
+    def _now(self, pause_s: float = LOOK_EVERY_S) -> _Known:
+        return self._watched.now(pause_s)
+
+    def _look(self) -> _Known:
+        stored = self._source.stored()
+        clashing = self._clashes(stored)
+        for name, problem in clashing:
+            log.error("registration.clash", extra={"registration": name, "reason": problem})
+        left_out = {name for name, _ in clashing}
+        found = [_read(facts) for facts in stored.active if facts["name"] not in left_out]
+        by13 = Registrations([*self._from_file13, *found])
+        return _Known(by13, self._named(found), stored.linked, stored.parted)
+
+    def _named(self, found: Iterable[Registration13]) -> dict[str, Registration11 | Registration13]:
+        named: dict[str, Registration11 | Registration13] = dict(self._from_file11)
+        named.update((one.name, one) for one in (*self._from_file13, *found))
+        return named
+
+    def _clashes(self, stored: Stored) -> list[tuple[str, str]]:
+        found = (
+            (facts["name"], self.clash(facts["name"], facts["issuer"], facts["client_id"]))
+            for facts in stored.active
+        )
+        return [(name, problem) for name, problem in found if problem]
+
+
+class AllOf(Mapping[str, Registration11 | Registration13]):
+    """A directory as a mapping by name, for those who deliver grades."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def __getitem__(self, name: str) -> Registration11 | Registration13:
+        found = self._directory.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._directory.names())
+
+    def __len__(self) -> int:
+        return len(self._directory.names())
+
+
+def _read(facts: Mapping[str, Any]) -> Registration13:
+    return Registration13(
+        name=facts["name"],
+        issuer=facts["issuer"],
+        client_id=facts["client_id"],
+        authorization_url=facts["authorization_url"],
+        token_url=facts["token_url"],
+        jwks_url=facts["jwks_url"],
+        auth_audience=facts.get("auth_audience", ""),
+    )

@@ -1,0 +1,292 @@
+"""Dynamic registration as a tool: an LMS opens our address, and both tell each other the rest.
+
+Nothing is fetched before a one-time invitation of ours was used up: the address would otherwise
+make the bridge call whatever anybody wants (T13DR-07). What was asked and answered is kept for
+the admin, without tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from lti_bridge.errors import (
+    BadRequest,
+    BridgeError,
+    InvitationRefused,
+    NetworkFailed,
+    NetworkRefused,
+    RegistrationRefused,
+)
+from lti_bridge.lms.config_documents import ToolFacts
+from lti_bridge.lms.directory import Directory
+from lti_bridge.lms.tool_registration import TOOL, tool_registration
+from lti_bridge.lti import oidc
+from lti_bridge.net import Response
+
+log = logging.getLogger("lti_bridge.register")
+
+PURPOSE = "register"
+MAX_BODY = 256 * 1024  # bytes
+MAX_DEPTH = 20
+MAX_TEXT = 2048  # characters of an address, an id or a token
+ADDRESSES = {
+    "authorization_endpoint": "authorization_url",
+    "token_endpoint": "token_url",
+    "jwks_uri": "jwks_url",
+    "registration_endpoint": "",
+}
+# Canvas serves all its customers under one issuer, from hosts of its own.
+SPEAKS_FOR = {
+    "canvas.instructure.com": ("sso.canvaslms.com", ".instructure.com"),
+    "canvas.beta.instructure.com": ("sso.beta.canvaslms.com", ".beta.instructure.com"),
+    "canvas.test.instructure.com": ("sso.test.canvaslms.com", ".test.instructure.com"),
+}
+SECRETS = ("token", "secret", "password", "assertion")
+
+
+class Invited(Protocol):
+    """A used invitation: what the new registration is called, and whether it is approved."""
+
+    @property
+    def name(self) -> str:
+        """The name of the registration to be."""
+
+    @property
+    def approve(self) -> bool:
+        """Whether it may launch at once."""
+
+
+class Keeps(Protocol):
+    """Where invitations and registrations are kept."""
+
+    def use_invitation(self, token: str, purpose: str, now: datetime) -> Any:
+        """Use an invitation up; None when it is not good (any more)."""
+
+    def end(self, invitation: Any, outcome: str, exchange: Sequence[Any]) -> None:
+        """Keep how an invitation ended that made no registration."""
+
+    def add(
+        self, invitation: Any, facts: Mapping[str, Any], exchange: Sequence[Any], now: datetime
+    ) -> bool:
+        """Keep a new registration; False when there is one like it."""
+
+
+class Send(Protocol):
+    """Sends one HTTP request, as the network client does."""
+
+    def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        max_bytes: int | None = None,
+    ) -> Response:
+        """Return the answer; raises NetworkRefused, NetworkFailed or AnswerLost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the page says when it is done."""
+
+    name: str
+    issuer: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Registering:
+    """Dynamic registration with everything it needs from the outside."""
+
+    keeps: Keeps
+    directory: Directory
+    send: Send
+    tool: ToolFacts
+    clock: Callable[[], datetime]
+
+    def register(self, parameters: Mapping[str, Sequence[str]]) -> Registered:
+        """Register with the LMS that opened the address.
+
+        Raises InvitationRefused before anything is called, BadRequest when the address was not
+        opened by an LMS (the invitation stays good), and RegistrationRefused for everything
+        that the LMS answers wrongly (the invitation is used up).
+        """
+        token = _only(parameters, "invitation")
+        if not token:
+            raise InvitationRefused("no invitation")
+        configuration_url = _only(parameters, "openid_configuration")
+        if not self._is_ours_to_call(configuration_url):
+            raise BadRequest("openid_configuration is missing, or no https address")
+        invitation = self.keeps.use_invitation(token, PURPOSE, self.clock())
+        if invitation is None:
+            raise InvitationRefused(
+                "the invitation is unknown, used, expired or for something else"
+            )
+        talk = _Talk(self.send, _only(parameters, "registration_token"))
+        try:
+            facts = self._agree(talk, invitation, configuration_url)
+        except (RegistrationRefused, NetworkFailed, NetworkRefused) as error:
+            self.keeps.end(invitation, error.detail, talk.exchange)
+            raise RegistrationRefused(error.detail) from error
+        if not self.keeps.add(invitation, facts, talk.exchange, self.clock()):
+            raise RegistrationRefused(f"{invitation.name!r}: a registration like this is there")
+        log.info("registration.made", extra={"registration": invitation.name})
+        return Registered(invitation.name, facts["issuer"], invitation.approve)
+
+    def _agree(self, talk: _Talk, invitation: Invited, url: str) -> dict[str, Any]:
+        """Both requests; returns the facts of the new registration."""
+        platform = talk.ask("GET", url)
+        issuer = _text(platform, "issuer")
+        _check_issuer(issuer, url)
+        facts: dict[str, Any] = {"issuer": issuer}
+        for theirs, ours in ADDRESSES.items():
+            address = _text(platform, theirs)
+            if not self._is_ours_to_call(address):
+                raise RegistrationRefused(f"{theirs} is missing, or no https address")
+            facts[ours] = address
+        endpoint = facts.pop("")
+        if isinstance(audience := platform.get("authorization_server"), str):
+            facts["auth_audience"] = audience[:MAX_TEXT]
+        wanted = tool_registration(self.tool, platform)
+        answer = talk.ask("POST", endpoint, wanted)
+        facts["client_id"] = _identifier(answer, "client_id")
+        if not facts["client_id"]:
+            raise RegistrationRefused("the answer holds no client_id")
+        _check_granted(answer, wanted)
+        facts["deployment_id"] = _identifier(_object(answer.get(TOOL)), "deployment_id")
+        facts["granted_scope"] = answer["scope"] if isinstance(answer.get("scope"), str) else ""
+        if problem := self.directory.clash(invitation.name, issuer, facts["client_id"]):
+            raise RegistrationRefused(problem)
+        return facts
+
+    def _is_ours_to_call(self, url: str) -> bool:
+        """Whether it is https; http only where we are reached by http ourselves, on loopback.
+
+        Whether its host may be called is the network client's to say.
+        """
+        if len(url) > MAX_TEXT or not oidc.origin(url):
+            return False
+        return url.startswith("https://") or self.tool.public_url.startswith("http://")
+
+
+class _Talk:
+    """Requests to one LMS, and what is kept of them."""
+
+    def __init__(self, send: Send, token: str) -> None:
+        self._send = send
+        self._token = token
+        self._headers = {"Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self.exchange: list[dict[str, Any]] = []
+
+    def ask(self, method: str, url: str, value: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One request; its answer's JSON object. Raises RegistrationRefused for anything else."""
+        entry: dict[str, Any] = {"request": f"{method} {url.partition('?')[0]}", "sent": value}
+        self.exchange.append(entry)
+        headers = dict(self._headers)
+        body = b""
+        if value is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(value).encode()
+        try:
+            reply = self._send(method, url, headers=headers, body=body, max_bytes=MAX_BODY)
+        except BridgeError as error:
+            entry["failed"] = error.detail
+            raise
+        entry["status"] = reply.status
+        # the media type says nothing: Moodle answers with text/html
+        answer = _read(reply.body)
+        entry["answered"] = self._kept(_plain(reply.body) if answer is None else answer)
+        if reply.status not in (200, 201):
+            raise RegistrationRefused(f"{entry['request']}: the LMS answered {reply.status}")
+        if answer is None:
+            raise RegistrationRefused(f"{entry['request']}: the answer is no JSON object")
+        return answer
+
+    def _kept(self, value: Any, name: str = "", depth: int = 0) -> Any:
+        """What is kept of an answer: everything but what would let somebody act for us."""
+        if depth > MAX_DEPTH:
+            return "(nested too deep)"
+        if isinstance(value, dict):
+            return {key: self._kept(part, key.lower(), depth + 1) for key, part in value.items()}
+        if isinstance(value, list):
+            return [self._kept(part, name, depth + 1) for part in value]
+        if not isinstance(value, str):
+            return value
+        if oidc.origin(value):  # token_endpoint is an address, not a token
+            return value.partition("?")[0]
+        if any(word in name for word in SECRETS) or (self._token and self._token in value):
+            return "(not kept)"
+        return value
+
+
+def _check_issuer(issuer: str, configuration_url: str) -> None:
+    """The configuration has to come from the issuer's own host (T13DR-03)."""
+    host = urlsplit(configuration_url).hostname or ""
+    # an issuer is compared letter by letter in every launch, so it is kept as it was written
+    issued_by = (urlsplit(issuer).hostname or "") if oidc.origin(issuer) else ""
+    if issued_by and host == issued_by:
+        return
+    for other in SPEAKS_FOR.get(issued_by, ()):
+        if host == other or (other.startswith(".") and host.endswith(other)):
+            return
+    raise RegistrationRefused(
+        f"the configuration came from {host!r}, the issuer is {issuer!r:.200}"
+    )
+
+
+def _check_granted(answer: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse an answer that registers other addresses than those we asked for."""
+    redirects = answer.get("redirect_uris", wanted["redirect_uris"])
+    if not isinstance(redirects, list) or not set(wanted["redirect_uris"]) <= set(
+        map(str, redirects)
+    ):
+        raise RegistrationRefused("the answer's redirect_uris lack our launch address")
+
+
+def _only(parameters: Mapping[str, Sequence[str]], name: str) -> str:
+    given = parameters.get(name, ())
+    if len(given) > 1 or any(len(one) > MAX_TEXT * 2 for one in given):
+        raise BadRequest(f"{name} is repeated or too long")
+    return given[0] if given else ""
+
+
+def _read(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(members: Mapping[str, Any], name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else ""
+
+
+def _identifier(members: Mapping[str, Any], name: str) -> str:
+    """An id, which some write as a number."""
+    value = members.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return ""
+    if len(value) > 255 or not value.isascii() or not value.isprintable():
+        raise RegistrationRefused(f"{name} is not at most 255 ASCII characters")
+    return value
+
+
+def _plain(body: bytes) -> str:
+    return "".join(one for one in body[:1000].decode("utf-8", "replace") if one.isprintable())

@@ -1,0 +1,126 @@
+"""Building the LMS door: who may launch, the receivers, the way of grades, and registering."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from lti_bridge.keyring import Keyring
+from lti_bridge.lms import migration, routes
+from lti_bridge.lms.config_documents import ToolFacts
+from lti_bridge.lms.deliver import Gradebooks
+from lti_bridge.lms.directory import AllOf, Directory
+from lti_bridge.lms.line_items import LineItems
+from lti_bridge.lms.receive11 import Lms11
+from lti_bridge.lms.receive13 import Lms13
+from lti_bridge.lms.register import Registering
+from lti_bridge.lms.registration11 import Registration11
+from lti_bridge.lms.registration13 import Registration13
+from lti_bridge.lms.relaunch import Relaunching
+from lti_bridge.lms.tokens import Tokens
+from lti_bridge.lti.keysets import KeySets
+from lti_bridge.net import Client
+from lti_bridge.settings import BridgeTable, Lms11Table, Lms13Table
+from lti_bridge.store.columns import Columns
+from lti_bridge.store.engine import Database
+from lti_bridge.store.registrations import RegistrationStore
+
+
+@dataclass(frozen=True, slots=True)
+class LmsParts:
+    """The parts of the LMS door."""
+
+    directory: Directory
+    store: RegistrationStore
+    lms11: Lms11
+    lms13: Lms13
+    gradebooks: Gradebooks
+    registering: Registering
+
+
+def build_lms_door(
+    bridge: BridgeTable,
+    lms: Sequence[Lms11Table | Lms13Table],
+    keyring: Keyring,
+    database: Database,
+    titles: Mapping[str, str],
+    client: Client,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+) -> LmsParts:
+    """All parts; `titles` are those of the activities in the file."""
+    store = RegistrationStore(database)
+    directory = Directory(
+        [_registration11(one) for one in lms if isinstance(one, Lms11Table)],
+        [_registration13(one) for one in lms if isinstance(one, Lms13Table)],
+        store,
+        time.monotonic,
+    )
+    tool = _tool(bridge)
+    tokens = Tokens(client.send, lambda: keyring.signing("tool"), clock, secrets.token_bytes)
+    line_items = LineItems(
+        tokens, Columns(database), titles, clock, new_id, 5 * bridge.call_timeout_s
+    )
+    relaunching = Relaunching(keyring.secret("relaunch"), bridge.public_url, secrets.token_bytes)
+    return LmsParts(
+        directory=directory,
+        store=store,
+        lms11=Lms11(directory.by_key, tool.launch_url, clock, relaunching),
+        lms13=Lms13(
+            directory,
+            KeySets(lambda url: client.send("GET", url), clock),
+            keyring.secret("state"),
+            tool.login_url,
+            tool.launch_url,
+            bridge.public_url,
+            clock,
+            secrets.token_bytes,
+            leeway_s=bridge.clock_skew_s,
+            formerly=partial(migration.with_former, directory=directory),
+        ),
+        gradebooks=Gradebooks(AllOf(directory), tokens, client.send, clock, new_id, line_items),
+        registering=Registering(store, directory, client.send, tool, clock),
+    )
+
+
+def _tool(bridge: BridgeTable) -> ToolFacts:
+    url = bridge.public_url
+    return ToolFacts(
+        bridge.name,
+        url,
+        url + routes.LAUNCH_PATH,
+        url + routes.LOGIN_PATH,
+        url + routes.JWKS_PATH,
+    )
+
+
+def _registration11(table: Lms11Table) -> Registration11:
+    return Registration11(
+        name=table.name,
+        consumer_key=table.consumer_key,
+        shared_secret=table.shared_secret.get_secret_value(),
+        method=table.signature,
+        timestamp_window_s=table.timestamp_window_s,
+        inline=table.inline,
+        origins=tuple(table.origins),
+        relaunch=table.relaunch,
+    )
+
+
+def _registration13(table: Lms13Table) -> Registration13:
+    ids = table.deployment_ids
+    return Registration13(
+        name=table.name,
+        issuer=table.issuer,
+        client_id=table.client_id,
+        authorization_url=table.authorization_url,
+        token_url=table.token_url,
+        jwks_url=table.jwks_url,
+        deployment_ids=None if ids == "any" else frozenset(ids),
+        auth_audience=table.auth_audience,
+        inline=table.inline,
+    )

@@ -1,0 +1,186 @@
+"""The addresses that LTI 1.3 tools call themselves: tokens, line items, scores, results, members.
+
+Every service reads the access token in one place, and from the Authorization header alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, jsonify, request
+
+from lti_bridge.errors import (
+    BadRequest,
+    BridgeError,
+    MediaTypeRefused,
+    NotAcceptable,
+    ServiceRefused,
+    TokenMissing,
+    TokenRequestRefused,
+    TooLarge,
+    ToolMetadataRefused,
+    TooManyTokens,
+)
+from lti_bridge.lti.ags import LINE_ITEM_TYPE, LINE_ITEMS_TYPE, RESULTS_TYPE, SCORE_TYPE
+from lti_bridge.providers import member_service
+from lti_bridge.providers.access import CHALLENGES, NO_TOKEN, AccessTokens, Grant, TokenService
+from lti_bridge.providers.grade_services import GradeServices
+from lti_bridge.providers.member_service import MemberService
+from lti_bridge.providers.outcomes import OutcomeService, media_type
+from lti_bridge.providers.service_pages import Answer, Asked
+
+TOKEN_PATH = "/platform/token"  # noqa: S105 - an address
+METADATA = "invalid_client_metadata"  # RFC 7591 section 3.2.2
+FORM_TYPE = "application/x-www-form-urlencoded"
+MAX_BODY = 65_536  # bytes
+
+log = logging.getLogger("lti_bridge.services")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the services; `outcomes` has a route of its own (routes.py)."""
+
+    tokens: AccessTokens
+    token: TokenService
+    grades: GradeServices
+    members: MemberService
+    outcomes: OutcomeService
+
+
+def blueprint(services: Services) -> Blueprint:
+    """The services of the platform."""
+    door = Blueprint("services", __name__)
+    door.register_error_handler(BridgeError, refused)
+    grades = services.grades
+    line_items = "/platform/<course>/lineitems"
+
+    @door.post(TOKEN_PATH)
+    def token() -> Response:
+        """A client assertion becomes an access token (Security Framework 1.0 section 4.1)."""
+        if media_type(request.headers.get("Content-Type", "")) != FORM_TYPE:
+            raise TokenRequestRefused("invalid_request", "the body is no form")
+        _check_size()
+        form = {name: request.form.getlist(name) for name in request.form}
+        response = jsonify(services.token.answer(form))
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Pragma"] = "no-cache"
+        return response
+
+    def grant(answer_type: str = "") -> Grant:
+        """What the caller may do; called first, and before anything is changed."""
+        allowed = services.tokens.read(request.headers.get("Authorization", ""))
+        accepted = request.accept_mimetypes
+        types = (answer_type, "application/json")
+        if answer_type and accepted and accepted.best_match(types) is None:
+            raise NotAcceptable(f"the answer is {answer_type}")
+        return allowed
+
+    @door.get(line_items)
+    def list_line_items(course: str) -> Response:
+        """AGS section 3.2.4."""
+        found = grades.line_items(grant(LINE_ITEMS_TYPE), course, _asked())
+        return _answer(found, LINE_ITEMS_TYPE)
+
+    @door.post(line_items)
+    def create_line_item(course: str) -> Response:
+        """AGS section 3.2.5."""
+        allowed = grant(LINE_ITEM_TYPE)
+        return _answer(grades.create(allowed, course, _body(LINE_ITEM_TYPE)), LINE_ITEM_TYPE, 201)
+
+    @door.get(f"{line_items}/<item>")
+    def read_line_item(course: str, item: str) -> Response:
+        """AGS section 3.2.3."""
+        return _answer(grades.read(grant(LINE_ITEM_TYPE), course, item), LINE_ITEM_TYPE)
+
+    @door.put(f"{line_items}/<item>")
+    def change_line_item(course: str, item: str) -> Response:
+        """AGS section 3.2.6."""
+        allowed = grant(LINE_ITEM_TYPE)
+        changed = grades.change(allowed, course, item, _body(LINE_ITEM_TYPE))
+        return _answer(changed, LINE_ITEM_TYPE)
+
+    @door.delete(f"{line_items}/<item>")
+    def remove_line_item(course: str, item: str) -> Response:
+        """AGS section 3.2."""
+        grades.remove(grant(), course, item)
+        return Response(status=204)
+
+    @door.post(f"{line_items}/<item>/scores")
+    def take_score(course: str, item: str) -> Response:
+        """AGS section 3.4; when the answer is sent, the grade is on disk and on its way."""
+        allowed = grant()
+        grades.score(allowed, course, item, _body(SCORE_TYPE))
+        return Response("{}", 200, content_type="application/json")
+
+    @door.get(f"{line_items}/<item>/results")
+    def list_results(course: str, item: str) -> Response:
+        """AGS section 3.3."""
+        found = grades.results(grant(RESULTS_TYPE), course, item, _asked())
+        return _answer(found, RESULTS_TYPE)
+
+    @door.get("/platform/<course>/memberships")
+    def list_members(course: str) -> Response:
+        """NRPS section 2."""
+        found = services.members.members(grant(member_service.TYPE), course, _asked())
+        return _answer(found, member_service.TYPE)
+
+    return door
+
+
+def _asked() -> Asked:
+    return Asked({name: request.args.getlist(name) for name in request.args})
+
+
+def _check_size() -> None:
+    if len(request.get_data(cache=True)) > MAX_BODY:
+        raise TooLarge("a body above the limit")
+
+
+def _body(expected: str) -> bytes:
+    """The body, which is of the service's media type and not too large."""
+    if media_type(request.headers.get("Content-Type", "")) != expected:
+        raise MediaTypeRefused(f"the content type is not {expected}")
+    _check_size()
+    return request.get_data(cache=True)
+
+
+def _answer(answer: Answer, content_type: str, status: int = 200) -> Response:
+    response = Response(answer.body, status, content_type=content_type)
+    response.headers["Cache-Control"] = "no-store"
+    if answer.next_url:
+        response.headers["Link"] = f'<{answer.next_url}>; rel="next"'
+    return response
+
+
+def refused(error: BridgeError) -> Response:
+    """The answer for a program: a code and, where it tells nothing to the wrong ones, a reason."""
+    if isinstance(error, TokenRequestRefused):
+        log.warning("token.refused", extra={"code": error.oauth, "reason": error.detail})
+        response = jsonify(error=error.oauth)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Pragma"] = "no-cache"
+    else:
+        log.warning(
+            "service.refused",
+            extra={"code": error.code, "status": error.status, "reason": error.detail},
+        )
+        said = error.detail if _may_know(error) else error.sentence
+        code = METADATA if isinstance(error, ToolMetadataRefused) else error.code
+        response = jsonify(error=code, error_description=said)
+    response.status_code = error.status
+    if error.status in (401, 403):
+        challenge = NO_TOKEN if isinstance(error, TokenMissing) else CHALLENGES[error.status]
+        response.headers["WWW-Authenticate"] = challenge
+    if isinstance(error, TooManyTokens):
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _may_know(error: BridgeError) -> bool:
+    """Whether the reason, which is about the request alone, helps whoever wrote the tool."""
+    about_token = isinstance(error, TooManyTokens) or error.status == 401
+    return not about_token and (
+        error.status == 404 or isinstance(error, BadRequest | ServiceRefused | ToolMetadataRefused)
+    )

@@ -1,0 +1,39 @@
+"""Dynamic registration: what the bridge is as a platform, and where an invited tool registers."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from lti_bridge.errors import BridgeError, TooLarge
+from lti_bridge.providers.routes_services import refused
+from lti_bridge.providers.tool_registering import (
+    CONFIGURATION_PATH,
+    REGISTER_PATH,
+    ToolRegistering,
+)
+
+MAX_BODY = 65_536  # bytes
+
+
+def blueprint(registering: ToolRegistering) -> Blueprint:
+    """Both addresses."""
+    door = Blueprint("tools", __name__)
+    door.register_error_handler(BridgeError, refused)
+
+    @door.get(CONFIGURATION_PATH)
+    def configuration() -> Response:
+        """Public: addresses and abilities (DR 1.0 §3.2)."""
+        return jsonify(registering.configuration())
+
+    @door.post(REGISTER_PATH)
+    def register() -> Response:
+        """A registration token, used once, decides; the tool waits for an admin then."""
+        body = request.get_data(cache=False)
+        if len(body) > MAX_BODY:
+            raise TooLarge("a registration above the limit")
+        answer = jsonify(registering.register(request.headers.get("Authorization", ""), body))
+        answer.status_code = 201
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    return door

@@ -1,0 +1,273 @@
+"""Registrations made while the bridge runs, the invitations to make them, and who succeeds whom."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from lti_bridge.errors import RegistrationChangeRefused
+from lti_bridge.store import rows
+from lti_bridge.store.engine import Database
+
+State = Literal["pending", "active", "retired"]
+
+VERSION_SQL = "SELECT value FROM counters WHERE name = 'registrations'"
+VERSION = text(VERSION_SQL)
+CHANGED = text(
+    "INSERT INTO counters (name, value) VALUES ('registrations', 1)"
+    " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
+)
+ACTIVE = text(
+    "SELECT name, issuer, client_id, facts FROM registrations WHERE state = 'active' ORDER BY name"
+)
+SUCCESSION = text("SELECT registration, former, state FROM succession")
+ALL = text(
+    "SELECT name, lti, issuer, client_id, facts, state, made_by, created_at, approved_at,"
+    " retired_at FROM registrations ORDER BY name"
+)
+INVITE = text(
+    "INSERT INTO invitations (token, purpose, name, approve, created_at, expires_at, outcome,"
+    " exchange) VALUES (:token, :purpose, :name, :approve, :now, :until, '', '[]')"
+)
+TAKEN = text(
+    "SELECT 1 FROM registrations WHERE name = :name UNION ALL SELECT 1 FROM invitations"
+    " WHERE name = :name AND used_at IS NULL AND expires_at > :now"
+)
+USE = text(
+    "UPDATE invitations SET used_at = :now WHERE token = :token AND purpose = :purpose"
+    " AND used_at IS NULL AND expires_at > :now RETURNING name, approve"
+)
+ENDED = text("UPDATE invitations SET outcome = :outcome, exchange = :exchange WHERE token = :token")
+ADD = text(
+    "INSERT INTO registrations (name, lti, issuer, client_id, facts, state, made_by, created_at,"
+    " approved_at) VALUES (:name, '1.3', :issuer, :client_id, :facts, :state, :made_by, :now,"
+    " CAST(:approved_at AS BIGINT)) ON CONFLICT DO NOTHING"
+)
+APPROVE = text(
+    "UPDATE registrations SET state = 'active', approved_at = :now"
+    " WHERE name = :name AND state = 'pending'"
+)
+RETIRE = text(
+    "UPDATE registrations SET state = 'retired', retired_at = :now"
+    " WHERE name = :name AND state <> 'retired'"
+)
+INVITATIONS = text(
+    "SELECT purpose, name, approve, created_at, expires_at, used_at, outcome, exchange"
+    " FROM invitations ORDER BY created_at"
+)
+SUCCEED = text(
+    "INSERT INTO succession (registration, former, state, changed_at)"
+    " VALUES (:registration, :former, :state, :now)"
+    " ON CONFLICT (registration, former) DO UPDATE SET state = excluded.state,"
+    " changed_at = excluded.changed_at"
+)
+FORGET_ALIASES = tuple(
+    text(
+        f"DELETE FROM {aliases} WHERE EXISTS (SELECT 1 FROM {owners} o"  # noqa: S608 - constants
+        f" WHERE o.id = {aliases}.{owner} AND ("
+        f"({aliases}.registration = :registration AND o.registration = :former)"
+        f" OR ({aliases}.registration = :former AND o.registration = :registration)))"
+    )
+    for aliases, owners, owner in (
+        ("learner_aliases", "learners", "learner_id"),
+        ("link_aliases", "links", "link_id"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the directory of registrations is made from; `parted` pairs are never joined."""
+
+    active: tuple[Mapping[str, Any], ...] = ()
+    linked: frozenset[tuple[str, str]] = frozenset()
+    parted: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A used invitation: what the new registration is called, and whether it is approved."""
+
+    token: str
+    name: str
+    approve: bool
+
+
+class RegistrationStore:
+    """The registrations of one database. Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def version(self) -> int | None:
+        """Rises with every change; None when the database does not answer, or has no schema."""
+        try:
+            with self._database.reading() as connection:
+                return int(connection.execute(VERSION).scalar_one_or_none() or 0)
+        except SQLAlchemyError:
+            return None
+
+    def stored(self) -> Stored:
+        """The active registrations, and who succeeds whom."""
+        with self._database.reading() as connection:
+            active = tuple(
+                {**json.loads(row.facts), "name": row.name, "issuer": row.issuer}
+                | {"client_id": row.client_id}
+                for row in connection.execute(ACTIVE)
+            )
+            pairs = connection.execute(SUCCESSION).fetchall()
+        linked, parted = (
+            frozenset((row.registration, row.former) for row in pairs if row.state == state)
+            for state in ("linked", "parted")
+        )
+        return Stored(active, linked, parted)
+
+    def invite(
+        self, token: str, name: str, now: datetime, until: datetime, *, approve: bool, purpose: str
+    ) -> None:
+        """Keep an invitation. Raises RegistrationChangeRefused when the name is taken."""
+        values = {"name": name, "now": rows.ms(now)}
+        with self._database.writing() as connection:
+            if connection.execute(TAKEN, values).first() is not None:
+                raise RegistrationChangeRefused(
+                    f"{name!r} is the name of a registration or of an open invitation already"
+                )
+            connection.execute(
+                INVITE,
+                {
+                    **values,
+                    "token": hashed(token),
+                    "purpose": purpose,
+                    "approve": int(approve),
+                    "until": rows.ms(until),
+                },
+            )
+
+    def use_invitation(self, token: str, purpose: str, now: datetime) -> Invitation | None:
+        """Use an invitation up; None when it is unknown, used, expired or for something else."""
+        values = {"token": hashed(token), "purpose": purpose, "now": rows.ms(now)}
+        with self._database.writing() as connection:
+            row = connection.execute(USE, values).first()
+        return Invitation(token, row.name, bool(row.approve)) if row else None
+
+    def end(self, invitation: Invitation, outcome: str, exchange: Sequence[Any]) -> None:
+        """Keep how an invitation ended that made no registration."""
+        with self._database.writing() as connection:
+            _end(connection, invitation, outcome, exchange)
+
+    def add(
+        self,
+        invitation: Invitation,
+        facts: Mapping[str, Any],
+        exchange: Sequence[Any],
+        now: datetime,
+    ) -> bool:
+        """Keep a new registration; False when its name, or its issuer and client, is there."""
+        values = {
+            "name": invitation.name,
+            "issuer": facts["issuer"],
+            "client_id": facts["client_id"],
+            "facts": json.dumps(dict(facts)),
+            "state": "active" if invitation.approve else "pending",
+            "made_by": "dynamic registration",
+            "now": rows.ms(now),
+            "approved_at": rows.ms(now) if invitation.approve else None,
+        }
+        with self._database.writing() as connection:
+            added = connection.execute(ADD, values).rowcount > 0
+            outcome = "registered" if added else "refused: a registration like this is there"
+            _end(connection, invitation, outcome, exchange)
+            connection.execute(CHANGED)
+        return added
+
+    def approve(self, name: str, now: datetime) -> bool:
+        """Let a pending registration in; False when there is none of this name."""
+        return self._change(APPROVE, {"name": name, "now": rows.ms(now)})
+
+    def retire(self, name: str, now: datetime) -> bool:
+        """Trust a registration no longer; False when there is none of this name."""
+        return self._change(RETIRE, {"name": name, "now": rows.ms(now)})
+
+    def link(self, registration: str, former: str, now: datetime) -> None:
+        """The LMS of `former` is that of `registration`, an admin says."""
+        self._succeed(registration, former, "linked", now)
+
+    def part(self, registration: str, former: str, now: datetime) -> None:
+        """They are not, whatever was said or proved before; what was joined is parted again."""
+        self._succeed(registration, former, "parted", now)
+
+    def registrations(self) -> list[dict[str, Any]]:
+        """All registrations of the database as plain values."""
+        with self._database.reading() as connection:
+            found = connection.execute(ALL).fetchall()
+        return [
+            {
+                **{key: getattr(row, key) for key in ("name", "lti", "state", "made_by")},
+                **json.loads(row.facts),
+                "created_at": _time(row.created_at),
+                "approved_at": _time(row.approved_at),
+                "retired_at": _time(row.retired_at),
+            }
+            for row in found
+        ]
+
+    def invitations(self, purpose: str = "register") -> list[dict[str, Any]]:
+        """All invitations for one purpose as plain values, without what makes them work."""
+        with self._database.reading() as connection:
+            found = connection.execute(INVITATIONS).fetchall()
+        return [
+            {
+                "name": row.name,
+                "approve": bool(row.approve),
+                "created_at": _time(row.created_at),
+                "expires_at": _time(row.expires_at),
+                "used_at": _time(row.used_at),
+                "outcome": row.outcome,
+                "exchange": json.loads(row.exchange),
+            }
+            for row in found
+            if row.purpose == purpose
+        ]
+
+    def succession(self) -> list[dict[str, str]]:
+        """Who succeeds whom, and who was parted."""
+        with self._database.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(SUCCESSION)]
+
+    def _succeed(self, registration: str, former: str, state: str, now: datetime) -> None:
+        values = {"registration": registration, "former": former}
+        with self._database.writing() as connection:
+            connection.execute(SUCCEED, {**values, "state": state, "now": rows.ms(now)})
+            if state == "parted":
+                for forget in FORGET_ALIASES:
+                    connection.execute(forget, values)
+            connection.execute(CHANGED)
+
+    def _change(self, statement: Any, values: Mapping[str, Any]) -> bool:
+        with self._database.writing() as connection:
+            changed = connection.execute(statement, values).rowcount > 0
+            connection.execute(CHANGED)
+        return bool(changed)
+
+
+def hashed(token: str) -> str:
+    """How an invitation's token is kept: whoever reads the database cannot use it."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _end(
+    connection: Connection, invitation: Invitation, outcome: str, exchange: Sequence[Any]
+) -> None:
+    values = {"token": hashed(invitation.token), "outcome": outcome[:500]}
+    connection.execute(ENDED, {**values, "exchange": json.dumps(list(exchange))})
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else rows.moment(milliseconds)

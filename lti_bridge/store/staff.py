@@ -1,0 +1,254 @@
+"""What people who look after the bridge see of attempts and learners, and what they change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from lti_bridge.core import holding
+from lti_bridge.core.polling import SILENT_AFTER
+from lti_bridge.core.records import Attempt, AttemptState
+from lti_bridge.core.starting import UNDER_WAY
+from lti_bridge.store import rows
+from lti_bridge.store.attempts import CHANGES, note
+from lti_bridge.store.engine import Database
+from lti_bridge.store.transaction import ATTEMPT_COLUMNS, CLOSED
+
+# Nobody knows whether it was started, or nothing was heard of it for too long.
+STUCK = (
+    "CASE WHEN a.state = 'unclear' AND a.changed_at <= :under_way THEN 'unclear'"
+    " WHEN a.state IN ('started', 'finished', 'awaiting-marks') AND a.poll_at IS NOT NULL"
+    " AND a.created_at <= :silent THEN 'silent' ELSE '' END"
+)
+OVERVIEW = (
+    "SELECT a.id, a.state, a.connection, a.activity_id, a.number, a.reference, a.given, a.maximum,"  # noqa: S608 - constants
+    f" a.created_at, a.changed_at, a.poll_at, l.registration, l.user_id, {STUCK} AS stuck,"
+    " g.id AS grade_id, g.given AS grade_given, g.maximum AS grade_maximum, g.version, g.delivery,"
+    " g.delivered_at, g.last_error, g.tries"
+    " FROM attempts a JOIN learners l ON l.id = a.learner_id"
+    " LEFT JOIN grades g ON g.link_id = a.link_id AND g.learner_id = a.learner_id"
+)
+LIST = text(
+    f"{OVERVIEW} WHERE (:state = '' OR a.state = :state)"
+    " AND (:connection = '' OR a.connection = :connection)"
+    f" AND (:stuck = 0 OR {STUCK} <> '') ORDER BY a.changed_at DESC LIMIT :limit"
+)
+ONE = text(f"{OVERVIEW} WHERE a.id = :id")
+RESULTS = text(
+    "SELECT received_at, source, given, maximum, raw FROM results WHERE attempt_id = :id"
+    " ORDER BY received_at"
+)
+COUNT_STUCK = text(
+    f"SELECT stuck, count(*) FROM (SELECT {STUCK} AS stuck FROM attempts a"  # noqa: S608
+    " WHERE a.state NOT IN ('created', 'graded')) s WHERE stuck <> '' GROUP BY stuck"
+)
+DATED = f"SELECT {ATTEMPT_COLUMNS}, a.created_at FROM attempts a"  # noqa: S608 - constants
+DATED_ONE = text(f"{DATED} WHERE a.id = :id")
+DATED_OF_CONNECTION = text(
+    f"{DATED} WHERE a.connection = :connection AND a.data <> '{{}}' ORDER BY a.created_at"
+)
+DATED_OF_LEARNER = text(f"{DATED} WHERE a.learner_id = :learner_id ORDER BY a.created_at")
+RESOLVE = text(
+    "UPDATE attempts SET state = :state, is_open = :is_open, reference = :reference, data = :data,"
+    " poll_at = CAST(:poll_at AS BIGINT), polls = 0, changed_at = :now"
+    " WHERE id = :id AND state = 'unclear' AND changed_at <= :before"
+)
+NAMES = text(
+    "SELECT registration, user_id FROM learners WHERE id = :id"
+    " UNION ALL SELECT registration, user_id FROM learner_aliases WHERE learner_id = :id"
+)
+HELD = text("SELECT token, text FROM held_launches")
+RELEASE_HELD = text("DELETE FROM held_launches WHERE token = :token")
+OPEN = text("SELECT id FROM attempts WHERE learner_id = :id AND is_open = 1")
+CLOSE = text(
+    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now"
+    " WHERE learner_id = :id AND is_open = 1"
+)
+FORGET = {
+    "launches": "DELETE FROM launches WHERE learner_id = :id",
+    # without its cell no later result of an attempt is accepted, and nothing is delivered
+    "grades": "DELETE FROM grades WHERE learner_id = :id",
+    "tool launches": "DELETE FROM tool_launches WHERE EXISTS (SELECT 1 FROM tool_users u"
+    " WHERE u.connection = tool_launches.connection AND u.learner_id = :id"
+    " AND tool_launches.claims LIKE '%' || u.user_id || '%')",
+    "tool scores": "DELETE FROM tool_scores WHERE learner_id = :id",
+    "tool users": "DELETE FROM tool_users WHERE learner_id = :id",
+    "notices read": "DELETE FROM notices_read WHERE learner_id = :id",
+    "adjustments": "DELETE FROM adjustments WHERE learner_id = :id",
+    "attempts": "UPDATE attempts SET reference = '', data = '{}', poll_at = NULL"
+    " WHERE learner_id = :id",
+    # an alias may hide a row of its own name
+    "learners": "UPDATE learners SET user_id = 'forgotten:' || id WHERE id = :id OR EXISTS"
+    " (SELECT 1 FROM learner_aliases a WHERE a.learner_id = :id"
+    " AND a.registration = learners.registration AND a.user_id = learners.user_id)",
+    "further names": "DELETE FROM learner_aliases WHERE learner_id = :id",
+}
+
+
+class Staff:
+    """The part of the store for people who look after it; `Store` adds the rest."""
+
+    database: Database
+
+    def list_attempts(
+        self, now: datetime, *, state: str, connection: str, stuck: bool, limit: int
+    ) -> list[dict[str, Any]]:
+        """Attempts as plain values, the newest change first; empty texts do not limit."""
+        asked = {"state": state, "connection": connection, "stuck": int(stuck), "limit": limit}
+        with self.database.reading() as reading:
+            found = reading.execute(LIST, {**asked, **_ages(now)}).fetchall()
+        return [_overview(row) for row in found]
+
+    def attempt_overview(self, attempt_id: str, now: datetime) -> dict[str, Any] | None:
+        """One attempt as plain values, with its results and its grade's delivery."""
+        with self.database.reading() as reading:
+            row = reading.execute(ONE, {"id": attempt_id, **_ages(now)}).first()
+            results = reading.execute(RESULTS, {"id": attempt_id}).fetchall()
+        if row is None:
+            return None
+        return {
+            **_overview(row),
+            "next_question_at": _time(row.poll_at),
+            "results": [
+                {
+                    "at": _time(result.received_at),
+                    "source": result.source,
+                    "score": _score(result.given, result.maximum),
+                    "said": json.loads(result.raw),
+                }
+                for result in results
+            ],
+            "grade": _grade(row) if row.grade_id and row.version else None,
+        }
+
+    def attempt_changes(self, attempt_id: str) -> list[dict[str, Any]]:
+        """How an attempt came to its state, as plain values, oldest first."""
+        with self.database.reading() as reading:
+            found = reading.execute(CHANGES, {"id": attempt_id}).fetchall()
+        return [{**row._mapping, "at": _time(row.at)} for row in found]
+
+    def stuck_attempts(self, now: datetime) -> dict[str, int]:
+        """How many attempts are unclear and how many silent; none: no key."""
+        with self.database.reading() as reading:
+            return {row[0]: row[1] for row in reading.execute(COUNT_STUCK, _ages(now))}
+
+    def dated_attempt(self, attempt_id: str) -> tuple[Attempt, datetime] | None:
+        """An attempt, and when it was created."""
+        found = self._dated(DATED_ONE, {"id": attempt_id})
+        return found[0] if found else None
+
+    def attempts_at(self, connection: str) -> list[tuple[Attempt, datetime]]:
+        """All attempts that were started at a connection, and when each was created."""
+        return self._dated(DATED_OF_CONNECTION, {"connection": connection})
+
+    def attempts_of(self, learner_id: str) -> list[tuple[Attempt, datetime]]:
+        """All attempts of a learner, and when each was created."""
+        return self._dated(DATED_OF_LEARNER, {"learner_id": learner_id})
+
+    def resolve(
+        self,
+        attempt: Attempt,
+        state: AttemptState,
+        now: datetime,
+        *,
+        poll_at: datetime | None = None,
+    ) -> bool:
+        """Give an unclear attempt the state, reference and data that a person has found.
+
+        False when it is no longer unclear, or a click is starting it just now.
+        """
+        values = {
+            "id": attempt.id,
+            "state": state,
+            "is_open": 0 if state in CLOSED else 1,
+            "reference": attempt.reference,
+            "data": json.dumps(dict(attempt.data)),
+            "poll_at": rows.ms(poll_at) if poll_at else None,
+            "now": rows.ms(now),
+            "before": rows.ms(now - UNDER_WAY),
+        }
+        with self.database.writing() as connection:
+            if connection.execute(RESOLVE, values).rowcount == 0:
+                return False
+            note(connection, attempt.id, now, state, "person", "")
+        return True
+
+    def forget_learner(self, learner_id: str, now: datetime) -> dict[str, int]:
+        """Delete who a learner is, and all that leads there; how many rows of what.
+
+        The attempts stay, of nobody. Open ones are closed, and no later result is accepted.
+        """
+        values = {"id": learner_id, "now": rows.ms(now)}
+        with self.database.writing() as connection:
+            names = {tuple(row) for row in connection.execute(NAMES, values)}
+            held = _release_held(connection, names)
+            for (attempt_id,) in connection.execute(OPEN, values).fetchall():
+                note(connection, attempt_id, now, "expired", "person", "forgotten")
+            connection.execute(CLOSE, values)
+            counts = {
+                what: connection.execute(text(FORGET[what]), values).rowcount for what in FORGET
+            }
+        return {**counts, "held launches": held}
+
+    def _dated(self, statement: Any, values: Mapping[str, Any]) -> list[tuple[Attempt, datetime]]:
+        with self.database.reading() as reading:
+            found = reading.execute(statement, values).fetchall()
+        return [(rows.attempt(row[:-1]), rows.moment(row[-1])) for row in found]
+
+
+def _release_held(connection: Connection, names: set[tuple[str, ...]]) -> int:
+    """Delete the launches that wait for a second click of one of these users."""
+    tokens = []
+    for token, held in connection.execute(HELD).fetchall():
+        launch = holding.from_json(held)
+        if (launch.registration, launch.person.id) in names:
+            tokens.append({"token": token})
+    if tokens:
+        connection.execute(RELEASE_HELD, tokens)
+    return len(tokens)
+
+
+def _ages(now: datetime) -> dict[str, int]:
+    return {"under_way": rows.ms(now - UNDER_WAY), "silent": rows.ms(now - SILENT_AFTER)}
+
+
+def _overview(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "state": row.state,
+        "stuck": row.stuck,
+        "connection": row.connection,
+        "activity": row.activity_id,
+        "registration": row.registration,
+        "user": row.user_id,
+        "number": row.number,
+        "reference": row.reference,
+        "score": _score(row.given, row.maximum),
+        "created_at": _time(row.created_at),
+        "changed_at": _time(row.changed_at),
+    }
+
+
+def _grade(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.grade_id,
+        "grade": _score(row.grade_given, row.grade_maximum) or "cleared",
+        "delivery": row.delivery,
+        "delivered_at": _time(row.delivered_at),
+        "tries": row.tries,
+        "reason": row.last_error,
+    }
+
+
+def _score(given: str | None, maximum: str | None) -> str:
+    return "" if given is None else f"{given}/{maximum}"
+
+
+def _time(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return ""
+    return rows.moment(milliseconds).isoformat(timespec="seconds")

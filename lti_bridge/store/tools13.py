@@ -1,0 +1,117 @@
+"""Launches on their way to LTI 1.3 tools, and what the ids stand for that such a tool is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from lti_bridge.core.tool_launches import DeclaredItem, TakenLaunch, ToolLaunch
+from lti_bridge.store import rows
+from lti_bridge.store.engine import Database
+
+KEEP = text(
+    "INSERT INTO tool_launches (hint, connection, login_hint, browser, claims, until)"
+    " VALUES (:hint, :connection, :login_hint, :browser, :claims, :until)"
+)
+# Whoever lacks the browser's cookie cannot even use a launch up.
+TAKE = text(
+    "DELETE FROM tool_launches WHERE hint = :hint AND browser = :browser"
+    " RETURNING connection, login_hint, claims, until"
+)
+USER = text("SELECT 1 FROM tool_users WHERE connection = :connection AND user_id = :user_id")
+ADD_USER = text(
+    "INSERT INTO tool_users (connection, user_id, learner_id)"
+    " VALUES (:connection, :user_id, :learner_id) ON CONFLICT DO NOTHING"
+)
+CONTEXT = text("SELECT 1 FROM tool_contexts WHERE id = :id")
+ADD_CONTEXT = text(
+    "INSERT INTO tool_contexts (id, connection, registration, deployment_id, context_id,"
+    " created_at) VALUES (:id, :connection, :registration, :deployment_id, :context_id, :now)"
+    " ON CONFLICT DO NOTHING"
+)
+LINE_ITEM = text("SELECT 1 FROM tool_line_items WHERE id = :id")
+ADD_LINE_ITEM = text(
+    "INSERT INTO tool_line_items (id, context_id, link_id, label, maximum, resource_id, tag, more,"
+    " by_tool, created_at) VALUES (:id, :context_id, :link_id, :label, :maximum, :resource_id,"
+    " :tag, '{}', 0, :now) ON CONFLICT DO NOTHING"
+)
+
+
+class Tools13:
+    """The launches of LTI 1.3 tools in one database. Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, launch: ToolLaunch, now: datetime) -> None:
+        """Keep a launch until its tool comes for it, with what its ids stand for."""
+        with self._database.cursor() as cursor:
+            steps = _Steps(cursor, self._database, rows.ms(now))
+            steps.remember(launch)
+            steps.run(
+                KEEP,
+                hint=launch.hint,
+                connection=launch.connection,
+                login_hint=launch.login_hint,
+                browser=launch.browser,
+                claims=json.dumps(dict(launch.claims)),
+                until=rows.ms(launch.until),
+            )
+
+    def take(self, hint: str, browser: str) -> TakenLaunch | None:
+        """Take a launch away, for the browser that it was made for; None for everyone else."""
+        with self._database.writing() as connection:
+            row = connection.execute(TAKE, {"hint": hint, "browser": browser}).first()
+        if row is None:
+            return None
+        until = rows.moment(row.until)
+        return TakenLaunch(row.connection, row.login_hint, json.loads(row.claims), until)
+
+
+class _Steps:
+    """The steps of one launch; a relaunch finds everything and adds only itself."""
+
+    def __init__(self, cursor: Any, database: Database, now: int) -> None:
+        self._cursor = cursor
+        self._native = database.native
+        self._now = now
+
+    def run(self, statement: TextClause, **values: Any) -> Any:
+        return self._cursor.execute(self._native(statement), values)
+
+    def remember(self, launch: ToolLaunch) -> None:
+        origin, connection = launch.origin, launch.connection
+        if launch.user_id and not self._has(USER, connection=connection, user_id=launch.user_id):
+            who = {"connection": connection, "user_id": launch.user_id}
+            self.run(ADD_USER, learner_id=origin.learner_id, **who)
+        if not self._has(CONTEXT, id=origin.course):
+            self.run(
+                ADD_CONTEXT,
+                id=origin.course,
+                connection=connection,
+                registration=origin.registration,
+                deployment_id=origin.deployment_id,
+                context_id=origin.context_id,
+                now=self._now,
+            )
+        if launch.line_item and not self._has(LINE_ITEM, id=launch.line_item.id):
+            self._declare(launch.line_item, origin.course)
+
+    def _declare(self, item: DeclaredItem, course: str) -> None:
+        self.run(
+            ADD_LINE_ITEM,
+            id=item.id,
+            context_id=course,
+            link_id=item.link_id,
+            label=item.label,
+            maximum=item.maximum,
+            resource_id=item.resource_id,
+            tag=item.tag,
+            now=self._now,
+        )
+
+    def _has(self, statement: TextClause, **values: Any) -> bool:
+        return self.run(statement, **values).fetchone() is not None

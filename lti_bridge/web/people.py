@@ -1,0 +1,54 @@
+"""The page about a course's learners: fetched from the LMS, shown to its staff, stored nowhere."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from lti_bridge.core.people import Line, Listing, People
+from lti_bridge.core.scoring import Score
+from lti_bridge.web.site import PEOPLE_PATH, Site
+from lti_bridge.web.views import PeopleView, PersonLine, PreviewForm
+
+NOTICES: dict[Listing, str] = {
+    "listed": "",
+    "not offered": "This LMS does not list the course's members to us, "
+    "so only those who have opened the test are shown, by the LMS's own ids.",
+    "being fetched": "The list of members is being fetched. Please look again in a moment.",
+    "not readable": "The list of members could not be read now, "
+    "so only those who have opened the test are shown, by the LMS's own ids.",
+}
+
+
+def blueprint(site: Site, people: People) -> Blueprint:
+    """The route of the page; the token of a launch by staff, not long ago, is the proof."""
+    routes = Blueprint("people", __name__)
+
+    @routes.post(PEOPLE_PATH)
+    def show() -> Response:
+        """Who has not started, started, is graded, delivered or overridden."""
+        token = request.form.get("token", "")
+        opened = site.launching.for_staff(token)
+        frame_ancestors = site.remember(opened.launch)
+        overview = people.overview(opened)
+        view = PeopleView(
+            activity_title=opened.activity.title,
+            course_title=opened.launch.context.title,
+            lines=tuple(_shown(line) for line in overview.lines),
+            counts=tuple(overview.counts()),
+            again=PreviewForm(site.launching.public_url + PEOPLE_PATH, (("token", token),)),
+            notice=NOTICES[overview.listing],
+            back_url=opened.launch.presentation.return_url,
+        )
+        return site.pages.people(view, frame_ancestors=frame_ancestors)
+
+    return routes
+
+
+def _shown(line: Line) -> PersonLine:
+    person = line.person
+    name = person.full_name or f"{person.given_name} {person.family_name}".strip() or person.id
+    return PersonLine(name, line.stage, _grade(line.score), line.shown, line.active)
+
+
+def _grade(score: Score | None) -> str:
+    return "" if score is None else f"{score.given:f} of {score.maximum:f}"

@@ -1,0 +1,261 @@
+"""The pages on which instructors set tests up, from inside their LMS.
+
+Nothing is kept in the browser, whose cookies a frame may not have: every page posts the token of
+the launch, which is the proof of who sent the instructor, together with all that was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Response
+
+from lti_bridge.core.at_tools import AtTools, Picked
+from lti_bridge.core.launch import Launch
+from lti_bridge.core.placing import MAX_ITEMS, Draft, Placing
+from lti_bridge.errors import BadRequest, NotConfigured
+from lti_bridge.web import forms
+from lti_bridge.web.rendering import Pages
+
+PLACE_PATH = "/course/place"
+GRADES = {"best": "the best", "last": "the last", "first": "the first", "mean": "their mean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request: the launch that it goes on from, and what was sent with it."""
+
+    token: str
+    launch: Launch
+    form: Mapping[str, str]
+    frame_ancestors: tuple[str, ...]
+    framed: bool = False
+
+    @property
+    def chosen(self) -> list[str]:
+        """The activities that were chosen so far, by id."""
+        return self.form.get("chosen", "").split()[:MAX_ITEMS]
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """Answers every step. `action` is the address that the pages post to.
+
+    `overview` makes the instructor's page of the link that a token's launch came by.
+    """
+
+    pages: Pages
+    placing: Placing
+    at_tools: AtTools
+    action: str
+    overview: Callable[[str], Response]
+
+    def begin(self, launch: Launch, frame_ancestors: tuple[str, ...]) -> Response:
+        """The first page for a launch that asks for links, or whose link opens nothing yet."""
+        token = self.placing.begin(launch)
+        step = Step(token, launch, {}, frame_ancestors)
+        ways = self.placing.ways(launch)
+        if not ways:
+            raise NotConfigured("no connection is open to this LMS")
+        if len(ways) == 1 and not self.placing.existing(launch) and not self._candidate(step):
+            draft = self.placing.new_draft(launch, ways[0].connection, ways[0].number)
+            return self._form(step, draft)
+        return self._start(step)
+
+    def go_on(
+        self,
+        token: str,
+        launch: Launch,
+        sent: Mapping[str, str],
+        frame_ancestors: tuple[str, ...],
+        *,
+        framed: bool = False,
+    ) -> Response:
+        """The answer to whatever button was pressed; `launch` is the one of the token."""
+        step = Step(token, launch, forms.sent(sent), frame_ancestors, framed)
+        steps: dict[str, Callable[[Step], Response]] = {
+            "start": self._start,
+            "form": self._new_form,
+            "tool": self._leave,
+            "preview": self._fill,
+            "save": self._save,
+            "use": lambda step: self._taken(step, [step.form.get("use", "")]),
+            "finish": lambda step: self._answer(step, step.chosen),
+            "cancel": lambda step: self._answer(step, []),
+            "adopt": self._adopt,
+            "edit": self._edit,
+            "copy": self._edit,
+            "retire": self._ask_to_retire,
+            "retire-now": self._retire,
+        }
+        # a new window for a browser that keeps no cookies in a frame begins anew
+        answer = steps.get(step.form.get("do", "start"))
+        if answer is None:
+            raise BadRequest("no such step")
+        return answer(step)
+
+    def _start(self, step: Step) -> Response:
+        return self._page(
+            "place_start",
+            step,
+            ways=self.placing.ways(step.launch),
+            existing=[
+                one for one in self.placing.existing(step.launch) if one.id not in step.chosen
+            ],
+            candidate=self._candidate(step),
+        )
+
+    def _candidate(self, step: Step) -> object:
+        if self.placing.picking(step.launch) is not None:
+            return None
+        return self.placing.candidate(step.launch)
+
+    def _new_form(self, step: Step) -> Response:
+        number, _, connection = step.form.get("way", "").partition(" ")
+        if not number.isdecimal() or len(number) > 3:
+            raise BadRequest("no such form")
+        return self._form(step, self.placing.new_draft(step.launch, connection, int(number)))
+
+    def _edit(self, step: Step) -> Response:
+        copy = step.form["do"] == "copy"
+        activity_id = step.form.get("use", "")
+        draft = self.placing.draft_of(step.launch, activity_id, copy=copy)
+        return self._form(
+            step, draft, then="stay", attempts=self.placing.count_attempts(draft.activity_id)
+        )
+
+    def _fill(self, step: Step) -> Response:
+        draft = self.placing.fill(step.launch, step.form)
+        return self._form(step, draft, then=step.form.get("then", ""), preview=True)
+
+    def _save(self, step: Step) -> Response:
+        draft = self.placing.fill(step.launch, step.form)
+        if draft.activity is None:
+            return self._form(step, draft, then=step.form.get("then", ""))
+        self.placing.save(step.launch, draft.activity)
+        if step.form.get("then") != "stay":
+            return self._taken(step, [draft.activity.id])
+        return self._page(
+            "place_note",
+            step,
+            title="Saved",
+            text="Attempts that begin from now on follow it. Those that have begun keep what they "
+            "began with.",
+        )
+
+    def _leave(self, step: Step) -> Response:
+        """To the provider's own tool, which answers at an address of its own."""
+        connection = step.form.get("connection", "")
+        form = self.at_tools.leave(step.token, step.launch, connection, step.chosen)
+        return self.pages.handoff(
+            form,
+            frame_ancestors=step.frame_ancestors,
+            to="tool",
+            elsewhere=(self.action, step.token) if step.framed else None,
+        )
+
+    def back(
+        self, picked: Picked, said: tuple[str, str], frame_ancestors: tuple[str, ...]
+    ) -> Response:
+        """The answer of a provider's tool was taken; `said` are its message and its error."""
+        step = Step(picked.token, picked.launch, {"chosen": picked.chosen}, frame_ancestors)
+        if picked.activities:
+            return self._taken(step, [one.id for one in picked.activities], said[0])
+        return self._page(
+            "place_note",
+            step,
+            title="Nothing was chosen",
+            text=said[1] or said[0] or "The test provider sent you back without a test.",
+            button=("start", "Choose again", ""),
+        )
+
+    def _taken(self, step: Step, activity_ids: list[str], said: str = "") -> Response:
+        """Activities are decided upon: for the opened link, or as more of those to place."""
+        picking = self.placing.picking(step.launch)
+        if picking is None:
+            self.placing.link(step.launch, activity_ids[0])
+            return self.overview(step.token)
+        chosen = [*step.chosen, *activity_ids]
+        if not picking.multiple:
+            return self._answer(step, activity_ids)
+        return self._page(
+            "place_chosen",
+            step,
+            chosen=" ".join(chosen),
+            activities=[self.placing.own(step.launch, one) for one in dict.fromkeys(chosen)],
+            full=len(chosen) >= MAX_ITEMS,
+            said=said,
+        )
+
+    def _answer(self, step: Step, chosen: list[str]) -> Response:
+        form = self.placing.answer(step.launch, chosen)
+        return self.pages.handoff(
+            form, frame_ancestors=step.frame_ancestors, onward=None, to="course"
+        )
+
+    def _adopt(self, step: Step) -> Response:
+        self.placing.adopt(step.launch)
+        return self.overview(step.token)
+
+    def _ask_to_retire(self, step: Step) -> Response:
+        activity = self.placing.own(step.launch, step.form.get("use", ""))
+        attempts = self.placing.count_attempts(activity.id)
+        return self._page(
+            "place_note",
+            step,
+            title=f"Retire “{activity.title}”?",
+            text=f"Its links open nothing any more, for nobody ({attempts} attempts were made). "
+            "Grades stay as they are, and what was handed in is still graded.",
+            button=("retire-now", "Retire it", activity.id),
+        )
+
+    def _retire(self, step: Step) -> Response:
+        self.placing.retire(step.launch, step.form.get("use", ""))
+        return self._page(
+            "place_note",
+            step,
+            title="Retired",
+            text="The activity is retired. When you open its link again, you can choose another.",
+        )
+
+    def _form(
+        self,
+        step: Step,
+        draft: Draft,
+        *,
+        then: str = "",
+        attempts: int = 0,
+        preview: bool = False,
+    ) -> Response:
+        choices = self.placing.choices(draft.way.connection)
+        terms, needed, more = forms.inputs(draft, choices or ())
+        resolved = None
+        if preview and draft.activity is not None:
+            resolved = self.placing.sample(step.launch, draft.activity)
+        return self._page(
+            "place_form",
+            step,
+            draft=draft,
+            terms=terms,
+            needed=needed,
+            more=more,
+            unlisted=choices is None,
+            then=then,
+            attempts=attempts,
+            resolved=resolved,
+            grades=GRADES,
+            at_tool=not then and self.at_tools.offered(draft.way.connection),
+        )
+
+    def _page(self, name: str, step: Step, **values: object) -> Response:
+        view = {"chosen": " ".join(step.chosen), "token": step.token, "button": None, **values}
+        return self.pages.placing(
+            name,
+            self.action,
+            frame_ancestors=step.frame_ancestors,
+            back_url=step.launch.presentation.return_url,
+            picking=self.placing.picking(step.launch),
+            course=step.launch.context.title,
+            **view,
+        )

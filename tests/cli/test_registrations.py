@@ -1,0 +1,149 @@
+"""The commands about LMSs, without a bridge that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lti_bridge.app import build, now
+from lti_bridge.cli import main
+from lti_bridge.lms.register import PURPOSE
+from lti_bridge.settings import load
+from lti_bridge.store.registrations import RegistrationStore
+
+CONFIG = """
+[bridge]
+public_url = "https://bridge.example.edu"
+database_url = "sqlite:///{folder}/bridge.sqlite3"
+queue_url = "sqlite:///{folder}/queue.sqlite3"
+keys_dir = "{folder}/keys"
+
+[[lms]]
+name = "old"
+lti = "1.1"
+consumer_key = "old-key"
+shared_secret = "old-secret-of-the-test"
+
+[[lms]]
+name = "new"
+lti = "1.3"
+issuer = "https://lms.example.edu"
+client_id = "c"
+deployment_ids = "any"
+authorization_url = "https://lms.example.edu/a"
+token_url = "https://lms.example.edu/t"
+jwks_url = "https://lms.example.edu/j"
+"""
+FACTS = {
+    "issuer": "https://other.example.edu",
+    "client_id": "c",
+    "authorization_url": "https://other.example.edu/a",
+    "token_url": "https://other.example.edu/t",
+    "jwks_url": "https://other.example.edu/j",
+}
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration file and its database."""
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.format(folder=tmp_path), encoding="utf-8")
+    build(load(path)).store.database.migrate()
+    return path
+
+
+@pytest.fixture
+def run(config: Path) -> Run:
+    """A command of the group."""
+    return lambda *words: CliRunner().invoke(
+        main, ["registrations", *words, "--config", str(config)]
+    )
+
+
+@pytest.fixture
+def store(config: Path) -> RegistrationStore:
+    """What the running bridge would change."""
+    return build(load(config)).lms.store
+
+
+def register(run: Run, store: RegistrationStore, name: str) -> None:
+    """What happens when an LMS opens the address of an invitation."""
+    address = json.loads(run("invite", name, "--json").output)["address"]
+    token = parse_qs(urlsplit(address).query)["invitation"][0]
+    invitation = store.use_invitation(token, PURPOSE, now())
+    assert invitation
+    exchange = [{"request": "GET x", "status": 200, "sent": None, "answered": {"issuer": "x"}}]
+    assert store.add(invitation, FACTS, exchange, now())
+
+
+def test_an_invitation_is_an_address_and_its_name_is_taken_once(run: Run) -> None:
+    said = run("invite", "campus")
+    assert said.exit_code == 0
+    address = said.output.split()[-1]
+    assert address.startswith("https://bridge.example.edu/lti/register?invitation=")
+    assert len(address.rpartition("=")[2]) >= 32
+    assert run("invite", "campus").exit_code == 1
+    assert run("invite", "old").exit_code == 1
+    assert run("invite", "no/name").exit_code == 2
+    assert run("invite", "other", "--days", "0").exit_code == 2
+    listed = run("list", "--json").output
+    assert address.rpartition("=")[2] not in listed + run("show", "campus", "--json").output
+
+
+def test_a_registration_is_approved_shown_and_retired(run: Run, store: RegistrationStore) -> None:
+    register(run, store, "campus")
+    assert "pending  1.3  campus" in run("list").output
+    assert run("approve", "campus").exit_code == 0
+    assert run("approve", "campus").exit_code == 1
+    shown = run("show", "campus")
+    assert "https://other.example.edu/t" in shown.output
+    assert "GET x: 200" in shown.output
+    assert json.loads(run("show", "campus", "--json").output)["registration"]["state"] == "active"
+    assert run("retire", "campus").exit_code == 0
+    assert run("retire", "campus").exit_code == 1
+    assert "retired  1.3  campus" in run("list").output
+
+
+def test_what_cannot_be_is_refused_with_a_reason(run: Run) -> None:
+    for words, reason in (
+        (("show", "nobody"), "neither"),
+        (("approve", "nobody"), "waits"),
+        (("approve", "new"), "waits"),
+        (("retire", "nobody"), "no registration"),
+        (("retire", "old"), "take it out there"),
+        (("link", "new", "old"), "no LTI 1.1"),
+        (("link", "old", "nobody"), "no LTI 1.3"),
+        (("unlink", "nobody", "new"), "no LTI 1.1"),
+    ):
+        said = run(*words)
+        assert said.exit_code == 1, words
+        assert reason in said.output, words
+
+
+def test_who_succeeds_whom_is_said_and_taken_back(run: Run) -> None:
+    assert run("link", "old", "new").exit_code == 0
+    assert "linked        old -> new" in run("list").output
+    assert run("unlink", "old", "new").exit_code == 0
+    assert "parted        old -> new" in run("list").output
+
+
+@pytest.mark.spec("SECP-50")
+def test_no_secret_is_in_the_database_or_shown(
+    run: Run, store: RegistrationStore, config: Path
+) -> None:
+    register(run, store, "campus")
+    shown = "".join(
+        run(*words, "--json").output
+        for words in (("list",), ("show", "old"), ("show", "new"), ("show", "campus"))
+    )
+    kept = b"".join(path.read_bytes() for path in config.parent.glob("*.sqlite3*"))
+    for secret in ("old-secret-of-the-test", "PRIVATE KEY"):
+        assert secret not in shown
+        assert secret.encode() not in kept
+    assert b"campus" in kept

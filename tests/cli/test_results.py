@@ -1,0 +1,196 @@
+"""`results enter` and `results import`: marks that people bring."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from lti_bridge.core.ports import Callback
+from lti_bridge.providers.itep import oids
+from tests.cli.office import Office
+
+ITEP = "OID,Overall_Level,Status\n"
+PROV = "candidate_id,exam_code,overall_score\n"
+
+
+def grade_of(office: Office, attempt_id: str) -> str:
+    """What the gradebook is to show, and whether it is on its way."""
+    grade = office.json("attempts", "show", attempt_id)["grade"]
+    return f"{grade['grade']} {grade['delivery']}" if grade else ""
+
+
+def import_of(office: Office, connection: str, text: str, status: int) -> dict[str, object]:
+    """Import a file; counts, and what was said of each line."""
+    file = office.folder / "results.csv"
+    file.write_text(text, encoding="utf-8")
+    result = office.run("results", "import", connection, str(file), "--json")
+    assert result.exit_code == status, result.output
+    found = json.loads(result.stdout)
+    lines = found.pop("lines")
+    return {**found, "said": [(one["line"], one["outcome"], one["said"]) for one in lines]}
+
+
+def oid_of(office: Office, attempt_id: str) -> str:
+    """The name by which iTEP knows an attempt."""
+    tests = office.parties["itep"].state()["tests"]
+    told = [test["registration"]["trExternal_ID"] for test in tests]
+    (oid,) = (one for one in told if one.startswith(attempt_id))
+    return str(oid)
+
+
+# By hand
+
+
+def test_marks_by_hand_become_a_grade(office: Office) -> None:
+    attempt = office.begin("ann", "files")
+    assert grade_of(office, attempt) == ""
+    refused = office.run("results", "enter", attempt, "7.5", "10", answer="n\n")
+    assert refused.exit_code == 1
+    assert "files, attempt 1 of campus user ann: 7.5/10 instead of started?" in refused.stderr
+    assert grade_of(office, attempt) == ""
+    office.ok("results", "enter", attempt, "7.5", "10", "--yes")
+    assert office.state(attempt) == ("graded", "7.5/10")
+    assert grade_of(office, attempt) == "7.5/10 pending"
+    said = office.refused("results", "enter", attempt, "7.50", "10", "--yes")
+    assert "has these marks already" in said
+    office.ok("results", "enter", attempt, "8", "10", "--yes")
+    office.ok("results", "enter", attempt, "7.5", "10", "--yes")  # 8 was wrong after all
+    assert grade_of(office, attempt) == "7.5/10 pending"
+
+
+def test_marks_settle_an_unclear_attempt_and_extra_credit_is_named(office: Office) -> None:
+    attempt = office.lose("bonus", "demo")
+    asked = office.run("results", "enter", attempt, "11", "10", answer="y\n")
+    assert asked.exit_code == 0
+    assert "11/10 (above the maximum) instead of unclear?" in asked.stderr
+    assert office.state(attempt) == ("graded", "11/10")
+
+
+@pytest.mark.parametrize(
+    ("marks", "said"),
+    [
+        (("x", "10"), "'x' is no number"),
+        (("7,5", "10"), "'7,5' is no number"),
+        (("-1", "10"), "is no number from 0 up"),
+        (("NaN", "10"), "is no number from 0 up"),
+        (("Infinity", "10"), "is no number from 0 up"),
+        (("1", "0"), "must be above zero"),
+        (("1e999999", "10"), "sensible size"),
+    ],
+)
+def test_wrong_marks(office: Office, marks: tuple[str, str], said: str) -> None:
+    attempt = office.begin("wrong", "files")
+    assert said in office.refused("results", "enter", attempt, *marks, "--yes", status=2)
+    assert office.state(attempt) == ("started", "")
+
+
+def test_marks_for_nobody(office: Office) -> None:
+    assert "no attempt 'x'" in office.refused("results", "enter", "x", "1", "2", "--yes")
+
+
+# Files
+
+
+def test_a_file_of_itep_is_read_line_by_line_and_may_be_read_again(fresh_office: Office) -> None:
+    office = fresh_office
+    first, second = office.begin("ann", "itep"), office.begin("bob", "itep")
+    third = office.begin("cyd", "itep")
+    text = ITEP + (
+        f"{oid_of(office, first)},4.5,Complete\n"
+        f"{oid_of(office, second)},7,Complete\n"
+        "forged.aaaaaaaaaaaa,6,Complete\n"
+        f"{oid_of(office, third)},3,Completed\n"
+    )
+    found = import_of(office, "itep", text, status=1)
+    assert found == {
+        "recorded": 2,
+        "known": 0,
+        "refused": 2,
+        "said": [
+            (2, "recorded", "4.5/6"),
+            (3, "refused", "Overall_Level: must be a number from 0 to 6"),
+            (4, "refused", "OID: is none that this connection has given out"),
+            (5, "recorded", "3/6"),
+        ],
+    }
+    assert office.state(second) == ("started", "")
+    assert grade_of(office, first) == "4.5/6 pending"
+
+    corrected = text.replace(",7,", ",5,").replace("forged.aaaaaaaaaaaa,6,Complete\n", "")
+    found = import_of(office, "itep", corrected, status=0)
+    assert [outcome for _, outcome, _ in found["said"]] == ["known", "recorded", "known"]  # type: ignore[attr-defined]
+    assert office.state(second) == ("graded", "5/6")
+
+
+def test_what_is_said_on_a_terminal(office: Office, tmp_path: Path) -> None:
+    attempt = office.begin("terminal", "itep")
+    file = tmp_path / "results.csv"
+    file.write_text(f"{ITEP}{oid_of(office, attempt)},4,Complete\nx,1,Complete\n", "utf-8-sig")
+    result = office.run("results", "import", "itep", str(file))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"line 2: recorded  4/6  attempt {attempt}",
+        "line 3: refused  OID: is none that this connection has given out",
+        "1 recorded, 0 known already, 1 refused.",
+    ]
+
+
+def test_a_file_of_prov_names_candidates(office: Office) -> None:
+    attempt = office.begin("prov-file", "files")
+    rows = csv.DictReader(office.ok("connections", "export", "files").splitlines())
+    (row,) = (one for one in rows if one["attempt_id"] == attempt)
+    line = f"{row['candidate_id']},NB1,"
+    found = import_of(office, "files", f"{PROV}{line}73.5\nnobody,NB1,5\n", status=1)
+    assert [outcome for _, outcome, _ in found["said"]] == ["recorded", "refused"]  # type: ignore[attr-defined]
+    assert office.state(attempt) == ("graded", "73.5/100")
+    assert import_of(office, "files", f"{PROV}{line}73.50\n", status=0)["known"] == 1
+
+
+def test_an_invalidated_attempt_keeps_no_grade_because_of_an_old_file(office: Office) -> None:
+    attempt = office.begin("invalid", "itep")
+    text = f"{ITEP}{oid_of(office, attempt)},4,Complete\n"
+    told = {"OID": oid_of(office, attempt), "Status": "Invalidated", "TestID": "1AP"}
+    form = {"data": json.dumps(told)}
+    hook = office.bridge.catalogue.connection("itep").hook_token
+    office.bridge.callbacks.receive("itep", hook, Callback("POST", {}, {}, form, b""))
+    found = import_of(office, "itep", text, status=1)
+    assert "invalidated" in str(found["said"])
+    assert office.state(attempt) == ("invalidated", "")
+
+
+def test_results_of_another_connection_or_of_no_attempt_change_nothing(office: Office) -> None:
+    tools = office.bridge.catalogue.connection("itep").provider.tools  # type: ignore[attr-defined]
+    demo = office.begin("elsewhere", "demo")
+    text = ITEP + "".join(
+        f"{oids.issue(tools.sign, name)},6,Complete\n" for name in (demo, "no-such-attempt")
+    )
+    found = import_of(office, "itep", text, status=1)
+    assert [said for _, _, said in found["said"]] == ["there is no such attempt here"] * 2  # type: ignore[attr-defined]
+    assert office.state(demo) == ("started", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "there is no column OID"),
+        (b"\xff\xfe\x00O", "save it as CSV UTF-8"),
+        (b"OID;Status\n", "there is no column Overall_Level"),
+    ],
+)
+def test_files_that_are_none(office: Office, tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_bytes(content)
+    result = office.run("results", "import", "itep", str(file))
+    assert result.exit_code == 1
+    assert said in result.output
+
+
+def test_where_no_file_is_read(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "some.csv"
+    file.write_text("x")
+    assert "'demo' has no import" in office.refused("results", "import", "demo", str(file))
+    assert "no connection named 'x'" in office.refused("results", "import", "x", str(file))
+    office.refused("results", "import", "itep", str(tmp_path / "none.csv"), status=2)

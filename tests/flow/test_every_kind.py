@@ -1,0 +1,247 @@
+"""Every kind that calls its provider: to the gradebook, through refusals and through kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import urllib3
+from flask import Flask
+
+from lti_bridge.providers.itep.errors import REFUSALS
+from tests.contract.kinds import Case, cases
+from tests.contract.party import Party
+from tests.flow.browser import Page
+from tests.flow.loop import HOOK_TOKEN, Loop, on_postgres, running_loop
+from tests.flow.scene import refusal
+from tests.flow.test_crashes import processes
+from tests.flow.world import eventually
+
+PARTY_URL = "http://party.example.org"
+REPEATABLE = ("isograd", "mettl")  # where asking again for the same thing gives the same thing
+# Asked and told of, with a start that may be repeated; two that only tell; one that is asked.
+KILLED = [case for case in cases() if str(case) in ("mettl-Schedule", "itep-Gtx", "prov-Told")]
+KILLED += [case for case in cases() if case.kind == "demo"]
+
+Refusal = tuple[str, dict[str, Any]]
+
+
+def refused(code: str, member: str, **more: Any) -> dict[str, Any]:
+    """How Isograd and Mettl say an error: in a body, with status 200."""
+    said = {"success": False, "error_code": code, "error_message": "no"}
+    if member == "mettl":
+        said = {"status": "ERROR", "error": {"code": code, "message": "no"}}
+    return {"body": json.dumps(said), **more}
+
+
+# What each provider documents: the code that people see, and what the provider answers.
+DOCUMENTED: dict[str, list[Refusal]] = {
+    "demo": [
+        ("demo-key", {"status": 401}),
+        ("demo-sold-out", {"status": 402}),
+        ("demo-test", {"status": 422}),
+    ],
+    "isograd": [
+        ("isograd-action", refused("103", "isograd")),
+        ("isograd-value-missing", refused("105", "isograd")),
+        ("isograd-test", refused("106", "isograd")),
+        ("isograd-candidate-unknown", refused("107", "isograd")),
+        ("isograd-candidate", refused("201", "isograd", act_id=1)),
+        ("isograd-group", refused("203", "isograd", act_id=1)),
+        ("isograd-no-credits", refused("301", "isograd")),
+        ("isograd-attempts", refused("402", "isograd")),
+        ("isograd-refused", refused("999", "isograd")),
+    ],
+    "itep": [
+        *(
+            (error.code, {"status": 400, "body": json.dumps({"error": f"{said} [x]."})})
+            for said, error in REFUSALS.items()
+        ),
+        ("itep-signature", {"status": 401}),
+        ("itep-sequence", {"status": 409, "times": -1}),
+        ("itep-refused", {"status": 400, "body": '{"error": "No."}'}),
+    ],
+    "mettl": [
+        ("mettl-unspecified", refused("E000", "mettl")),
+        ("mettl-image", refused("E028", "mettl")),
+        ("mettl-signature", refused("E401", "mettl")),
+        ("mettl-key", refused("E403", "mettl")),
+        ("mettl-clock", refused("E504", "mettl", times=-1)),
+        ("mettl-no-registrations", refused("E607", "mettl")),
+        ("mettl-refused", refused("E999", "mettl")),
+    ],
+    "prov": [
+        ("prov-account", {"status": 401}),
+        ("prov-refused", {"status": 400}),
+        ("provider-busy", {"status": 429}),
+    ],
+}
+
+
+class Circle(Loop):
+    """A loop with the pretend provider of the contract kit."""
+
+    case: Case
+    kit: Party
+
+    def fault(self, **how: Any) -> None:
+        """Break the call that buys."""
+        self.pull("fault", **{**self.kit.paid_call(), **how})
+
+    def finish(self, number: int, score: str) -> None:
+        """What was bought as that number is handed in and marked."""
+        name = self.kit.bought()[number]
+        self.kit.hand_in(name)
+        self.kit.mark(name, score)
+        if not self.kit.tells_marks:
+            self.let_time_pass()
+
+    def share(self, score: str) -> float:
+        """What the gradebook shows for a score."""
+        return round(float(score) / float(self.kit.maximum), 6)
+
+
+def config_of(case: Case, kit: Party) -> str:
+    """The connection and its activity, as operators write them, to be formatted."""
+    kit.url = PARTY_URL
+    connection = {"name": case.kind, "kind": case.kind, "hook_token": HOOK_TOKEN}
+    activity = {"id": "best", "title": "A test", "connection": case.kind}
+    written = f"[[connection]]\n{_lines({**connection, **kit.connection()})}\n"
+    written += f"[[activity]]\n{_lines(activity)}\n[activity.settings]\n{_lines(kit.activity())}\n"
+    return written.replace("{", "{{").replace("}", "}}").replace(PARTY_URL, "{party}")
+
+
+def _lines(table: dict[str, Any]) -> str:
+    # texts, numbers, truth values and lists of them are written alike in JSON and TOML
+    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in table.items())
+
+
+@pytest.fixture(scope="module")
+def running(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_database: str,
+) -> Iterator[Circle]:
+    """A running bridge between the LMS and the pretend provider of a case."""
+    case: Case = request.param
+    kit = case.party()
+
+    def party(bridge_url: str) -> Callable[[str], Flask]:
+        return kit.app(f"{bridge_url}/hooks/{case.kind}/{HOOK_TOKEN}")
+
+    config = config_of(case, kit)
+    folder = tmp_path_factory.mktemp(case.kind)
+    with running_loop(Circle, folder, shared_database, party, config) as made:
+        made.case, made.kit, kit.url = case, kit, made.party.url
+        yield made
+
+
+@pytest.fixture
+def circle(running: Circle) -> Circle:
+    """The same one, in which nothing has happened yet."""
+    running.begin_anew()
+    return running
+
+
+@pytest.mark.parametrize("running", cases(), ids=str, indirect=True, scope="module")
+def test_a_launch_of_each_version_ends_in_the_gradebook(circle: Circle) -> None:
+    for number, link in enumerate(("best13", "best11")):
+        user = f"student{number + 1}"  # a second click of one address is the same sitting at Mettl
+        page = circle.click(user, link)
+        assert page.status == 200, page.text
+        assert len(circle.kit.bought()) == number + 1
+        assert circle.grade(user, link) is None
+        score = circle.kit.scores[number]
+        circle.finish(number, score)
+        eventually(
+            lambda user=user, link=link: circle.grade(user, link),
+            pytest.approx(circle.share(score), abs=1e-5),
+        )
+    assert circle.attempts() == ["graded", "graded"]
+
+
+@pytest.mark.parametrize("running", cases(), ids=str, indirect=True, scope="module")
+def test_each_documented_refusal_is_a_page_and_buys_nothing(circle: Circle) -> None:
+    for number, (code, answer) in enumerate(DOCUMENTED[circle.case.kind]):
+        circle.fault(**answer)
+        link = ("best13", "best11")[number % 2]
+        page = circle.click("student1", link)
+        assert refusal(page)[0] == code, (code, page.text)
+        assert refusal(page)[1] in circle.world.bridge.log()
+        assert page.status in (403, 409, 502, 503), code
+        assert set(circle.attempts()) == {"created"}, code
+        assert circle.kit.bought() == []
+        circle.pull("clear")
+    assert circle.click("student1", "best13").status == 200
+    assert circle.click("student1", "best13").status == 200
+    assert len(circle.kit.bought()) == 1
+
+
+def vanishing(click: Callable[[], Page]) -> str:
+    """What a click shows, or nothing when the server dies meanwhile."""
+    try:
+        return click().text
+    except urllib3.exceptions.HTTPError:
+        return ""
+
+
+@on_postgres
+@pytest.mark.parametrize("running", KILLED, ids=str, indirect=True, scope="module")
+def test_killed_while_a_test_is_bought(circle: Circle) -> None:
+    """One call is carried out after its caller is gone, and one never is."""
+    again = circle.case.kind in REPEATABLE
+    with ThreadPoolExecutor(2) as pool:
+        clicks: list[Future[str]] = []
+        for user, how in (("student1", {}), ("student2", {"status": 503, "body": ""})):
+            circle.fault(delay_s=1.5, **how)
+            clicks.append(pool.submit(vanishing, lambda u=user: circle.click(u, "best13")))
+            eventually(lambda: circle.attempts(), ["unclear"] * len(clicks))
+        circle.die()
+        assert [click.result() for click in clicks] == ["", ""]
+    eventually(lambda: len(circle.kit.bought()), 1)
+    circle.pull("clear")
+    circle.world.bridge.serve()
+    assert circle.attempts() == ["unclear", "unclear"]
+    assert "being prepared" in circle.click("student1", "best13").text  # it may be under way
+    circle.let_time_pass()
+    for user in ("student1", "student2", "student1"):
+        page = circle.click(user, "best13")
+        assert page.status == 200 if again else refusal(page)[0] == "attempt-unclear", page.text
+    assert circle.attempts() == (["started"] if again else ["unclear"]) * 2
+    assert len(circle.kit.bought()) == (2 if again else 1)
+
+
+@on_postgres
+@pytest.mark.parametrize("running", KILLED, ids=str, indirect=True, scope="module")
+def test_killed_on_the_way_back(circle: Circle) -> None:
+    """Three grades: one recorded, one only told of, and one about which nobody could be told."""
+    users = ("student1", "student2", "student3")
+    scores = (*circle.kit.scores, circle.kit.scores[0])
+    for user in users:
+        assert circle.click(user, "best13").status == 200
+    circle.world.control(circle.world.lms, "fault", path="/lti/", status=503, times=-1)
+    circle.finish(0, scores[0])
+    eventually(lambda: circle.attempts()[0], "graded")
+    eventually(lambda: len(circle.rows("SELECT id FROM grades WHERE tries > 0")), 1)
+    (serving,) = circle.world.bridge.processes
+    os.kill(processes(serving.pid)["worker"], signal.SIGSTOP)
+    circle.finish(1, scores[1])
+    circle.die()
+    circle.finish(2, scores[2])
+    assert circle.grade("student1", "best13") is None
+    circle.world.control(circle.world.lms, "clear")
+    circle.world.bridge.serve()
+    if "fetch" in circle.case.capabilities:
+        circle.let_time_pass()
+    else:  # who only tells is asked by a person to tell again
+        circle.finish(2, scores[2])
+    for user, score in zip(users, scores, strict=True):
+        wanted = pytest.approx(circle.share(score), abs=1e-5)
+        eventually(lambda user=user: circle.grade(user, "best13"), wanted)
+    assert circle.attempts() == ["graded"] * 3
+    assert len(circle.kit.bought()) == 3

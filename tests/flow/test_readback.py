@@ -1,0 +1,86 @@
+"""A teacher changes a grade in the LMS: it is noticed, kept, and shown to who looks after it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.flow.browser import Browser
+from tests.flow.test_launch_to_gradebook import open_test
+from tests.flow.world import HTTP, ROOT, World, eventually, make_world
+
+
+@pytest.fixture(scope="module")
+def campus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A running world, shared by the tests of this module."""
+    folder = tmp_path_factory.mktemp("readback")
+    made = make_world(folder, f"sqlite:///{folder}/bridge.sqlite3")
+    made.bridge.serve()
+    yield made
+    made.stop()
+
+
+def take_test(world: World, link: str, user: str, score: str) -> None:
+    """Open the test from the course and finish it."""
+    browser = Browser()
+    page = browser.submit(open_test(world, browser, user, link), score=score)
+    assert page.status == 200, page.text
+
+
+def run(world: World, *words: str) -> str:
+    """What a command of the bridge says."""
+    command = [sys.executable, "-m", "lti_bridge", *words, "--config", str(world.bridge.config)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def shown(world: World, link: str, user: str) -> float | None:
+    """What the gradebook of the LMS shows."""
+    for column in world.gradebook()["columns"]:
+        if column["link"] == link and user in column["cells"]:
+            return column["cells"][user]["score"]  # type: ignore[no-any-return]
+    return None
+
+
+def grade(world: World, user: str, delivery: str) -> dict[str, Any]:
+    """The one grade of a user in that state, as `results list` has it; empty when none."""
+    listed = json.loads(run(world, "results", "list", "--json"))
+    found = [one for one in listed if (one["user"], one["delivery"]) == (user, delivery)]
+    return found[0] if len(found) == 1 else {}
+
+
+@pytest.mark.parametrize(
+    ("link", "user", "id"), [("last13", "student1", "4"), ("last11", "student2", "5")]
+)
+def test_a_teachers_grade_is_noticed_and_stays(
+    campus: World, link: str, user: str, id: str
+) -> None:
+    take_test(campus, link, user, "0.85")
+    eventually(lambda: shown(campus, link, id), 85.0)
+    eventually(lambda: grade(campus, id, "delivered").get("shown") not in (None, ""), True, 30)
+    assert grade(campus, id, "delivered")["overridden"] is False
+
+    [column] = [c for c in campus.gradebook()["columns"] if c["link"] == link]
+    campus.control(campus.lms, "grade", item=column["item"], user=id, points=70)
+    take_test(campus, link, user, "0.95")
+    eventually(lambda: bool(grade(campus, id, "waiting")), True, 30)
+    waiting = grade(campus, id, "waiting")
+    assert waiting["overridden"] is True
+    assert "not from here" in waiting["reason"]
+    assert shown(campus, link, id) == 70.0
+    said = run(campus, "results", "list", "--stuck")
+    assert "which is not from here" in said
+
+    run(campus, "results", "resend", waiting["id"])
+    eventually(lambda: bool(grade(campus, id, "waiting")), True, 30)
+    assert shown(campus, link, id) == 70.0
+    run(campus, "results", "resend", "--force", waiting["id"])
+    eventually(lambda: shown(campus, link, id), 95.0, 30)
+    log = HTTP.request("GET", f"{campus.lms.url}/control/log").json()
+    assert [one for one in log if one["status"] >= 400] == []

@@ -1,0 +1,295 @@
+"""Who is in a course: read from a real server that lists members in pages, some of them badly."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask, Response, jsonify, request
+
+from lti_bridge.core.rosters import Member
+from lti_bridge.errors import DeliveryFailed, DeliveryRefused
+from lti_bridge.lms.nrps import MAX_KEPT, Memberships, read_members
+from lti_bridge.lms.paging import MAX_PAGES
+from lti_bridge.lms.registration11 import Registration11
+from lti_bridge.lms.tokens import Tokens
+from lti_bridge.lti.keys import SigningKey
+from lti_bridge.net import Client
+from lti_bridge.sandbox import serving
+from tests.lms.platform13 import Clock, Platform, random_bytes, rsa_key
+
+MEMBER = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
+SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+ANN = {
+    "status": "Active",
+    "roles": ["Learner"],
+    "user_id": "4",
+    "lis_person_sourcedid": "SIS-4",
+    "name": "Ann Example",
+    "given_name": "Ann",
+    "family_name": "Example",
+    "email": "ann@example.invalid",
+    "ext_user_username": "ann",
+}
+
+
+class Lms:
+    """A membership service. `link` is the Link header of a page, {n} standing for the next."""
+
+    def __init__(self) -> None:
+        self.pages: list[list[Any]] = [[ANN]]
+        self.link = "<{url}/members?tenant=7&amp;p={n}>; rel=“next”"  # as Moodle writes it
+        self.asked: list[str] = []
+        self.scopes: list[str] = []
+        self.status, self.delay_s, self.endless = 200, 0.0, False
+        self.body: bytes | None = None
+        self.redirect = ""
+        self.running = serving.start(self._app)
+        self.url = self.running.url
+        self.members = f"{self.url}/members?tenant=7"
+
+    def _app(self, base_url: str) -> Flask:
+        app = Flask("lms")
+        app.post("/token")(self._token)
+        app.get("/members")(lambda: self._members(base_url))
+        return app
+
+    def _token(self) -> Response:
+        self.scopes.append(request.form["scope"])
+        return jsonify(
+            access_token="t", token_type="Bearer", expires_in=3600, scope=request.form["scope"]
+        )
+
+    def _members(self, base_url: str) -> Response:
+        self.asked.append(request.full_path.rstrip("?"))
+        assert request.headers["Authorization"] == "Bearer t"
+        if request.headers["Accept"] != TYPE:
+            return Response(status=400)
+        time.sleep(self.delay_s)
+        if self.redirect:
+            return Response(status=307, headers={"Location": self.redirect})
+        number = request.args.get("p", 0, type=int)
+        page = self.pages[0 if self.endless else number]
+        body = json.dumps({"id": "x", "context": {}, "members": page}).encode()
+        answer = Response(self.body if self.body is not None else body, self.status)
+        answer.content_type = TYPE
+        if self.endless or number + 1 < len(self.pages):
+            link = self.link.format(url=base_url, n=number + 1)
+            answer.headers["Link"] = link.encode().decode("latin-1")
+        return answer
+
+
+@dataclass
+class Course:
+    """Where the store says the members are."""
+
+    urls: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def memberships_url(self, registration: str, deployment_id: str, context_id: str) -> str:
+        return self.urls.get((registration, deployment_id, context_id), "")
+
+
+class World:
+    """A roster of two registrations of one LMS, in one course each."""
+
+    def __init__(self, lms: Lms, **more: Any) -> None:
+        self.clock, self.client = Clock(), Client(loopback=True, user_agent="test", timeout_s=5)
+        key = SigningKey("tool-1", rsa_key("tool"))
+        tokens = Tokens(self.client.send, lambda: key, self.clock, random_bytes())
+        registration = Platform("lms").registration(token_url=f"{lms.url}/token")
+        old = Registration11("old", "key", "secret")
+        self.course = Course({("lms", "1", "c"): lms.members, ("old", "", "c"): lms.members})
+        registrations = {"lms": registration, "old": old}
+        self.roster = Memberships(registrations, tokens, self.course, self.clock, **more)
+
+    def members(self, *course: str) -> list[Member] | None:
+        registration, deployment_id, context_id = course or ("lms", "1", "c")
+        return self.roster.members(registration, deployment_id, context_id)
+
+
+@pytest.fixture
+def lms() -> Iterator[Lms]:
+    made = Lms()
+    yield made
+    made.running.stop()
+
+
+@pytest.fixture
+def world(lms: Lms) -> Iterator[World]:
+    made = World(lms)
+    yield made
+    made.client.close()
+
+
+@pytest.mark.spec("T13NR-01", "T13NR-07")
+def test_a_course_is_read_with_its_own_scope(world: World, lms: Lms) -> None:
+    members = world.members()
+    assert members is not None
+    [ann] = members
+    assert ann.person.id == "4"
+    assert (ann.person.full_name, ann.person.given_name) == ("Ann Example", "Ann")
+    assert (ann.person.email, ann.person.username) == ("ann@example.invalid", "ann")
+    assert (ann.person.sourced_id, ann.active) == ("SIS-4", True)
+    assert ann.roles == (MEMBER + "Learner",)  # sent as a short name
+    assert lms.asked == ["/members?tenant=7"]
+    assert lms.scopes == [SCOPE]
+
+
+@pytest.mark.spec("T13NR-02")
+@pytest.mark.parametrize(
+    "link",
+    [
+        "<{url}/members?tenant=7&amp;p={n}>; rel=“next”",
+        '<{url}/members?tenant=7&p={n}>; rel="next"',
+        "<{url}/other>; rel=differences, <{url}/members?tenant=7&p={n}>; rel=next",
+        '</members?tenant=7&p={n}>; rel="next"',
+    ],
+)
+def test_pages_are_followed_to_the_end(world: World, lms: Lms, link: str) -> None:
+    lms.link = link
+    lms.pages = [[ANN], [ANN | {"user_id": "5"}], [ANN | {"user_id": "6"}, ANN]]
+    members = world.members()
+    assert members is not None
+    assert [member.person.id for member in members] == ["4", "5", "6"]
+    assert lms.asked[1:] == ["/members?tenant=7&p=1", "/members?tenant=7&p=2"]
+
+
+@pytest.mark.spec("T13NR-02", "SECP-36")
+@pytest.mark.parametrize(("loop", "pages"), [("<{url}/members?tenant=7>", 1), (None, MAX_PAGES)])
+def test_pages_without_end_are_given_up(
+    world: World, lms: Lms, loop: str | None, pages: int
+) -> None:
+    lms.endless = True
+    lms.link = f'{loop or "<{url}/members?tenant=7&p={n}>"}; rel="next"'
+    with pytest.raises(DeliveryRefused, match="no end"):
+        world.members()
+    assert len(lms.asked) == pages
+
+
+@pytest.mark.spec("SECP-36")
+def test_a_page_too_big_is_given_up(world: World, lms: Lms) -> None:
+    lms.endless = True
+    lms.pages = [[{"user_id": f"{n}"} for n in range(20_001)]]
+    with pytest.raises(DeliveryRefused, match="no end"):
+        world.members()
+    assert len(lms.asked) == 1
+
+
+@pytest.mark.spec("SECP-35")
+@pytest.mark.parametrize("way", ["next", "redirect"])
+def test_the_token_goes_to_no_other_server(world: World, lms: Lms, way: str) -> None:
+    other = Lms()
+    try:
+        lms.pages = [[ANN], [ANN]]
+        if way == "next":
+            lms.link = f'<{other.url}/members?p={{n}}>; rel="next"'
+        else:
+            lms.redirect = other.members
+        with pytest.raises(DeliveryRefused):
+            world.members()
+        assert other.asked == []
+    finally:
+        other.running.stop()
+
+
+@pytest.mark.spec("T13NR-03", "T13NR-07")
+def test_members_of_few_words() -> None:
+    entries = [
+        {"user_id": "1", "roles": ["Instructor"]},
+        {"user_id": "2", "roles": [MEMBER + "Learner", "Mentor"], "status": "Inactive"},
+        {"user_id": "3", "roles": ["Learner"], "status": "Deleted"},
+        {"user_id": "4", "roles": ["Learner"], "status": None},
+        {"user_id": "5", "roles": "Learner", "name": 7},
+        {"user_id": "6"},
+    ]
+    found = read_members(json.dumps({"members": entries}).encode())
+    assert [one.person.id for one in found] == ["1", "2", "3", "4", "5", "6"]
+    assert [one.active for one in found] == [True, False, False, True, True, True]
+    assert found[0].roles == (MEMBER + "Instructor",)
+    assert found[1].roles == (MEMBER + "Learner", MEMBER + "Mentor")
+    assert (found[4].roles, found[4].person.full_name) == ((), "")
+
+
+@pytest.mark.spec("T13NR-03")
+@pytest.mark.parametrize("entry", [{}, {"user_id": ""}, {"user_id": 4}, "4", None, []])
+def test_what_names_nobody_is_left_out(entry: object) -> None:
+    assert read_members(json.dumps({"members": [entry, ANN]}).encode())[0].person.id == "4"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"members":{}}', b"[" * 9999, b"\xff"]
+)
+def test_what_is_no_list_is_an_error(world: World, lms: Lms, body: bytes) -> None:
+    lms.body = body
+    with pytest.raises(DeliveryFailed):
+        world.members()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, DeliveryRefused), (404, DeliveryRefused), (503, DeliveryFailed)]
+)
+def test_a_refusal_is_an_error_and_not_an_empty_course(
+    world: World, lms: Lms, status: int, error: type[Exception]
+) -> None:
+    lms.status = status
+    with pytest.raises(error):
+        world.members()
+    lms.status = 200
+    assert len(world.members() or ()) == 1  # and it is asked again
+
+
+@pytest.mark.spec("T13NR-05")
+def test_a_role_is_asked_for_beside_the_addresss_own_query(lms: Lms) -> None:
+    world = World(lms, role=MEMBER + "Learner")
+    world.members()
+    escaped = "http%3A%2F%2Fpurl.imsglobal.org%2Fvocab%2Flis%2Fv2%2Fmembership%23Learner"
+    assert lms.asked == [f"/members?tenant=7&role={escaped}"]
+    world.client.close()
+
+
+@pytest.mark.spec("SECP-38")
+def test_without_an_address_of_this_very_course_nothing_is_asked(world: World, lms: Lms) -> None:
+    for course in (("lms", "2", "c"), ("lms", "1", "d"), ("b", "1", "c"), ("old", "", "c")):
+        assert world.members(*course) is None
+    assert (lms.asked, lms.scopes) == ([], [])
+
+
+def test_a_list_is_kept_for_five_minutes(world: World, lms: Lms) -> None:
+    for _ in range(3):
+        world.members()
+    assert len(lms.asked) == 1
+    world.clock.forward(seconds=301)
+    lms.pages = [[]]
+    assert world.members() == []
+    assert len(lms.asked) == 2
+
+
+def test_many_at_once_ask_once(world: World, lms: Lms) -> None:
+    lms.delay_s = 0.3
+    go = threading.Barrier(6)
+
+    def ask(_: int) -> int:
+        go.wait()
+        return len(world.members() or ())
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(ask, range(6))) == [1] * 6
+    assert len(lms.asked) == 1
+
+
+def test_not_more_lists_are_kept_than_memory_allows(world: World, lms: Lms) -> None:
+    for number in range(MAX_KEPT + 5):
+        world.course.urls["lms", "1", f"c{number}"] = lms.members
+        world.members("lms", "1", f"c{number}")
+    asked = len(lms.asked)
+    world.members("lms", "1", f"c{MAX_KEPT + 4}")
+    assert len(lms.asked) == asked
+    world.members("lms", "1", "c0")
+    assert len(lms.asked) == asked + 1
