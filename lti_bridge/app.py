@@ -62,6 +62,7 @@ from lti_bridge.store.tools13 import Tools13
 from lti_bridge.toolbox import Toolbox
 from lti_bridge.web import people as people_page
 from lti_bridge.web.rendering import Pages
+from lti_bridge.web.routes import refuse_nul
 from lti_bridge.web.site import Site
 
 CONFIG_VARIABLE = "LTI_BRIDGE_CONFIG"
@@ -165,7 +166,16 @@ def web_app(bridge: Bridge) -> Flask:
     app.config["MAX_FORM_PARTS"] = 1000
     pages = Pages(urlsplit(bridge.settings.bridge.public_url).path)
     framing = partial(lms_routes.frame_ancestors, bridge.lms11, bridge.lms13)
-    site = Site(pages, bridge.launching, bridge.store, log.reference, framing, _at_tools(bridge))
+    at_tools, trusted = _at_tools(bridge), bridge.lms.directory.names
+    site = Site(
+        pages,
+        bridge.launching,
+        bridge.store,
+        log.reference,
+        framing,
+        lambda registration: registration in trusted(),
+        at_tools,
+    )
     door = lms_routes.LmsDoor(
         bridge.lms11,
         bridge.lms13,
@@ -186,6 +196,7 @@ def web_app(bridge: Bridge) -> Flask:
     lists = ThreadPoolExecutor(LISTS, thread_name_prefix="roster")
     people = People(bridge.roster, Rosters(bridge.store.database), is_learner, lists)
     app.register_blueprint(people_page.blueprint(site, people))
+    app.before_request(refuse_nul)
     app.register_error_handler(HTTPException, site.http_error)
     app.register_error_handler(Exception, site.failed)
     return app

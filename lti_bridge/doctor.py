@@ -12,6 +12,7 @@ from lti_bridge.app import Bridge, http_client, now
 from lti_bridge.errors import BridgeError
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti.keys import parse_key_set
+from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
 
 
@@ -36,6 +37,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _deliveries(bridge)
         yield _attempts(bridge)
     yield _clashes(bridge)
+    yield _strangers(bridge)
     for name in sorted(bridge.lms.directory.names()):
         lms = bridge.lms.directory.get(name)
         if isinstance(lms, Registration13):
@@ -67,6 +69,13 @@ def _clashes(bridge: Bridge) -> Finding:
     if not found.said:
         return Finding(found.what, "file and database agree")
     return Finding(found.what, found.said, "Rename the LMS in the file, or retire the other one.")
+
+
+def _strangers(bridge: Bridge) -> Finding:
+    found = "; ".join(strangers(bridge.settings, bridge.lms.directory.names()))
+    if not found:
+        return Finding("lms keys", "all LMSs that are named are registered")
+    return Finding("lms keys", f"not registered: {found}", "Correct the name, or register the LMS.")
 
 
 def _key_set(bridge: Bridge, lms: Registration13) -> Finding:

@@ -272,9 +272,7 @@ class RegistrationRefused(BridgeError):
     code = "registration"
     status = 400
     sentence = "Your LMS could not be connected."
-    remedy = (
-        "Ask the people who run this bridge what your LMS answered, and for a new invitation."
-    )
+    remedy = "Ask the people who run this bridge what your LMS answered, and for a new invitation."
 
 
 class RegistrationChangeRefused(BridgeError):

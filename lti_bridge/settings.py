@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -256,22 +256,26 @@ def _contradictions(settings: Settings) -> list[str]:
 
 
 def _dangling(settings: Settings) -> list[str]:
-    lms = {one.name for one in settings.lms}
     connections = {one.name for one in settings.connection}
-    problems = [
+    return [
         f"activity {one.id!r}: connection: there is no connection named {one.connection!r}"
         for one in settings.activity
         if one.connection not in connections
     ]
+
+
+def strangers(settings: Settings, known: Container[str]) -> list[str]:
+    """Names in `lms` keys that are not `known`, in words.
+
+    No error: an LMS that registers itself is in the database, and until then nobody gets in.
+    """
     users: list[tuple[str, list[str]]] = [
         *((f"activity {one.id!r}", one.lms) for one in settings.activity),
         *((f"connection {one.name!r}", one.lms) for one in settings.connection),
     ]
-    for where, names in users:
-        problems += [
-            f"{where}: lms: there is no lms named {name!r}" for name in names if name not in lms
-        ]
-    return problems
+    return [
+        f"{where}: lms: {name!r}" for where, names in users for name in names if name not in known
+    ]
 
 
 def _doubled(table: str, values: list[str], what: str) -> list[str]:

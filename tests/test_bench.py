@@ -22,7 +22,7 @@ from lti_bridge.settings import load
 
 ROOT = Path(__file__).parents[1]
 TOOL13 = ("launch_11_13", "launch_13_13", "authorize", "token", "score")
-MEASURED = ("launch_11", "launch_13", "outcome", "delivery", *TOOL13)
+MEASURED = ("launch_11", "launch_13", "outcome", "delivery", "id_token", *TOOL13)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,16 +46,14 @@ GUARDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    tmp_path: Path = tmp_path_factory.mktemp("routes")
+def made(database_url: str, folder: Path) -> FlaskClient:
     settings = parse(
         {
             "bridge": {
                 "public_url": "http://127.0.0.1:8000",
-                "database_url": f"sqlite:///{tmp_path}/b.sqlite3",
-                "queue_url": f"sqlite:///{tmp_path}/q.sqlite3",
-                "keys_dir": str(tmp_path / "keys"),
+                "database_url": database_url,
+                "queue_url": f"sqlite:///{folder}/q.sqlite3",
+                "keys_dir": str(folder / "keys"),
             },
         },
         "test",
@@ -63,6 +62,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     database.migrate()
     database.close()
     return create_app(settings).test_client()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    folder: Path = tmp_path_factory.mktemp("routes")
+    return made(f"sqlite:///{folder}/b.sqlite3", folder)
 
 
 def test_every_route_is_in_the_table(client: FlaskClient) -> None:
@@ -92,6 +97,17 @@ def test_bad_requests_never_break_anything(client: FlaskClient, rule: str, metho
     ):
         answer = client.open(path, method=method, data=body, content_type=kind)
         assert answer.status_code < 500, (rule, method, body)
+
+
+def test_nul_never_reaches_a_database(database_url: str, tmp_path: Path) -> None:
+    client = made(database_url, tmp_path)
+    for rule, (_guard, method, _status) in GUARDS.items():
+        path = re.sub("<[a-z]+>", "a%00b", rule)
+        for address in {path, f"{rule}?token=%00"}:
+            sent = {"token": "a\0b", "state": "\0", "client_id": "\0"} if method == "POST" else None
+            assert client.open(address, method=method, data=sent).status_code < 500, address
+    for page in ("go-on", "people", "place"):
+        assert client.post(f"/course/{page}", data={"token": "a\0b"}).status_code == 400
 
 
 def test_too_large_is_refused_without_reading(client: FlaskClient) -> None:

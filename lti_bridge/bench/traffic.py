@@ -65,7 +65,7 @@ class Traffic:
 
     def launch11(self, click: Click) -> bytes:
         """One signed LTI 1.1 launch."""
-        fields = claims.parameters_from_claims(self._claims(click))
+        fields = claims.parameters_from_claims(self.claims(click))
         signed = oauth1.sign_form(
             self.bridge + LAUNCH_PATH,
             fields,
@@ -102,7 +102,7 @@ class Traffic:
         asked = parse_qs(urlsplit(location[1].decode()).query)
         now = int(time.time())
         token = {
-            **self._claims(click),
+            **self.claims(click),
             "iss": self.lms,
             "aud": CLIENT13,
             "iat": now,
@@ -140,7 +140,8 @@ class Traffic:
         length = f"Content-Length: {len(body)}\r\n\r\n"
         return head.encode() + headers + length.encode() + body
 
-    def _claims(self, click: Click) -> dict[str, Any]:
+    def claims(self, click: Click) -> dict[str, Any]:
+        """What the LMS says about this click."""
         course, link = link_of(click.number)
         return {
             claims.MESSAGE_TYPE: "LtiResourceLinkRequest",

@@ -16,6 +16,7 @@ from lti_bridge.cli.options import (
     json_option,
     open_bridge,
     refuse,
+    say,
     write_json,
     yes_option,
 )
@@ -55,13 +56,13 @@ def list_attempts(
         write_json(rows)
         return
     for row in rows:
-        click.echo(
+        say(
             "{changed_at}  {id}  {state:14}  {score:>9}  {connection}  {activity}  "
             "{registration} user {user}".format(**row)
             + ("  SILENT" if row["stuck"] == "silent" else "")
         )
     if not rows:
-        click.echo("None.")
+        say("None.")
 
 
 @attempts.command(context_settings=IDS)
@@ -120,15 +121,15 @@ def resolve(
     if reference is not None:
         confirm(f"{who}: take it over as {reference}, and wait for its result?", yes)
         hand.started(attempt_id, reference.strip(), known)
-        click.echo("It is started; its result is waited for.")
+        say("It is started; its result is waited for.")
     elif not_started:
         confirm(f"{who}: release it, so that the next click starts (and buys) it?", yes)
         hand.not_started(attempt_id)
-        click.echo("It is released; the next click starts it.")
+        say("It is released; the next click starts it.")
     else:
         confirm(f"{who}: close it without marks, so that the next click makes another one?", yes)
         hand.expired(attempt_id)
-        click.echo("It is closed; the next click makes another attempt, if one is left.")
+        say("It is closed; the next click makes another attempt, if one is left.")
     bridge.waker.sweep_now()
 
 
@@ -140,28 +141,24 @@ def _facts(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    click.echo("{state}  {activity}, attempt {number}, {registration} user {user}".format(**found))
-    click.echo("connection  {connection}".format(**found))
-    click.echo(f"reference   {found['reference'] or 'none'}")
-    click.echo(f"score       {found['score'] or 'none'}")
+    say("{state}  {activity}, attempt {number}, {registration} user {user}".format(**found))
+    say("connection  {connection}".format(**found))
+    say(f"reference   {found['reference'] or 'none'}")
+    say(f"score       {found['score'] or 'none'}")
     if found["next_question_at"]:
-        click.echo(f"next look   {found['next_question_at']}")
-    click.echo("changes")
-    click.echo(f"  {found['created_at']}  created  by a click")
+        say(f"next look   {found['next_question_at']}")
+    say("changes")
+    say(f"  {found['created_at']}  created  by a click")
     for change in found["changes"]:
-        click.echo("  {at}  {state}  by {source}  {detail}".format(**change).rstrip())
-    click.echo("results" if found["results"] else "results     none")
+        say("  {at}  {state}  by {source}  {detail}".format(**change).rstrip())
+    say("results" if found["results"] else "results     none")
     for result in found["results"]:
         said = ", ".join(f"{name} {value}" for name, value in result["said"].items())
-        click.echo(
-            f"  {result['at']}  {result['score'] or 'no score'}  by {result['source']}  {said}"
-        )
+        say(f"  {result['at']}  {result['score'] or 'no score'}  by {result['source']}  {said}")
     grade = found["grade"]
     if grade is None:
-        click.echo("grade       none")
+        say("grade       none")
     else:
-        click.echo(
-            "grade       {grade}, {delivery} {delivered_at}  {reason}".format(**grade).rstrip()
-        )
+        say("grade       {grade}, {delivery} {delivered_at}  {reason}".format(**grade).rstrip())
     if found["stuck"]:
-        click.echo(STUCK[found["stuck"]])
+        say(STUCK[found["stuck"]])

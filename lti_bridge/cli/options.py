@@ -56,9 +56,19 @@ def refuse(message: str) -> NoReturn:
 def confirm(question: str, yes: bool) -> None:
     """Ask before something that cannot be taken back; `yes` means that it was asked before."""
     if not yes:
-        click.confirm(question, abort=True, err=True)
+        click.confirm(_harmless(question), abort=True, err=True)
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Write a line for people."""
+    click.echo(_harmless(line), err=err)
 
 
 def write_json(value: Any) -> None:
     """Write a value for scripts."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def _harmless(line: str) -> str:
+    """A line without what an LMS's or a provider's text could steer a terminal with."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)

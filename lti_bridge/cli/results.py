@@ -21,6 +21,7 @@ from lti_bridge.cli.options import (
     json_option,
     open_bridge,
     refuse,
+    say,
     write_json,
     yes_option,
 )
@@ -62,13 +63,11 @@ def list_grades(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
         write_json(rows)
         return
     for row in rows:
-        click.echo(
-            "{changed_at}  {delivery:9}  {grade:>12}  {registration}  user {user}".format(**row)
-        )
+        say("{changed_at}  {delivery:9}  {grade:>12}  {registration}  user {user}".format(**row))
         if row["overridden"]:
-            click.echo(f"    {row['id']}  the LMS shows {row['shown']}, which is not from here")
+            say(f"    {row['id']}  the LMS shows {row['shown']}, which is not from here")
         if row["reason"]:
-            click.echo(f"    {row['id']}  {row['reason']}")
+            say(f"    {row['id']}  {row['reason']}")
     if not rows:
         click.echo("None.")
 
@@ -153,5 +152,5 @@ def _watched(lines: Iterable[Imported], as_json: bool) -> list[Imported]:
     for one in lines:
         done.append(one)
         attempt = f"  attempt {one.attempt_id}" if one.attempt_id else ""
-        click.echo(f"line {one.line}: {one.outcome}  {one.said}{attempt}", err=as_json)
+        say(f"line {one.line}: {one.outcome}  {one.said}{attempt}", err=as_json)
     return done

@@ -12,7 +12,7 @@ import click
 from lti_bridge import log
 from lti_bridge.app import Bridge, build, now
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
-from lti_bridge.settings import Settings, load
+from lti_bridge.settings import Settings, load, strangers
 
 
 @click.command()
@@ -70,6 +70,8 @@ def check(config: Path) -> None:
         f"{config}: good. {len(settings.lms)} LMSs, {len(settings.connection)} connections, "
         f"{len(settings.activity)} activities."
     )
+    for one in strangers(settings, {lms.name for lms in settings.lms}):
+        click.echo(f"{one} is not in this file; it has to register itself by that name.")
 
 
 @click.command()

@@ -231,7 +231,7 @@ class Placing:
 
     def fill(self, launch: Launch, form: Mapping[str, str]) -> Draft:
         """The form that was sent, with what is wrong in it."""
-        number = form.get("form", "")
+        number = form.get("form", "")[:4]  # int() takes no text of thousands of digits
         way = self._way(
             launch, form.get("connection", ""), int(number) if number.isdecimal() else -1
         )

@@ -167,13 +167,15 @@ class Shown:
 class Column:
     """The gradebook column of one link: its line item once it was found or made, else empty.
 
-    `resource_link_id` is the LMS's own; `title` is that of an activity kept in the database.
+    `resource_link_id` is the LMS's own; `title` and `maximum` are those of an activity kept in the
+    database, empty for any other.
     """
 
     link_id: str
     resource_link_id: str
     activity_id: str
     title: str
+    maximum: str
     line_item: str
 
 

@@ -21,7 +21,7 @@ from lti_bridge.lti import ags
 from lti_bridge.net import Response
 
 TAG = "lti-bridge"
-MAXIMUM = Decimal(100)  # what an LMS gives a new column too; scores of any maximum are scaled to it
+MAXIMUM = "100"  # what an LMS gives a new column too; scores of any maximum are scaled to it
 MAX_ITEMS = 5000
 
 
@@ -148,7 +148,7 @@ def _make(call: Call, container: str, column: Column, title: str, dialect: diale
 def _post(call: Call, container: str, column: Column, title: str, link: str) -> Response:
     body = ags.line_item_body(
         label=title,
-        maximum=MAXIMUM,
+        maximum=Decimal(column.maximum or MAXIMUM),
         resource_link_id=link,
         resource_id=column.link_id,
         tag=TAG,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 MAX_MEMBERS = 20_000
 KEPT_FOR = timedelta(minutes=5)
 MAX_KEPT = 100  # courses
+
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 
 _PERSON = {
     "id": "user_id",
@@ -126,4 +129,5 @@ def _member(entry: object) -> Member | None:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """A text that databases and pages can hold, without NUL and half characters; else empty."""
+    return value if isinstance(value, str) and not _UNFIT.search(value) else ""

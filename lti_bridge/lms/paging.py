@@ -45,7 +45,14 @@ def pages(
             raise refusal(reply, what)
         yield reply.body
         following = ags.next_link(reply.headers.get("Link", ""))
-        url = urljoin(url, following) if following else ""
+        url = _joined(url, following) if following else ""
+
+
+def _joined(url: str, following: str) -> str:
+    try:
+        return urljoin(url, following)
+    except ValueError:
+        raise DeliveryRefused("the address of a next page cannot be read") from None
 
 
 def origin(url: str) -> tuple[str, str, int]:

@@ -151,7 +151,7 @@ def parse_results(body: bytes, user_id: str) -> LineItemResult | None:
     """
     try:
         entries = json.loads(body, parse_float=Decimal, parse_int=Decimal)
-    except (ValueError, RecursionError) as err:
+    except (ValueError, ArithmeticError, RecursionError) as err:
         raise DeliveryFailed("the results are not JSON") from err
     if not isinstance(entries, list):
         raise DeliveryFailed("the results are not a list")

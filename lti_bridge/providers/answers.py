@@ -20,7 +20,7 @@ def members(body: bytes) -> dict[str, Any] | None:
     """The members of a JSON object, its fractions as exact Decimals; None for anything else."""
     try:
         value = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -71,7 +71,9 @@ class ToolAnswers:
         nonce = found.get("nonce")
         if not isinstance(nonce, str) or not 0 < len(nonce) <= MAX_NONCE:
             raise SignatureRefused("no usable nonce")
-        expires_at = datetime.fromtimestamp(found["exp"], UTC)
+        # good for no longer, whatever time of far ahead it names
+        until = min(found["exp"], found["iat"] + MAX_LIFE_S)
+        expires_at = datetime.fromtimestamp(until, UTC)
         return ToolAnswer(
             connections=(tool.connection,),
             once=_once(f"deep-link:{tool.client_id}", nonce, expires_at, self.leeway_s),
@@ -130,7 +132,8 @@ def _once(scope: str, nonce: str, expires_at: datetime, leeway_s: float) -> Once
 
 
 def _text(value: object) -> str:
-    return value[:MAX_SAID] if isinstance(value, str) else ""
+    # JSON can hold half characters, which no page can
+    return value[:MAX_SAID].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _note(connection: str, *said: object) -> None:

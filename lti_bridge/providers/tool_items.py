@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,8 @@ MAX_CUSTOM = 100  # custom parameters of one item
 MAX_DEPTH = 10
 MAX_JSON = 256 * 1024  # characters
 LINK_TYPES_11 = ("LtiLinkItem", "LtiLink")
+# What no database text and no page can hold: NUL and half characters.
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
 def items(claim: object) -> tuple[ChosenItem, ...]:
@@ -58,8 +61,8 @@ def _item(item: Mapping[str, Any], line_item: Mapping[str, Any]) -> ChosenItem:
     custom = item.get("custom") or {}
     if not isinstance(custom, dict) or len(custom) > MAX_CUSTOM:
         raise ToolAnswerRefused("custom of an item is no object, or too large")
-    if not all(isinstance(one, str) and len(one) <= MAX_TEXT for one in custom.values()):
-        raise ToolAnswerRefused("a custom value of an item is no text")
+    if not all(_is_text(name) and _is_text(value) for name, value in custom.items()):
+        raise ToolAnswerRefused("a custom parameter of an item is no text, or too long")
     return ChosenItem(
         url=url,
         title=_text(item, "title") or line_item.get("label", ""),
@@ -100,8 +103,7 @@ def _line_item11(value: object) -> dict[str, Any]:
 
 def _maximum(value: object) -> Decimal:
     """How much a line item counts to: a number above 0 (DL 2.0 §3.2)."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= 0:  # type: ignore[arg-type, operator]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ToolAnswerRefused("scoreMaximum of an item is no number above 0")
     return Decimal(str(value))
 
@@ -110,9 +112,13 @@ def _text(members: Mapping[str, Any], name: str) -> str:
     value = members.get(name)
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > MAX_TEXT or "\0" in value:
+    if not _is_text(value):
         raise ToolAnswerRefused(f"{name} of an item is no text, or too long")
-    return value
+    return str(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT and not _UNFIT.search(value)
 
 
 def _depth(value: object) -> int:

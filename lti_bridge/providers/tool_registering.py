@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -36,6 +38,7 @@ PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "middle_name", "email", "picture")
 MAX_TEXT = 2000  # characters of an address, a name or a value
 MAX_LIST = 50
+_UNFIT = re.compile(r"[\ud800-\udfff]|\\u0000")  # in JSON: what no database and no terminal takes
 # One value that has to be there, or to be among those that are there (DR 1.0 §3.1).
 FIXED = {"token_endpoint_auth_method": "private_key_jwt", "application_type": "web"}
 
@@ -155,8 +158,11 @@ class _Metadata:
         """Raises ToolMetadataRefused unless all required parts are there (DR 1.0 §3.1)."""
         try:
             values = json.loads(body)
+            unfit = _UNFIT.search(json.dumps(values, ensure_ascii=False))
         except (ValueError, RecursionError) as error:
             raise ToolMetadataRefused("the body is no JSON") from error
+        if unfit:
+            raise ToolMetadataRefused("a text holds NUL or half a character")
         tool = values.get(TOOL) if isinstance(values, dict) else None
         if not isinstance(tool, dict):
             raise ToolMetadataRefused(f"{TOOL} is missing")
@@ -168,7 +174,10 @@ class _Metadata:
         _text(values, "client_name")
         more = tool.get("secondary_domains")
         domains = [_text(tool, "domain"), *(_texts(tool, "secondary_domains") if more else ())]
-        hosts = frozenset(urlsplit(f"//{domain.lower()}").hostname or "" for domain in domains)
+        try:
+            hosts = frozenset(urlsplit(f"//{domain.lower()}").hostname or "" for domain in domains)
+        except ValueError:
+            raise ToolMetadataRefused("domain is no name of a host") from None
         return cls(values, hosts, public_url.startswith("http://"))
 
     def text(self, name: str, *, needed: bool = True) -> str:
@@ -230,9 +239,20 @@ class _Metadata:
         origin = oidc.origin(url)
         if not origin or not (self.loopback or origin.startswith("https://")):
             raise ToolMetadataRefused(f"{name} is no https address")
-        if (urlsplit(url).hostname or "") not in self.hosts:
+        host = urlsplit(url).hostname or ""
+        if _is_internal(host) and not self.loopback:
+            raise ToolMetadataRefused(f"{name} is an internal address")
+        if host not in self.hosts:
             raise ToolMetadataRefused(f"{name} is not on the tool's domain")
         return url
+
+
+def _is_internal(host: str) -> bool:
+    """Whether it is an address of no public machine; names are looked up when they are called."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return host == "localhost"
 
 
 def _services(scopes: Sequence[str]) -> list[str]:

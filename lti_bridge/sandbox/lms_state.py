@@ -107,7 +107,7 @@ class State:
 
     def ask(self, asked: Asked) -> str:
         """Keep a request for links; what its answer has to bring back, once."""
-        data = secrets.token_urlsafe(16) + " é\"<&"  # a tool must return it as it is
+        data = secrets.token_urlsafe(16) + ' é"<&'  # a tool must return it as it is
         with self.lock:
             self._asked[data] = asked
         return data

@@ -12,7 +12,7 @@ from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 
 COLUMN = text(
-    "SELECT l.id, l.resource_link_id, l.activity_id, a.title, i.url FROM grades g"
+    "SELECT l.id, l.resource_link_id, l.activity_id, a.title, a.maximum, i.url FROM grades g"
     " JOIN links l ON l.id = g.link_id"
     " LEFT JOIN activities a ON a.id = l.activity_id"
     " LEFT JOIN line_items i ON i.link_id = l.id WHERE g.id = :grade_id"
@@ -47,7 +47,8 @@ class Columns:
         """The column that a grade belongs into."""
         with self._database.reading() as connection:
             row = connection.execute(COLUMN, {"grade_id": grade_id}).one()
-        return Column(row.id, row.resource_link_id, row.activity_id, row.title or "", row.url or "")
+        activity = (row.activity_id, row.title or "", row.maximum or "")
+        return Column(row.id, row.resource_link_id, *activity, row.url or "")
 
     def claim(self, link_id: str, lease: str, now: datetime, lease_s: float) -> bool:
         """Lease the search for a link's line item, or lease it longer.

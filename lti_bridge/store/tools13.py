@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from sqlalchemy import TextClause, text
 from lti_bridge.core.tool_launches import DeclaredItem, TakenLaunch, ToolLaunch
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+
+AGS_ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 
 KEEP = text(
     "INSERT INTO tool_launches (hint, connection, login_hint, browser, claims, until)"
@@ -32,7 +35,9 @@ ADD_CONTEXT = text(
     " created_at) VALUES (:id, :connection, :registration, :deployment_id, :context_id, :now)"
     " ON CONFLICT DO NOTHING"
 )
-LINE_ITEM = text("SELECT 1 FROM tool_line_items WHERE id = :id")
+LINE_ITEMS = text(
+    "SELECT id FROM tool_line_items WHERE context_id = :context_id AND link_id = :link_id"
+)
 ADD_LINE_ITEM = text(
     "INSERT INTO tool_line_items (id, context_id, link_id, label, maximum, resource_id, tag, more,"
     " by_tool, created_at) VALUES (:id, :context_id, :link_id, :label, :maximum, :resource_id,"
@@ -50,25 +55,34 @@ class Tools13:
         """Keep a launch until its tool comes for it, with what its ids stand for."""
         with self._database.cursor() as cursor:
             steps = _Steps(cursor, self._database, rows.ms(now))
-            steps.remember(launch)
+            alone = steps.remember(launch)
+            claims = launch.claims if alone else without_line_item(launch.claims)
             steps.run(
                 KEEP,
                 hint=launch.hint,
                 connection=launch.connection,
                 login_hint=launch.login_hint,
                 browser=launch.browser,
-                claims=json.dumps(dict(launch.claims)),
+                claims=json.dumps(dict(claims)),
                 until=rows.ms(launch.until),
             )
 
     def take(self, hint: str, browser: str) -> TakenLaunch | None:
         """Take a launch away, for the browser that it was made for; None for everyone else."""
-        with self._database.writing() as connection:
-            row = connection.execute(TAKE, {"hint": hint, "browser": browser}).first()
+        with self._database.cursor() as cursor:
+            statement = self._database.native(TAKE)
+            row = cursor.execute(statement, {"hint": hint, "browser": browser}).fetchone()
         if row is None:
             return None
-        until = rows.moment(row.until)
-        return TakenLaunch(row.connection, row.login_hint, json.loads(row.claims), until)
+        connection, login_hint, claims, until = row
+        return TakenLaunch(connection, login_hint, json.loads(claims), rows.moment(until))
+
+
+def without_line_item(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims of a launch whose link has several line items: none of them is named."""
+    endpoint = {**claims.get(AGS_ENDPOINT, {})}
+    endpoint.pop("lineitem", None)
+    return {**claims, AGS_ENDPOINT: endpoint}
 
 
 class _Steps:
@@ -82,7 +96,8 @@ class _Steps:
     def run(self, statement: TextClause, **values: Any) -> Any:
         return self._cursor.execute(self._native(statement), values)
 
-    def remember(self, launch: ToolLaunch) -> None:
+    def remember(self, launch: ToolLaunch) -> bool:
+        """Whether the link has no line item but the declared one (AGS section 3.1)."""
         origin, connection = launch.origin, launch.connection
         if launch.user_id and not self._has(USER, connection=connection, user_id=launch.user_id):
             who = {"connection": connection, "user_id": launch.user_id}
@@ -97,8 +112,14 @@ class _Steps:
                 context_id=origin.context_id,
                 now=self._now,
             )
-        if launch.line_item and not self._has(LINE_ITEM, id=launch.line_item.id):
-            self._declare(launch.line_item, origin.course)
+        item = launch.line_item
+        if item is None:
+            return True
+        where = {"context_id": origin.course, "link_id": item.link_id}
+        known = {row[0] for row in self.run(LINE_ITEMS, **where).fetchall()}
+        if item.id not in known:
+            self._declare(item, origin.course)
+        return known <= {item.id}
 
     def _declare(self, item: DeclaredItem, course: str) -> None:
         self.run(

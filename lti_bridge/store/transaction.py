@@ -149,9 +149,7 @@ class Steps(CourseActivities, Aliases):
     def save_link(self, launch: Launch, activity_id: str, new_id: str) -> Link:
         """Create the link, or let it point to `activity_id`."""
         now = rows.ms(launch.received_at)
-        row = self._row(
-            SAVE_LINK, id=new_id, activity_id=activity_id, now=now, **placement(launch)
-        )
+        row = self._row(SAVE_LINK, id=new_id, activity_id=activity_id, now=now, **placement(launch))
         return Link(*row)
 
     def save_activity(self, activity: Activity, custom: Mapping[str, str], now: datetime) -> None:

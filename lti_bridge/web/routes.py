@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
+from lti_bridge.errors import BadRequest
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.stylesheet import StaticFile, load_frame_script, load_stylesheet
 
+PEOPLES = "/course/"  # where the forms of the bridge's own pages go
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -31,6 +33,16 @@ def make_blueprint(pages: Pages) -> Blueprint:
         return _answer(load_frame_script(), stamp, "text/javascript")
 
     return blueprint
+
+
+def refuse_nul() -> None:
+    """Before any request: no database text can hold NUL, and nobody needs it. Raises BadRequest.
+
+    Forms are looked at for the pages of people only; other doors read theirs themselves.
+    """
+    form = request.form.values() if request.path.startswith(PEOPLES) else ()
+    if b"%00" in request.query_string or any("\0" in one for one in (request.path, *form)):
+        raise BadRequest("a NUL character")
 
 
 def _answer(file: StaticFile, stamp: str, mimetype: str) -> Response:

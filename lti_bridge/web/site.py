@@ -49,7 +49,8 @@ JSON = "application/json"
 class Site:
     """The pages around the launch core. `new_reference` returns a short id for people.
 
-    `framing` says for a registration and a launch's return URL which origins may frame a page.
+    `framing` says for a registration and a launch's return URL which origins may frame a page,
+    `trusted` whether a registration still is one.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Site:
         store: Store,
         new_reference: Callable[[], str],
         framing: Callable[[str, str], tuple[str, ...]],
+        trusted: Callable[[str], bool],
         at_tools: AtTools,
     ) -> None:
         self.pages = pages
@@ -66,6 +68,7 @@ class Site:
         self.store = store
         self.new_reference = new_reference
         self.framing = framing
+        self.trusted = trusted
         self.at_tools = at_tools
         action = launching.public_url + PLACE_PATH
         self.picker = Picker(pages, at_tools.placing, at_tools, action, self._overview)
@@ -211,7 +214,12 @@ class Site:
         return self._error(BridgeError(type(error).__name__))
 
     def remember(self, launch: Launch) -> tuple[str, ...]:
-        """Keep what an error page needs: whose launch, the way back; who may frame the answer."""
+        """Keep what an error page needs: whose launch, the way back; who may frame the answer.
+
+        Raises PageExpired for a launch that was held when its LMS was retired.
+        """
+        if not self.trusted(launch.registration):
+            raise PageExpired("the LMS is not trusted any more")
         g.back_url = launch.presentation.return_url
         g.registration = launch.registration
         g.frame_ancestors = self.framing(launch.registration, launch.presentation.return_url)
@@ -286,7 +294,6 @@ class Site:
             ),
         )
         return self.pages.instructor(view, frame_ancestors=frame_ancestors)
-
 
     def _manage(self, opened: Opened, token: str) -> Manage | None:
         """What can be done about an activity of this course, by those who may."""

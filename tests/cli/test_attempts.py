@@ -41,6 +41,19 @@ def test_attempts_are_listed_and_those_that_need_a_person_named(fresh_office: Of
     assert "attempts list --stuck" in doctor["attempts"]["remedy"]
 
 
+def test_no_id_of_an_lms_steers_a_terminal(office: Office) -> None:
+    attempt = office.begin("eve\x1b]0;title\x07\nanother line", "demo")
+    for command in (("list",), ("show", attempt)):
+        text = office.ok("attempts", *command)
+        assert "eve\N{REPLACEMENT CHARACTER}]0;title" in text
+        assert not {"\x1b", "\x07"} & set(text)
+        assert not any(line.startswith("another") for line in text.splitlines())
+    assert "\x1b" not in office.ok("results", "list")
+    asked = office.run("results", "enter", attempt, "1", "2", answer="n\n")
+    assert "eve" in asked.output
+    assert "\x1b" not in asked.output
+
+
 def test_doctor_is_content_when_nothing_waits(fresh_office: Office) -> None:
     office = fresh_office
     office.begin("ann", "demo")

@@ -147,3 +147,27 @@ def test_no_secret_is_in_the_database_or_shown(
         assert secret not in shown
         assert secret.encode() not in kept
     assert b"campus" in kept
+
+
+def test_an_lms_that_registers_itself_can_be_named_in_the_file(
+    config: Path, run: Run, store: RegistrationStore
+) -> None:
+    table = (
+        '\n[[connection]]\nname = "d"\nkind = "demo"\nbase_url = "https://demo.example.org"\n'
+        'api_key = "key-of-the-test"\nlms = ["new", "moodle"]\n'
+    )
+    config.write_text(config.read_text("utf-8") + table, encoding="utf-8")
+    checked = CliRunner().invoke(main, ["config", "check", "--config", str(config)])
+    assert checked.exit_code == 0, checked.output
+    assert "connection 'd': lms: 'moodle' is not in this file" in checked.output
+    assert "'new'" not in checked.output
+
+    def finding() -> tuple[str, bool]:
+        said = CliRunner().invoke(main, ["doctor", "--json", "--config", str(config)]).stdout
+        [one] = [one for one in json.loads(said) if one["what"] == "lms keys"]
+        return one["said"], bool(one["remedy"])
+
+    assert finding() == ("not registered: connection 'd': lms: 'moodle'", True)
+    register(run, store, "moodle")
+    assert run("approve", "moodle").exit_code == 0
+    assert finding() == ("all LMSs that are named are registered", False)

@@ -82,7 +82,10 @@ def test_a_tool_is_invited_registers_and_is_approved(office: Office, tool: str) 
     office.refused("tools", "invite", "fresh", f"{tool}/register")
 
 
-def test_another_process_sees_an_approved_tool_within_seconds(office: Office, tool: str) -> None:
+def test_another_process_sees_an_approved_tool_within_seconds(
+    fresh_office: Office, tool: str
+) -> None:
+    office = fresh_office
     running = office.bridge.catalogue
     found = office.json("tools", "invite", "soon", f"{tool}/register")
     assert register(office, found["address"], tool) == 201

@@ -17,7 +17,9 @@ from tests.contract.kinds import Case
 from tests.contract.party import Call
 from tests.contract.world import FINAL, World
 
-BODIES = ("", "{", "null", "[]", "{}", "0", '"x"', "<html>busy</html>", "[" * 3000, '{"a":' * 3000)
+BEYOND = '{"a":1e9999999999999999999}'  # an exponent that no Decimal can have
+NONSENSE = ("", "{", "null", "[]", "{}", "0", '"x"', BEYOND, "<html>busy</html>")
+BODIES = (*NONSENSE, "[" * 3000, '{"a":' * 3000)
 STATUSES = (204, 301, 400, 403, 404, 408, 418, 429, 500, 502)
 HOSTILE: tuple[Any, ...] = (
     *(None, True, "", "x", "\ud800", "../../x?y#z", "javascript:alert(1)", "x" * 3000),

@@ -57,6 +57,7 @@ def test_zero_is_a_score() -> None:
     assert grade_of("best", [scored(score("0", "10"), 1)]) == score("0", "10")
 
 
+@pytest.mark.spec("BR-10")
 @pytest.mark.parametrize(
     ("given", "maximum", "fraction"),
     [

@@ -18,16 +18,18 @@ from lti1p3platform.service_connector import AssignmentsGradesService
 
 CLIENT, DEPLOYMENT, USER, COURSE, LINK = "platform-client", "d-1", "user-9", "course-3", "link-5"
 LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
+INSTRUCTOR, TEACHER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Instructor", "user-1"
 
 
 class PlatformLms:
-    """The LMS, and the scores that it was told."""
+    """The LMS, and the scores and links that it was told."""
 
     def __init__(self, activity: str) -> None:
         self.activity = activity
         self.tool_url = ""  # set before the first launch
         self.url = ""
         self.scores: list[dict[str, Any]] = []
+        self.links: list[dict[str, Any]] = []
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def make_app(self, url: str) -> Flask:
@@ -36,6 +38,8 @@ class PlatformLms:
         app = Flask(__name__)
         for path, answer, method in (
             ("/click", self.click, "GET"),
+            ("/pick", self.pick, "GET"),
+            ("/picked", self.picked, "POST"),
             ("/auth", self.auth, "GET"),
             ("/jwks", self.jwks, "GET"),
             ("/token", self.token, "POST"),
@@ -60,27 +64,43 @@ class PlatformLms:
             .set_client_id(CLIENT)
             .set_deployment_id(DEPLOYMENT)
             .set_launch_url(f"{self.tool_url}/lti/launch")
+            .set_deeplink_launch_url(f"{self.tool_url}/lti/launch")
             .set_oidc_login_url(f"{self.tool_url}/lti/login")
             .set_tool_key_set_url(f"{self.tool_url}/lti/jwks")
             .set_platform_private_key(private)
             .set_platform_public_key(public.decode())
         )
 
-    def click(self) -> Any:
-        """A student's click: to the tool's login."""
+    def click(self, user: str = USER) -> Any:
+        """A click, by default a student's: to the tool's login."""
         login = _Login(None, _Configuration(registration=self.registration()))
         login.set_lti_message_hint()
-        return login.initiate_login(USER)
+        return login.initiate_login(user)
+
+    def pick(self) -> Any:
+        """An instructor asks for links."""
+        return self.click(TEACHER)
+
+    def picked(self) -> str:
+        """The tool's answer, judged by the package."""
+        configuration = _Configuration(registration=self.registration())
+        configuration.get_registration()
+        self.links += configuration.validate_deeplinking_resp(dict(request.form))
+        return "added"
 
     def auth(self) -> str:
         """The authentication request: a form with the id_token."""
         launch = _Launch(_asked(), _Configuration(registration=self.registration()))
-        launch.set_user_data(USER, [LEARNER], "Example Student", "student@example.edu")
+        user = request.args["login_hint"]
+        role = INSTRUCTOR if user == TEACHER else LEARNER
+        launch.set_user_data(user, [role], "Example Student", "student@example.edu")
         launch.set_resource_link_claim(LINK, "A link")
         launch.set_launch_context_claim(COURSE, context_title="A course")
         launch.set_custom_parameters_claim({"activity": self.activity})
         launch.set_extra_claims({"given_name": "Example", "family_name": "Student"})
         launch.set_ags(f"{self.url}/lineitems", f"{self.url}/lineitems/1")
+        if user == TEACHER:
+            launch.set_dl(f"{self.url}/picked", accept_types={"ltiResourceLink"})
         page: str = launch.lti_launch()
         return page
 

@@ -1,4 +1,4 @@
-"""An LTI 1.3 tool made of PyLTI1p3 and Flask: shows what it was told, sends grades."""
+"""An LTI 1.3 tool made of PyLTI1p3 and Flask: shows what it was told, lets choose, sends grades."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask, Response, jsonify, request
 from pylti1p3.contrib.flask import FlaskMessageLaunch, FlaskOIDCLogin, FlaskRequest
+from pylti1p3.deep_link_resource import DeepLinkResource
 from pylti1p3.grade import Grade
 from pylti1p3.tool_config import ToolConfDict
 
@@ -77,6 +78,11 @@ class PyLti1p3Tool:
         """The id_token, checked by the library."""
         launch = FlaskMessageLaunch(FlaskRequest(), self.configuration())
         claims = launch.get_launch_data()
+        if launch.is_deep_link_launch():
+            item = DeepLinkResource().set_url(f"{self.url.rstrip('/')}/launch?chapter=7")
+            item.set_title("Chapter of PyLTI1p3")
+            item.set_custom_params({"chapter": "7", "who": "$User.id"})
+            return Response(launch.get_deep_link().output_response_form([item]))
         self.launches[claims["sub"]] = launch
         return jsonify(claims)
 

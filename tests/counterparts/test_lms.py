@@ -17,6 +17,7 @@ from tests.counterparts.xblock_lms import XblockLms
 from tests.flow.browser import Browser
 from tests.flow.world import World, make_world
 
+EXCEL = {"set.tst_frm_id": "363", "set.gen_id": "3", "set.redirect": "true"}
 LMSS = """
 [[lms]]
 name = "xblock13"
@@ -114,6 +115,29 @@ def test_the_package_lti1p3platform(campus: Campus) -> None:
     campus.take_test(browser.get(f"{campus.platform.url}/click"), "0.3", browser)
     eventually(lambda: [score.get("scoreGiven") for score in campus.platform.scores], [0.3])
     assert campus.platform.scores[0]["userId"] == platform_lms.USER
+
+
+@pytest.mark.spec("T13DL-06", "T13DL-07")
+@pytest.mark.parametrize("name", ["xblock", "platform"])
+def test_an_lms_that_others_wrote_takes_our_links(campus: Campus, name: str) -> None:
+    lms = getattr(campus, name)
+    browser = Browser()
+    page = browser.submit(browser.get(f"{lms.url}/pick"))
+    form = browser.submit(page, do="form", way="0 tosa")
+    chosen = browser.submit(form, do="save", title="Excel “ü”", maximum="20", **EXCEL)
+    answer = browser.submit(chosen, do="finish")
+    assert answer.form().action == f"{lms.url}/picked"
+    assert browser.submit(answer).text == "added"
+    [link] = lms.links
+    assert (link["type"], link["title"]) == ("ltiResourceLink", "Excel “ü”")
+    assert link["url"] == f"{campus.world.bridge.url}/lti/launch"
+    assert link["lineItem"]["scoreMaximum"] == 20
+    assert link["lineItem"]["resourceId"] == link["custom"]["lti_bridge_activity"]
+    [(field, token)] = answer.form().fields
+    head, body, signature = token.split(".")
+    forged = f"{head}.{body}.{signature[::-1]}"
+    assert browser.post(answer.form().action, {field: forged}).status == 500  # the package raises
+    assert len(lms.links) == 1
 
 
 @pytest.mark.parametrize("secret", ["package-secret", "another-secret"])

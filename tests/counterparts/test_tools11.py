@@ -51,6 +51,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         world.stop()
 
 
+@pytest.mark.spec("BR-12")
 @pytest.mark.parametrize("link", ["best13", "best11"])
 def test_ims_lti_is_launched_and_grades(room: Room, link: str) -> None:
     browser = Browser()

@@ -13,7 +13,7 @@ import pytest
 from lti_bridge.sandbox import serving
 from tests.counterparts.node_tools import node_tool
 from tests.counterparts.pylti1p3_tool import CLIENT, DEPLOYMENT, PyLti1p3Tool
-from tests.flow.browser import Browser
+from tests.flow.browser import Browser, Page
 from tests.flow.test_launch_to_gradebook import eventually, grade
 from tests.flow.world import ACTIVITIES, World, free_port, make_world
 
@@ -24,8 +24,9 @@ kind = "lti"
 version = "1.3"
 launch_url = "{tool}/launch"
 login_url = "{tool}/login"
-redirect_uris = ["{tool}/launch"]
+redirect_uris = ["{tool}/launch", "{tool}/launch?chapter=7"]
 jwks_url = "{tool}/keys"
+deep_link_url = "{tool}/launch"
 client_id = "{client}"
 deployment_id = "{deployment}"
 privacy = ["given_name", "family_name", "full_name", "email"]
@@ -38,6 +39,7 @@ settings = {{ custom = {{ chapter = "1", who = "$User.id", note = "ä & ö" }} }
 """
 GRADES = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 CUSTOM = "https://purl.imsglobal.org/spec/lti/claim/custom"
+TARGET = "https://purl.imsglobal.org/spec/lti/claim/target_link_uri"
 
 
 @dataclass
@@ -57,6 +59,22 @@ class Room:
             page = browser.submit(page)
         assert page.status == 200, page.text
         return page
+
+    def choose(self) -> Page:
+        """Choose at the tool as a teacher, for a new link; the page of the LMS that lists it."""
+        browser, world = Browser(), self.world
+        browser.get(f"{world.lms.url}/as/teacher")
+        page = browser.through(browser.get(f"{world.lms.url}/add/1.3"), world.bridge.url)
+        way = next(value for value in ("0 pylti1p3-client", "0 ltijs-client") if value in page.text)
+        page = browser.submit(browser.submit(page, do="form", way=way), do="tool")
+        page = browser.through(page, self.tool)
+        page = browser.through(page, world.bridge.url)
+        assert "Tests to add" in page.text, page.text
+        return browser.through(browser.submit(page, do="finish"), world.lms.url)
+
+    def newest(self) -> str:
+        """The link that was placed last."""
+        return str(self.world.gradebook()["columns"][-1]["link"])
 
 
 def start(folder: Any, tool: str, client: str, deployment: str, world: World | None = None) -> Room:
@@ -93,6 +111,14 @@ def test_pylti1p3(pylti1p3: Room, link: str) -> None:
     assert seen["scoreOf"] == told[GRADES]["lineitem"]
     assert seen["resultScore"] / seen["resultMaximum"] == pytest.approx(0.625)
     eventually(lambda: grade(pylti1p3.world, "student3", link), 0.625)
+
+
+@pytest.mark.spec("P13DL-03", "P13DL-12", "CERTP-05")
+def test_what_is_chosen_in_pylti1p3_comes_back(pylti1p3: Room) -> None:
+    assert "Chapter of PyLTI1p3" in pylti1p3.choose().text
+    told = json.loads(pylti1p3.open(Browser(), pylti1p3.newest()).text)
+    assert told[CUSTOM] == {"chapter": "7", "who": told["sub"]}
+    assert told[TARGET] == f"{pylti1p3.tool}/launch?chapter=7"
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +161,11 @@ def test_ltijs(ltijs: Room, link: str) -> None:
     seen = json.loads(sent.text)["seen"]["scores"]
     assert [one["userId"] for one in seen] == [told["token"]["user"]]
     eventually(lambda: grade(ltijs.world, "student3", link), 0.3125)
+
+
+@pytest.mark.spec("P13DL-03", "P13DL-12", "CERTP-05")
+def test_what_is_chosen_in_ltijs_comes_back(ltijs: Room) -> None:
+    assert "Chapter of ltijs" in ltijs.choose().text
+    told = json.loads(ltijs.open(Browser(), ltijs.newest()).text)
+    custom = told["token"]["platformContext"]["custom"]
+    assert custom == {"chapter": "7", "who": told["token"]["user"]}

@@ -29,6 +29,7 @@ from lti_consumer.data import Lti1p3LaunchData  # noqa: E402
 from lti_consumer.lti_1p1.consumer import LtiConsumer1p1  # noqa: E402
 from lti_consumer.lti_1p3.consumer import LtiAdvantageConsumer  # noqa: E402
 from lti_consumer.outcomes import OutcomeService  # noqa: E402
+from lti_consumer.utils import get_data_from_cache  # noqa: E402
 
 SCORE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 CLIENT, DEPLOYMENT, KEY, SECRET = "xblock-client", "1", "xblock-key", "xblock-secret"
@@ -37,7 +38,7 @@ SOURCED_ID = f"{COURSE}:{LINK}:{USER}"
 
 
 class XblockLms:
-    """The LMS and what it was told: `scores` by AGS, `outcomes` by Basic Outcomes."""
+    """The LMS and what it was told: `scores` by AGS, `outcomes` by Basic Outcomes, `links`."""
 
     def __init__(self, activity: str) -> None:
         self.activity = activity
@@ -45,6 +46,7 @@ class XblockLms:
         self.url = ""
         self.scores: list[dict[str, Any]] = []
         self.outcomes: list[tuple[str, float]] = []
+        self.links: list[dict[str, Any]] = []
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._pem = key.private_bytes(
             serialization.Encoding.PEM,
@@ -58,6 +60,8 @@ class XblockLms:
         app = Flask(__name__)
         routes: dict[str, tuple[Callable[[], Any], str]] = {
             "/click13": (self.click13, "GET"),
+            "/pick": (self.pick, "GET"),
+            "/picked": (self.picked, "POST"),
             "/auth": (self.auth, "GET"),
             "/jwks": (lambda: self.consumer13().get_public_keyset(), "GET"),
             "/token": (self.token, "POST"),
@@ -84,7 +88,24 @@ class XblockLms:
             tool_keyset_url=f"{self.tool_url}/lti/jwks",
         )
         consumer.enable_ags(f"{self.url}/lineitems", f"{self.url}/lineitems/1")
+        consumer.enable_deep_linking(f"{self.tool_url}/lti/launch", f"{self.url}/picked")
         return consumer
+
+    def pick(self) -> Any:
+        """An instructor asks for links: to the tool's login."""
+        data = Lti1p3LaunchData(
+            user_id=USER,
+            user_role="instructor",
+            config_id="1",
+            resource_link_id=LINK,
+            message_type="LtiDeepLinkingRequest",
+        )
+        return redirect(self.consumer13().prepare_preflight_url(data))
+
+    def picked(self) -> str:
+        """The tool's answer, judged by the XBlock's own consumer."""
+        self.links += self.consumer13().check_and_decode_deep_linking_token(request.form["JWT"])
+        return "added"
 
     def click13(self) -> Any:
         """A student's click: to the tool's login."""
@@ -96,7 +117,8 @@ class XblockLms:
     def auth(self) -> str:
         """The authentication request: a form with the id_token."""
         consumer = self.consumer13()
-        consumer.set_user_data(USER, "student", "Example Student", "student@example.edu")
+        asked = get_data_from_cache(request.args["lti_message_hint"])
+        consumer.set_user_data(USER, asked.user_role, "Example Student", "student@example.edu")
         consumer.set_extra_claim({"given_name": "Example", "family_name": "Student"})
         consumer.set_resource_link_claim(LINK)
         consumer.set_launch_presentation_claim("iframe")

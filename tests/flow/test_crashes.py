@@ -66,6 +66,7 @@ def insist(rig: Rig, sitting: Sitting, score: str) -> None:
     raise AssertionError(f"never acknowledged: {score}")
 
 
+@pytest.mark.spec("BR-13", "BR-14")
 def test_every_acknowledged_grade_arrives_through_kills(fresh_rig: Rig) -> None:
     def open_test(number: int) -> Sitting:
         lms = ("old", "new", "other")[number % 3]

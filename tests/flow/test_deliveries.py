@@ -148,7 +148,7 @@ def cases(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("done", names or CASES, indirect=True)
 
 
-@pytest.mark.spec("T11O-05", "T11O-06", "T13AG-12", "AMB-08")
+@pytest.mark.spec("T11O-05", "T11O-06", "T13AG-12", "AMB-08", "BR-16")
 @cases()
 def test_how_a_grade_ends(rig: Rig, done: Done) -> None:
     assert len(done.calls) == done.case.calls

@@ -26,7 +26,7 @@ def test_a_launch_needs_four_fields_and_somebody(scene: Scene) -> None:
         assert seen in page.text
 
 
-@pytest.mark.spec("T11L-04")
+@pytest.mark.spec("T11L-04", "AMB-03")
 @pytest.mark.parametrize(
     "missing",
     [
@@ -160,7 +160,7 @@ def test_custom_fields_lose_their_prefix(scene: Scene) -> None:
     }
 
 
-@pytest.mark.spec("GEN-04")
+@pytest.mark.spec("GEN-04", "T11L-08")
 def test_extension_fields_are_signed_kept_and_optional(scene: Scene) -> None:
     named = {"custom_activity": "named", "resource_link_id": "names"}
     login = "ann+é ®"

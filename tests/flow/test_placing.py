@@ -279,7 +279,9 @@ def test_only_the_token_of_a_launch_by_staff_goes_on(scene: Scene) -> None:
     for broken in ({"way": "9 plain"}, {"way": "0 twins-only"}, {"way": "0 no-such"}):
         assert place(scene, token=token, do="form", **broken).status == 404, broken
     assert place(scene, token=token, do="save", title="x" * 2_000_000).status == 413
-    assert place(scene, token=token, do="save", connection="plain", form="x").status == 404
+    for number in ("x", "9" * 5000):
+        assert place(scene, token=token, do="save", connection="plain", form=number).status == 404
+    assert place(scene, token=token, do="save", connection="plain", title="a\0b").status == 400
     assert (scene.count("activities"), scene.count("links")) == before
 
 

@@ -19,6 +19,7 @@ from tests.flow.scene import Scene, refusal, running_scene
 from tests.flow.world import HTTP, eventually
 
 WAYS = 8  # as many launches as it takes for each of two processes to be asked
+PAGES = ("go-on", "place", "people")
 CLOSING = ('"org.imsglobal.lti.close"', '"lti.close"', "window.opener || window.parent")
 
 
@@ -65,6 +66,12 @@ def every_login(scene: Scene, party: serving.Running) -> set[int]:
     return {login(scene, party) for _ in range(WAYS)}
 
 
+def posted(scene: Scene, token: str) -> set[int]:
+    """The statuses of the pages that this token opens."""
+    url = f"{scene.world.bridge.url}/course"
+    return {Browser().post(f"{url}/{page}", {"token": token}).status for page in PAGES * WAYS}
+
+
 @pytest.mark.spec("T13DR-01", "T13DR-06", "T13DR-07", "SECP-55")
 def test_an_lms_registers_itself_waits_launches_and_is_retired(fresh_scene: Scene) -> None:
     scene, party = fresh_scene, fresh_scene.second
@@ -86,8 +93,12 @@ def test_an_lms_registers_itself_waits_launches_and_is_retired(fresh_scene: Scen
     assert (again.status, refusal(again)[0]) == (403, "invitation")
     asked = HTTP.request("GET", f"{party.url}/control/log").json()
     assert [entry["path"] for entry in asked if "registration" in entry["path"]] == []
+    held = [dict(form.fields)["token"] for form in launch13(scene, party, "teacher").forms()]
+    assert posted(scene, held[0]) == {200}
     cli(scene, "retire", "newcomer")
     eventually(lambda: every_login(scene, party), {400}, seconds=10)
+    # what its people have open goes on no more
+    eventually(lambda: posted(scene, held[0]), {403}, seconds=10)
     shown = json.loads(cli(scene, "show", "newcomer", "--json"))
     assert shown["registration"]["state"] == "retired"
     assert [step["status"] for step in shown["invitations"][0]["exchange"]] == [200, 200]
@@ -140,7 +151,7 @@ def claim(campus: Campus, user: str, link: str, secret: str = "") -> dict[str, s
     }
 
 
-@pytest.mark.spec("T13MX-03", "T13MX-04")
+@pytest.mark.spec("T13MX-03", "T13MX-04", "BR-03")
 def test_a_signed_claim_brings_learner_link_and_attempt_along(moving: Scene) -> None:
     scene, campus = moving, moving.campus
     scene.open(campus, user_id="ann-1", resource_link_id="signed", custom_activity="plain")

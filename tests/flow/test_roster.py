@@ -124,7 +124,7 @@ def test_only_the_lms_may_frame_the_pages_of_its_launches(campus: World, link: s
 @pytest.mark.parametrize("token", ["", "nobody", "x" * 5000, "ä\0'\""])
 def test_without_a_token_of_staff_there_is_nothing(campus: World, token: str) -> None:
     page = Browser().post(f"{campus.bridge.url}/course/people", {"token": token})
-    assert page.status == 403
+    assert page.status == (400 if "\0" in token else 403)
     assert "Example" not in page.text
     page = Browser().post(f"{campus.bridge.url}/course/people", {})
     assert page.status == 403

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask, Response, jsonify, request
 
 from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
-from lti_bridge.core.records import Delivery
+from lti_bridge.core.records import Activity, Course, Delivery
 from lti_bridge.core.scoring import Score
 from lti_bridge.errors import DeliveryFailed, DeliveryHeld, DeliveryRefused
 from lti_bridge.lms.deliver import Gradebooks
@@ -143,7 +143,9 @@ class Bridge:
             {"lms": registration}, tokens, self.client.send, clock, new_id, items
         )
 
-    def grade(self, user: str = "u1", link: str = LINK, **target: Any) -> Delivery:
+    def grade(
+        self, user: str = "u1", link: str = LINK, activity: str = "excel", **target: Any
+    ) -> Delivery:
         """A learner's grade on its way; the launch offers only the container unless told."""
         offered = {"line_items": self.lms.container, "scopes": ALL} | target
         launch = Launch(
@@ -158,7 +160,7 @@ class Bridge:
             grade_target=GradeTarget(**offered),
         )
         with self.store.transaction() as tx:
-            link_id = tx.save_link(launch, "excel", f"link-of-{link}").id
+            link_id = tx.save_link(launch, activity, f"link-of-{link}").id
             learner = tx.learner("lms", user, f"learner-{user}", NOW)
             tx.save_target(f"grade-{user}-{link}", launch, link_id, learner)
             assert tx.want_grade(link_id, learner, Score(Decimal(4), Decimal(5)), self.clock())
@@ -220,6 +222,17 @@ def test_the_first_grade_makes_the_column_and_the_others_use_it(either: Bridge, 
     assert len(lms.calls) == before
     either.deliver("u1", "rl-8")
     assert lms.scores == ["1 u1", "1 u2", "2 u1"]
+
+
+@pytest.mark.spec("T13AG-14")
+def test_a_column_counts_to_the_points_that_the_instructor_set(either: Bridge, lms: Ags) -> None:
+    course = Course("lms", "1", "course")
+    made = Activity("a-1", "Final exam", "tosa", {}, course=course, maximum="12.5")
+    with either.store.transaction() as tx:
+        assert tx.save_course_activity(made, "", NOW)
+    either.deliver(activity="a-1")
+    [(_, _, sent)] = lms.called("POST")
+    assert b'"label":"Final exam","scoreMaximum":12.5,' in sent
 
 
 OURS = {"resourceId": f"link-of-{LINK}", "tag": "lti-bridge"}

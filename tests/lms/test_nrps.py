@@ -128,7 +128,7 @@ def world(lms: Lms) -> Iterator[World]:
     made.client.close()
 
 
-@pytest.mark.spec("T13NR-01", "T13NR-07")
+@pytest.mark.spec("T13NR-01", "T13NR-07", "CERTV-15")
 def test_a_course_is_read_with_its_own_scope(world: World, lms: Lms) -> None:
     members = world.members()
     assert members is not None
@@ -199,6 +199,12 @@ def test_the_token_goes_to_no_other_server(world: World, lms: Lms, way: str) -> 
         other.running.stop()
 
 
+def test_a_next_page_that_is_nowhere_is_given_up(world: World, lms: Lms) -> None:
+    lms.pages, lms.link = [[ANN], [ANN]], '<https://[/members?p={n}>; rel="next"'
+    with pytest.raises(DeliveryRefused, match="cannot be read"):
+        world.members()
+
+
 @pytest.mark.spec("T13NR-03", "T13NR-07")
 def test_members_of_few_words() -> None:
     entries = [
@@ -218,7 +224,10 @@ def test_members_of_few_words() -> None:
 
 
 @pytest.mark.spec("T13NR-03")
-@pytest.mark.parametrize("entry", [{}, {"user_id": ""}, {"user_id": 4}, "4", None, []])
+@pytest.mark.parametrize(
+    "entry",
+    [{}, {"user_id": ""}, {"user_id": 4}, {"user_id": "a\0"}, {"user_id": "\ud800"}, "4", None, []],
+)
 def test_what_names_nobody_is_left_out(entry: object) -> None:
     assert read_members(json.dumps({"members": [entry, ANN]}).encode())[0].person.id == "4"
 

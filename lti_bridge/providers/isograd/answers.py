@@ -19,7 +19,7 @@ def members_of(body: bytes) -> dict[str, Any]:
     """The members of a JSON object with exact decimals; none when it is anything else."""
     try:
         value = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -179,7 +179,7 @@ class Itep:
 def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_float=Decimal, parse_constant=str)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         raise BadRequest("the field data is not JSON") from None
     if not isinstance(value, dict):
         raise BadRequest("the field data is no JSON object")

@@ -124,7 +124,7 @@ def read(body: bytes) -> Any:
     """A JSON document with exact decimals, None when it is none."""
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=str)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return None
 
 

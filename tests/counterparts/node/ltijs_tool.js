@@ -24,6 +24,16 @@ Provider.onConnect((token, _request, response) =>
   response.json({ ltik: response.locals.ltik, token, context: response.locals.context })
 );
 
+Provider.onDeepLinking(async (token, _request, response) => {
+  const item = {
+    type: "ltiResourceLink",
+    url: `http://127.0.0.1:${port}/launch`,
+    title: "Chapter of ltijs",
+    custom: { chapter: "7", who: "$User.id" },
+  };
+  response.send(await Provider.DeepLinking.createDeepLinkingForm(token, [item], {}));
+});
+
 async function run() {
   await Provider.deploy({ port: Number(port), silent: true });
   Provider.app.post("/score", async (request, response) => {

@@ -147,7 +147,10 @@ def test_the_agreed_header(account: Account) -> None:
     assert read(provider, told, **{"x-AUTH": "Basic abc="}).state == "finished"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "[" * 100_000, "9" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '"x"', "[" * 100_000, "9" * 5000, '{"OID":1e9999999999999999999}'],
+)
 def test_garbage_is_refused(provider: Itep, text: str) -> None:
     with pytest.raises(BadRequest):
         provider.read_callback(callback(text))

@@ -69,7 +69,7 @@ def test_the_tool_gets_its_token_by_either_method(bridge: Bridge13, method: str)
     assert claims["nonce"] == "the-nonce"
 
 
-@pytest.mark.spec("P13AZ-02", "P13AZ-03", "SECP-25", "CERTP-01")
+@pytest.mark.spec("P13AZ-02", "P13AZ-03", "SECP-25", "CERTP-01", "AMB-13")
 @pytest.mark.parametrize("redirect_uri", NEAR_MISSES)
 def test_nothing_is_sent_to_an_address_that_is_not_registered(
     bridge: Bridge13, redirect_uri: str | None
@@ -195,7 +195,7 @@ def test_any_state_comes_back_as_it_was(bridge: Bridge13, state: str) -> None:
     assert "<script>alert" not in page.text
 
 
-@pytest.mark.spec("P13AZ-11")
+@pytest.mark.spec("P13AZ-11", "AMB-04")
 def test_no_state_comes_back_when_none_came(bridge: Bridge13) -> None:
     assert set(answer(bridge.authorize(bridge.login(), state=None))) == {"id_token"}
 

@@ -222,11 +222,21 @@ def test_an_answer_that_is_not_the_tools_own_is_refused_and_spoils_nothing(
     assert desk.send(signed(claims(data, LINK))).status == 200
 
 
-@pytest.mark.spec("P13DL-05")
+@pytest.mark.spec("P13DL-05", "AMB-07")
 def test_azp_may_be_the_tool_or_the_bridge(desk: Desk) -> None:
     assert desk.send(signed(claims(desk.ask(), LINK, azp="client-of-picky"))).status == 200
     both = claims(desk.ask(), LINK, aud=[PUBLIC, PUBLIC], azp=PUBLIC)
     assert desk.send(signed(both)).status == 200
+
+
+@pytest.mark.parametrize("exp", [10**12, 10**18, 1e300])
+def test_a_time_of_far_ahead_makes_an_answer_good_for_no_longer(desk: Desk, exp: float) -> None:
+    said = {f"{DL}msg": "half a character: \ud800"}
+    token = signed(claims(desk.ask(), LINK, exp=exp, **said))
+    assert desk.send(token).status == 200
+    assert refused(desk.send(token))
+    old = claims(desk.ask(), LINK, exp=exp, iat=int(time.time()) - 9000)
+    assert refused(desk.send(signed(old)))
 
 
 @pytest.mark.spec("P13DL-16", "SECP-17")
@@ -291,12 +301,17 @@ BAD_ITEMS: dict[str, dict[str, Any]] = {
     "custom number": {"custom": {"a": 1}},
     "title": {"title": ["x"]},
     "NUL": {"title": "a\0b"},
+    "half a character": {"title": "\ud800"},
+    "NUL in custom": {"custom": {"a": "a\0b"}},
+    "NUL in a name": {"custom": {"a\0b": "a"}},
+    "half a character in custom": {"custom": {"a": "\ud800"}},
     "no maximum": {"lineItem": {"label": "x"}},
     "maximum 0": {"lineItem": {"scoreMaximum": 0}},
     "negative maximum": {"lineItem": {"scoreMaximum": -1}},
     "maximum as text": {"lineItem": {"scoreMaximum": "40"}},
     "true as maximum": {"lineItem": {"scoreMaximum": True}},
     "huge maximum": {"lineItem": {"scoreMaximum": 1e300}},
+    "maximum above all floats": {"lineItem": {"scoreMaximum": 10**400}},
     "line item": {"lineItem": [40]},
     "long tag": {"lineItem": {"scoreMaximum": 1, "tag": "x" * 300}},
 }

@@ -168,6 +168,12 @@ def test_a_tool_chooses_neither_its_id_nor_its_place(registry: Registry) -> None
 
 
 BAD: dict[str, dict[str, Any]] = {
+    "a domain that cannot be read": {"tool_domain": "["},
+    "another that cannot": {"tool_secondary_domains": ["[::1"]},
+    "half a character": {"client_name": "a\ud800"},
+    "NUL": {"client_name": "a\0"},
+    "NUL in custom": {"tool_custom_parameters": {"a\0": "b"}},
+    "half a character in custom": {"tool_custom_parameters": {"a": "\ud800"}},
     "no login": {"initiate_login_uri": None},
     "no redirects": {"redirect_uris": None},
     "empty redirects": {"redirect_uris": []},
@@ -200,6 +206,15 @@ FOREIGN: dict[str, dict[str, Any]] = {
         "tool_messages": [
             {"type": "LtiDeepLinkingRequest", "target_link_uri": "https://evil.example.net/"}
         ]
+    },
+    "internal machine": {"tool_domain": "10.0.0.1", "jwks_uri": "https://10.0.0.1/jwks"},
+    "this machine": {
+        "tool_secondary_domains": ["localhost", "127.0.0.1"],
+        "jwks_uri": "https://127.0.0.1/jwks",
+    },
+    "this machine by name": {
+        "tool_secondary_domains": ["localhost"],
+        "jwks_uri": "https://localhost/jwks",
     },
     "user": {"jwks_uri": "https://new.example.org@evil.example.net/"},
     "script": {"redirect_uris": ["javascript:alert(1)"]},

@@ -138,11 +138,11 @@ def test_another_tools_token_finds_nothing(platform: Platform, ann: Learner) -> 
         for method, url, scope, body, content_type in calls(ann)[:-1]:
             near = url.replace(ann.line_items.split("/")[4], name)
             answer = platform.quiz.call(method, near, scope, body, content_type)
-            assert answer.status_code == 404, (method, near)
+            assert answer.status_code == (400 if name == "%00" else 404), (method, near)
             if "/lineitems/" in url:
                 near = url.replace(ann.line_item.split("/")[6], name)
                 answer = platform.quiz.call(method, near, scope, body, content_type)
-                assert 404 <= answer.status_code <= 405, (method, near)
+                assert answer.status_code in (400, 404, 405), (method, near)
     assert platform.snapshot() == before
 
 

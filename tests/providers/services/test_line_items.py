@@ -317,3 +317,35 @@ def test_no_body_breaks_anything(
     for body in (json.dumps(members).encode(), json.dumps(other).encode(), raw):
         made = platform.quiz.send("POST", ann.line_items, token, body, ITEM_TYPE)
         assert made.status_code in (201, 400, 404), made.data
+
+
+@pytest.mark.spec("P13AL-01", "P13AL-02")
+def test_a_launch_names_the_line_item_of_its_link_if_it_is_the_only_one(
+    platform: Platform,
+) -> None:
+    place = {"context_id": "several", "resource_link_id": "several"}
+    first = platform.open(**place)
+    endpoint = first.claims["https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"]
+    assert set(endpoint) == {"scope", "lineitems", "lineitem"}
+    assert platform.open(**place).line_item == first.line_item
+    made = platform.quiz.create(first, label="Bonus", resourceLinkId=first.link)
+    assert made.status_code == 201
+    later = platform.open(**place)
+    assert "lineitem" not in later.claims["https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"]
+    assert later.line_items == first.line_items
+    platform.quiz.call("DELETE", made.get_json()["id"], LINE_ITEM)
+    assert platform.open(**place).line_item == first.line_item
+
+
+@pytest.mark.spec("CERTP-07", "CERTP-08")
+def test_the_two_grade_parts_of_the_certification(platform: Platform) -> None:
+    here = platform.open(context_id="part-1", resource_link_id="part-1", user="part")
+    items = [platform.quiz.create(here, label=label).get_json()["id"] for label in ("1", "2")]
+    read = platform.quiz.call("GET", items[0], LINE_ITEM)
+    assert (read.status_code, read.get_json()["label"]) == (200, "1")
+    there = platform.open(context_id="part-2", resource_link_id="part-2", user="part")
+    items.append(platform.quiz.create(there, label="3").get_json()["id"])
+    for learner, item in ((there, items[2]), (here, items[0])):
+        assert platform.quiz.score(learner, item=item, scoreGiven=5).status_code == 200
+        [result] = platform.quiz.results(item)
+        assert (result["userId"], result["scoreOf"]) == (learner.user_id, item)

@@ -221,7 +221,7 @@ def test_an_older_score_changes_nothing(platform: Platform, bob: Learner) -> Non
     assert platform.snapshot() == before
 
 
-@pytest.mark.spec("P13AS-09")
+@pytest.mark.spec("P13AS-09", "AMB-10")
 def test_the_same_score_again_is_fine_and_another_one_is_not(
     platform: Platform, bob: Learner
 ) -> None:
@@ -336,7 +336,7 @@ def test_the_times_of_a_submission(platform: Platform, bob: Learner) -> None:
     assert said("Submitted", day[10], startedAt=day[9]) == (us[9], us[10])
 
 
-@pytest.mark.spec("P13AS-17", "SECP-44")
+@pytest.mark.spec("P13AS-17", "SECP-44", "AMB-14")
 def test_a_user_that_the_course_does_not_know_is_refused(platform: Platform, bob: Learner) -> None:
     elsewhere = platform.open(user="elsewhere", context_id="else", resource_link_id="else")
     own = platform.quiz.create(bob).json["id"]
