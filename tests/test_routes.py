@@ -125,3 +125,19 @@ def test_scripts_get_json(client: FlaskClient) -> None:
     assert answer.status_code == 404
     assert answer.json["error"] == "not-found"
     assert answer.json["reference"]
+
+
+@pytest.mark.spec("BR-22")
+def test_public_documents_need_no_database(tmp_path: Path) -> None:
+    bridge = {
+        "public_url": "http://127.0.0.1:8000",
+        "database_url": f"sqlite:///{tmp_path}/there/is/none.sqlite3",
+        "queue_url": f"sqlite:///{tmp_path}/q.sqlite3",
+        "keys_dir": str(tmp_path / "keys"),
+    }
+    client = create_app(parse({"bridge": bridge}, "test")).test_client()
+    for path in ("/lti/jwks", "/platform/jwks", "/.well-known/openid-configuration", "/healthz"):
+        assert client.get(path).status_code == 200, path
+    assert client.get("/readyz").status_code == 503
+    refused = client.post("/lti/launch", data={"lti_message_type": "x"})
+    assert 400 <= refused.status_code < 500
