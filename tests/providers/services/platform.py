@@ -224,6 +224,10 @@ class Platform:
             ],
         }
         settings["activity"][0]["settings"] = {"custom": {"given": "$Person.name.given", "a": "b"}}
+        chosen = {"resource_id": "chapter-3", "tag": "final", "score_maximum": "40"}
+        settings["activity"].append(
+            {"id": "chosen", "title": "Chapter 3", "connection": "quiz", "settings": chosen}
+        )
         self.settings = settings
         self.start()
         self.bridge.store.database.migrate()

@@ -349,3 +349,19 @@ def test_the_two_grade_parts_of_the_certification(platform: Platform) -> None:
         assert platform.quiz.score(learner, item=item, scoreGiven=5).status_code == 200
         [result] = platform.quiz.results(item)
         assert (result["userId"], result["scoreOf"]) == (learner.user_id, item)
+
+
+@pytest.mark.spec("P13AL-22", "P13AL-21")
+def test_a_chosen_items_line_item_is_listed_and_a_copy_has_one_of_its_own(
+    platform: Platform,
+) -> None:
+    # tests/providers/platform/test_deep_link.py: an answer becomes an activity of these settings
+    place = {"context_id": "chosen", "resource_link_id": "chosen"}
+    learner = platform.open("chosen", **place)
+    told = {"label": "Chapter 3", "resourceId": "chapter-3", "tag": "final", "scoreMaximum": 40}
+    item = {**told, "id": learner.line_item, "resourceLinkId": learner.link}
+    assert listed(platform, learner) == [item]
+    platform.quiz.create(learner, label="For no link that is copied")
+    copy = platform.open("chosen", context_id="the copy", resource_link_id="the copy")
+    assert copy.link != learner.link
+    assert listed(platform, copy) == [{**told, "id": copy.line_item, "resourceLinkId": copy.link}]
