@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 TESTS  ?= tests
 
 .PHONY: help demo serve test check node conformance bench stress clean
