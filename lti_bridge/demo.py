@@ -75,6 +75,7 @@ def run(port: int) -> None:
     """Start everything, print the address to open, and stay until Ctrl-C."""
     # ended politely, it takes the bridge with it, as Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     urls = _addresses(port)
     with ExitStack() as ends:
         folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="lti-bridge-demo-"))
