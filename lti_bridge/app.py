@@ -182,6 +182,8 @@ def web_app(bridge: Bridge) -> Flask:
         lambda: (bridge.keyring.public_keys("tool"), bridge.keyring.etag("tool")),
         site.launched,
         site.to_lms,
+        site.alone,
+        site.unproved,
     )
     app.register_blueprint(lms_routes.blueprint(door))
     app.register_blueprint(routes_register.blueprint(bridge.lms.registering, site.registered))

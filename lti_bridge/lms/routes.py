@@ -8,17 +8,21 @@ from functools import partial
 
 from flask import Blueprint, Response, after_this_request, request
 
-from lti_bridge.core.handoff import Form
+from lti_bridge.core.handoff import Alone, Form
 from lti_bridge.core.launch import Launch
-from lti_bridge.errors import LaunchRefused, MessageRefused
+from lti_bridge.errors import BridgeError, BrowserRefused, LaunchRefused, MessageRefused
 from lti_bridge.lms.receive11 import Lms11, Relaunch
-from lti_bridge.lms.receive13 import Lms13
+from lti_bridge.lms.receive13 import STORAGE_TARGET, Lms13, LoginRedirect
 from lti_bridge.lti import oauth1, oidc
 
 LOGIN_PATH = "/lti/login"
 LAUNCH_PATH = "/lti/launch"
 JWKS_PATH = "/lti/jwks"
 JWKS_MAX_AGE_S = 600
+AGAIN = "lti_bridge"  # in a login's query: "tried" (a cookie, here) or "window" (a new one)
+KEEPS_COOKIES = "__Host-lti-kept"  # says so, nothing else, and is the same for everybody
+KEEPS_COOKIES_S = 30 * 24 * 3600
+FRAMES = ("iframe", "frame")
 LTI_11 = ("oauth_", "lti_message_type")  # how the fields of a launch of LTI 1.1 begin
 
 
@@ -31,6 +35,8 @@ class LmsDoor:
     key_set: Callable[[], tuple[bytes, str]]
     launched: Callable[[Launch], Response]
     relaunch: Callable[[Form, tuple[str, ...]], Response]
+    alone: Callable[[Alone], Response]
+    unproved: Callable[[Launch, Alone, BrowserRefused], Response]
 
 
 def frame_ancestors(
@@ -57,21 +63,16 @@ def blueprint(door: LmsDoor) -> Blueprint:
     def login() -> Response:
         """LTI 1.3 login initiation (Security Framework 1.0 §5.1.1.1): to the LMS and back."""
         values = request.args if request.method == "GET" else request.form
-        going = door.lms13.login(_lists(values))
-        response = Response(status=302, headers={"Location": going.url})
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.set_cookie(
-            going.cookie_name,
-            going.cookie_value,
-            max_age=going.max_age_s,
-            path="/",
-            secure=True,
-            httponly=True,
-            samesite="None",
-            partitioned=True,
+        tried, dest = request.args.get(AGAIN, ""), request.headers.get("Sec-Fetch-Dest", "")
+        unsure = KEEPS_COOKIES not in request.cookies and tried != "window"
+        framed = dest in FRAMES or (dest != "" and STORAGE_TARGET in values)
+        refused = unsure and framed and tried != ""
+        going = door.lms13.login(
+            _lists(values), again=unsure and dest != "document", refused=refused
         )
-        return response
+        if refused:
+            return door.alone(going.alone)
+        return _try_cookies(door.lms13) if unsure and framed else _to_lms(going)
 
     @routes.post(LAUNCH_PATH)
     def launch() -> Response:
@@ -88,9 +89,12 @@ def blueprint(door: LmsDoor) -> Blueprint:
             return door.launched(answered)
         if request.query_string:
             raise MessageRefused("an LTI 1.3 launch carries nothing in its address")
-        if cookie := door.lms13.used_cookie(fields):
+        if cookie := "error" in fields and door.lms13.used_cookie(fields):
             after_this_request(partial(_forget_cookie, cookie))
-        received = door.lms13.launch(fields, request.cookies)
+        try:
+            received = door.lms13.launch(fields, request.cookies, own_page=_own_page(door.lms13))
+        except BrowserRefused as refusal:
+            return _unproved(door, fields, refusal)
         return door.launched(received)
 
     @routes.get(JWKS_PATH)
@@ -106,8 +110,64 @@ def blueprint(door: LmsDoor) -> Blueprint:
     return routes
 
 
+def _to_lms(going: LoginRedirect) -> Response:
+    response = _onward(302, going.url)
+    _keep_cookie(response, going.cookie_name, going.cookie_value, going.max_age_s)
+    return response
+
+
+def _try_cookies(lms13: Lms13) -> Response:
+    """Ask the browser to come again, with its form, and see whether it then has a cookie.
+
+    A redirect and not a script: the next one, to the LMS, then still counts as the LMS's own, and
+    the browser sends the LMS's SameSite=Lax session along. And before the login, because some
+    LMSs let a login be answered once only: afterwards no other window could begin it anew.
+    """
+    query = request.query_string.decode("ascii", "replace")
+    mark = f"{query}&{AGAIN}=tried" if query else f"{AGAIN}=tried"
+    response = _onward(307, f"{lms13.login_url}?{mark}")
+    _keep_cookie(response, KEEPS_COOKIES, "1", KEEPS_COOKIES_S)
+    return response
+
+
+def _onward(status: int, url: str) -> Response:
+    response = Response(status=status, headers={"Location": url})
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _own_page(lms13: Lms13) -> bool:
+    """Whether the browser says that a page of ours sent this request."""
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    own = oidc.origin(lms13.public_url)
+    return site == "same-origin" and request.headers.get("Origin") == own
+
+
+def _unproved(door: LmsDoor, fields: Mapping[str, list[str]], refusal: BrowserRefused) -> Response:
+    """Answer a launch without proof: refused, but with a way on if its message is a good one."""
+    try:
+        found = door.lms13.unproved(fields)
+    except BridgeError:
+        raise refusal from None
+    return door.unproved(found.launch, found.alone, refusal)
+
+
+def _keep_cookie(response: Response, name: str, value: str, max_age_s: int) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=max_age_s,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )
+
+
 def _forget_cookie(name: str, response: Response) -> Response:
-    """A login's cookie has no use after its launch, however that went."""
+    """After a failed login; after a launch it stays, so that a reload is told from a stranger."""
     response.delete_cookie(
         name, path="/", secure=True, httponly=True, samesite="None", partitioned=True
     )

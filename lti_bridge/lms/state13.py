@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lti_bridge.errors import BrowserRefused
 
@@ -18,7 +18,11 @@ _PURPOSE = b"lti13-login-state."
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a login is bound to. `target` and `browser` are digests, `expires` is epoch seconds."""
+    """What a login is bound to. `target` and `browser` are digests, `expires` is epoch seconds.
+
+    `storage` names the LMS's frame that keeps the proof where cookies are refused ("" for none);
+    `again` has the login's own parameters, where it may have to begin anew in another window.
+    """
 
     registration: str
     nonce: str
@@ -26,6 +30,8 @@ class State:
     deployment_id: str
     browser: str
     expires: int
+    storage: str = ""
+    again: tuple[tuple[str, str], ...] = ()
 
 
 def digest(text: str) -> str:
@@ -35,7 +41,24 @@ def digest(text: str) -> str:
 
 def cookie_name(sealed: str) -> str:
     """Return the name of this login's own cookie, so that several tabs can log in at once."""
-    return COOKIE_PREFIX + sealed.rpartition(".")[2][:8]
+    return COOKIE_PREFIX + _mark(sealed)
+
+
+def storage_key(sealed: str) -> str:
+    """Return under which key the LMS's storage keeps the proof of this login."""
+    return "lti-bridge-" + _mark(sealed)
+
+
+def kept(sealed: str, nonce: str, secret: str) -> str:
+    """Return what the LMS's storage keeps of a login: state, nonce and the browser's secret."""
+    return f"{sealed} {nonce} {secret}"
+
+
+def secret_in(kept_text: str, sealed: str, nonce: str) -> str:
+    """Return the secret that was kept for this state and nonce, "" when it was for others."""
+    same = kept_text.rpartition(" ")[0].encode("utf-8", "surrogatepass")
+    secret = kept_text.rpartition(" ")[2]
+    return secret if hmac.compare_digest(same, f"{sealed} {nonce}".encode()) else ""
 
 
 def seal(state: State, key: bytes) -> str:
@@ -47,6 +70,8 @@ def seal(state: State, key: bytes) -> str:
         state.deployment_id,
         state.browser,
         state.expires,
+        state.storage,
+        *state.again,
     ]
     body = encode(json.dumps(content, separators=(",", ":")).encode())
     return f"{body}.{_mac(body, key)}"
@@ -61,7 +86,9 @@ def unseal(sealed: str, key: bytes, now_s: float) -> State:
     expected = _mac(body, key).encode()
     if not hmac.compare_digest(expected, mac.encode("utf-8", "surrogatepass")):
         raise BrowserRefused("the state was not made here, or was changed")
-    state = State(*json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
+    content = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    again = tuple((name, value) for name, value in content[7:])
+    state = replace(State(*content[:7]), again=again)
     if now_s >= state.expires:
         raise BrowserRefused(f"the login's state expired {now_s - state.expires:.0f} s ago")
     return state
@@ -70,6 +97,10 @@ def unseal(sealed: str, key: bytes, now_s: float) -> State:
 def encode(data: bytes) -> str:
     """Return bytes as base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _mark(sealed: str) -> str:
+    return sealed.rpartition(".")[2][:8]
 
 
 def _mac(body: str, key: bytes) -> str:

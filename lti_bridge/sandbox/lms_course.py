@@ -10,6 +10,8 @@ class LinkSpec:
 
     `grades` says which grade services its launches offer; AGS exists for LTI 1.3 only.
     "container" is AGS where the tool has to make its column itself, and is never told it again.
+    `storage` is the frame in which the LMS keeps data for tools without cookies: "_parent" is the
+    page around the tool, "lti_storage" a frame beside it; "" keeps nothing.
     """
 
     id: str
@@ -18,6 +20,7 @@ class LinkSpec:
     custom: dict[str, str] = field(default_factory=dict)
     description: str = ""
     grades: Literal["both", "ags", "bo", "container", "none"] = "both"
+    storage: Literal["", "_parent", "lti_storage"] = ""
 
     @property
     def offers_bo(self) -> bool:

@@ -1,13 +1,18 @@
 """Facts of one launch that LTI 1.1 and 1.3 say in their own words: addresses and custom values."""
 
 import re
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from lti_bridge.sandbox.lms_course import LinkSpec, User
 from lti_bridge.sandbox.lms_state import Lms
 
 PRODUCT = "moodle"
 VERSION = "2024100706"
+
+
+def tool_origin(lms: Lms) -> str:
+    """The only site that this LMS keeps data for."""
+    return "{0.scheme}://{0.netloc}".format(urlsplit(lms.bridge))
 
 
 def launch_url(lms: Lms) -> str:

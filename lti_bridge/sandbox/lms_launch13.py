@@ -28,6 +28,7 @@ def login_fields(
     """The form of a third-party login initiation; its message hint works once."""
     key = lms.state.add_hint(Hint(link.id, user.id, target))
     hint = json.dumps({"cmid": link.id, "launchid": key}, separators=(",", ":"))
+    kept = {"lti_storage_target": link.storage} if link.storage else {}
     return {
         "iss": lms.issuer,
         "target_link_uri": lms_launch.launch_url(lms),
@@ -35,6 +36,7 @@ def login_fields(
         "lti_message_hint": hint,
         "client_id": lms.settings.client_id,
         "lti_deployment_id": lms.settings.deployment_id,
+        **kept,
         **(extra or {}),
     }
 
@@ -72,6 +74,11 @@ def _answer(lms: Lms, sent: dict[str, str], session: str) -> str:
     unsound += [name for name in ("nonce", "login_hint") if not sent.get(name)]
     if unsound or hint is None:
         abort(400, f"Invalid request: {', '.join(unsound) or 'lti_message_hint'}")
+    link = lms.link(hint.link_id)
+    if link and link.storage and not session and "repost" not in sent:
+        # Sent on by a page of the tool: the browser held our cookie back. It sends it to ourselves.
+        again = {**sent, "repost": "1"}
+        return render_template("lms/post.html", action="/lti/auth", fields=again)
     error = _complaint(lms, sent, hint, session)
     if error:
         return _post_back(lms, {"error": error[0], "error_description": error[1]}, sent)

@@ -38,6 +38,11 @@ def blueprint(lms: Lms) -> Blueprint:
     def launch(link_id: str) -> ResponseReturnValue:
         return _launch(lms, link_id)
 
+    @bp.get("/storage")
+    def storage() -> str:
+        """The frame beside the tool that keeps its data."""
+        return render_template("lms/storage.html", tool=lms_launch.tool_origin(lms))
+
     @bp.get("/gradebook")
     def gradebook() -> str:
         return render_template("lms/gradebook.html", columns=_columns(lms))
@@ -95,7 +100,7 @@ def _launch(lms: Lms, link_id: str) -> ResponseReturnValue:
     if user is None:
         return redirect("/")
     if request.args.get("target") == "iframe":
-        return render_template("lms/frame.html", link=link)
+        return render_template("lms/frame.html", link=link, tool=lms_launch.tool_origin(lms))
     target = "iframe" if "framed" in request.args else "window"
     if link.lti == "1.1":
         action, fields = lms_launch.launch_url(lms), lms_launch11.build(lms, link, user, target)

@@ -9,12 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
-from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from lti_bridge.errors import ConfigurationError
@@ -24,6 +21,7 @@ LOCK_KEY = 0x4C544942  # any fixed number: all processes migrating one database 
 POOL_SIZE = 8
 WAIT_S = 5  # for a lock of another process or a connection; then whoever asked tries again
 
+VERSION = text("SELECT version_num FROM alembic_version")
 BEGIN = "BEGIN IMMEDIATE"  # SQLite: wait for the other writer now, not in the middle
 
 
@@ -77,6 +75,11 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once."""
+        if self._version() == _newest():
+            return
+        from alembic import command  # with its Mako a tenth of a start, and rarely needed
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self._write_lock, self.engine.begin() as connection:
@@ -85,6 +88,15 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _version(self) -> str | None:
+        """The version of the schema, or None when there is none yet."""
+        no_table = OperationalError if self.is_sqlite else ProgrammingError
+        try:
+            with self.reading() as connection:
+                return connection.execute(VERSION).scalar()
+        except no_table:
+            return None
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -125,8 +137,15 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+def _newest() -> str:
+    """The version that the last migration, by the number of its file, leads to."""
+    return max(path.name for path in MIGRATIONS.glob("versions/0*.py")).partition("_")[0]
+
+
 @cache
 def _for_psycopg(statement: TextClause) -> str:
+    from sqlalchemy.dialects.postgresql import psycopg  # nothing that SQLite needs
+
     return str(statement.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call]
 
 
@@ -149,7 +168,7 @@ def reachable(database: Database) -> bool:
     """Whether the database answers (for /readyz)."""
     try:
         with database.reading() as connection:
-            connection.execute(text("SELECT version_num FROM alembic_version"))
+            connection.execute(VERSION)
     except SQLAlchemyError:
         return False
     return True

@@ -20,22 +20,24 @@ from __future__ import annotations
 import html
 import json
 import secrets
+from functools import cache
 from typing import Any, Literal
 
 from flask import Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from lti_bridge.core.handoff import Ask, Cookie, Form, Note, Redirect
+from lti_bridge.core.handoff import Alone, Ask, Cookie, Form, Note, Redirect
 from lti_bridge.errors import BadRequest, BridgeError
 from lti_bridge.web.addresses import origin_of, require_web_address, return_address, shorten
-from lti_bridge.web.stylesheet import load_frame_script, load_stylesheet
+from lti_bridge.web.stylesheet import load_alone_script, load_frame_script, load_stylesheet
 from lti_bridge.web.views import InstructorView, PeopleView
 
 NOBODY = ("'none'",)
 """As `frame_ancestors`: no site may show this page in a frame."""
 
 _PAGES = (
+    "alone",
     "ask",
     "error",
     "form",
@@ -55,21 +57,27 @@ _PAGES = (
 _POLICY = "default-src 'none'; base-uri 'none'; style-src 'self'"
 
 
+@cache  # compiling the pages takes a tenth of a second
+def _templates(root: str) -> dict[str, Template]:
+    env = Environment(
+        autoescape=True,
+        auto_reload=False,
+        loader=PackageLoader("lti_bridge.web"),
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )
+    env.globals.update(css_url=root + load_stylesheet().path, root=root, lang="en")
+    env.globals.update(frame_js_url=root + load_frame_script().path)
+    env.globals.update(alone_js_url=root + load_alone_script().path)
+    return {name: env.get_template(f"{name}.html") for name in _PAGES}
+
+
 class Pages:
     """Makes the responses. `root` is the path part of public_url, without a slash at its end."""
 
     def __init__(self, root: str = "") -> None:
-        env = Environment(
-            autoescape=True,
-            auto_reload=False,
-            loader=PackageLoader("lti_bridge.web"),
-            lstrip_blocks=True,
-            trim_blocks=True,
-            undefined=StrictUndefined,
-        )
-        env.globals.update(css_url=root + load_stylesheet().path, root=root, lang="en")
-        env.globals.update(frame_js_url=root + load_frame_script().path)
-        self._templates = {name: env.get_template(f"{name}.html") for name in _PAGES}
+        self._templates = _templates(root)
 
     def handoff(
         self,
@@ -105,6 +113,40 @@ class Pages:
             require_web_address(handoff.link)
         back = _safe_return(back_url)
         return self._page("note", frame_ancestors, note=handoff, lang=lang, back_url=back)
+
+    def alone(
+        self,
+        alone: Alone,
+        *,
+        frame_ancestors: tuple[str, ...] = (),
+        back_url: str = "",
+        refusal: BridgeError | None = None,
+        reference: str = "",
+    ) -> Response:
+        """A button that opens the test in a window of its own, after the LMS's storage was tried.
+
+        `refusal` is why a launch was not opened: its status, code and `reference` are shown.
+        """
+        storage = alone.storage
+        forms = [form for form in (alone.again, storage and storage.form) if form]
+        if any("\0" in value for form in forms for _, value in form.fields):
+            raise BadRequest("a form field holds a NUL character")
+        response = self._page(
+            "alone",
+            frame_ancestors,
+            status=refusal.status if refusal else 200,
+            form_targets="https: http:",  # from the login on to whatever the LMS signs people in by
+            nonce=secrets.token_urlsafe(16),
+            again=alone.again,
+            again_inputs=_inputs(alone.again) if alone.again else "",
+            storage=storage,
+            kept_inputs=_inputs(storage.form) if storage and storage.form else "",
+            back_url=_safe_return(back_url),
+            refusal=refusal,
+            reference=reference,
+        )
+        response.headers["Referrer-Policy"] = "same-origin"  # or the form would tell no origin
+        return response
 
     def ask(self, ask: Ask, action: str, *, frame_ancestors: tuple[str, ...] = ()) -> Response:
         """A page with one button that posts the ask's token to `action`."""

@@ -6,7 +6,12 @@ from flask import Blueprint, Response, request
 
 from lti_bridge.errors import BadRequest
 from lti_bridge.web.rendering import Pages
-from lti_bridge.web.stylesheet import StaticFile, load_frame_script, load_stylesheet
+from lti_bridge.web.stylesheet import (
+    StaticFile,
+    load_alone_script,
+    load_frame_script,
+    load_stylesheet,
+)
 
 PEOPLES = "/course/"  # where the forms of the bridge's own pages go
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -31,6 +36,10 @@ def make_blueprint(pages: Pages) -> Blueprint:
     @blueprint.get("/static/bridge/<stamp>/frame.js")
     def frame_script(stamp: str) -> Response:
         return _answer(load_frame_script(), stamp, "text/javascript")
+
+    @blueprint.get("/static/bridge/<stamp>/alone.js")
+    def alone_script(stamp: str) -> Response:
+        return _answer(load_alone_script(), stamp, "text/javascript")
 
     return blueprint
 

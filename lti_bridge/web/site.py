@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from lti_bridge.core.at_tools import AtTools
-from lti_bridge.core.handoff import Ask, Form, Handoff
+from lti_bridge.core.handoff import Alone, Ask, Form, Handoff
 from lti_bridge.core.launch import DEEP_LINKING, SUBMISSION_REVIEW, Launch
 from lti_bridge.core.launching import Launching, Opened, Preview
 from lti_bridge.core.linking import Undecided, belongs
@@ -20,6 +20,7 @@ from lti_bridge.core.tool_choices import ToolAnswer
 from lti_bridge.errors import (
     BadRequest,
     BridgeError,
+    BrowserRefused,
     LaunchRefused,
     MethodNotAllowed,
     NotFound,
@@ -118,6 +119,31 @@ class Site:
             frame_ancestors=frame_ancestors,
             back_url=g.get("back_url", ""),
             elsewhere=elsewhere,
+        )
+
+    def alone(self, alone: Alone) -> Response:
+        """For a login in a frame where the browser keeps no cookies; who may frame is unknown."""
+        way = "storage" if alone.storage else "window"
+        log.info("login.alone", extra={"ref": self.reference(), "kind": way})
+        return self.pages.alone(alone)
+
+    def unproved(self, launch: Launch, alone: Alone, refusal: BrowserRefused) -> Response:
+        """For a good launch that nothing ties to this browser: it is not opened.
+
+        Raises the refusal where no other window could help.
+        """
+        frame_ancestors = self.remember(launch)
+        if alone.storage:
+            return self.pages.alone(alone, frame_ancestors=frame_ancestors, back_url=g.back_url)
+        if alone.again is None:
+            raise refusal
+        self._log_refusal(refusal)
+        return self.pages.alone(
+            alone,
+            frame_ancestors=frame_ancestors,
+            back_url=g.back_url,
+            refusal=refusal,
+            reference=self.reference(),
         )
 
     def to_tool(self, form: Form) -> Response:
@@ -231,7 +257,7 @@ class Site:
             g.reference = self.new_reference()
         return str(g.reference)
 
-    def _error(self, error: BridgeError) -> Response:
+    def _log_refusal(self, error: BridgeError) -> None:
         level = logging.WARNING if error.status < 500 else logging.ERROR
         log.log(
             level,
@@ -245,6 +271,9 @@ class Site:
                 "reason": error.detail,
             },
         )
+
+    def _error(self, error: BridgeError) -> Response:
+        self._log_refusal(error)
         return self.pages.error(
             error,
             reference=self.reference(),

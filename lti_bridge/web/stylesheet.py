@@ -1,4 +1,4 @@
-"""The static files of the bridge: a stylesheet and a script, read once, named by their content."""
+"""The static files of the bridge: a stylesheet and scripts, read once, named by their content."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def load_stylesheet() -> StaticFile:
 def load_frame_script() -> StaticFile:
     """Read frame.js, which answers the browser messages of a tool, from the package."""
     return _load("frame.js")
+
+
+def load_alone_script() -> StaticFile:
+    """Read alone.js, which keeps a login's proof with the LMS, from the package."""
+    return _load("alone.js")
 
 
 @cache

@@ -20,6 +20,7 @@ from tests.flow.browser import Browser, Page
 from tests.flow.school import AGS, LTI, QUERY, SCORE, School
 from tests.flow.signing import Signer
 from tests.flow.world import Bridge, free_port
+from tests.prepared import prepare
 
 ONE = Signer("tool-one", "secret one & ö")
 TWO = Signer("tool-two", "secret two", "HMAC-SHA256")
@@ -138,6 +139,7 @@ class Rig:
         self.school = School()
         url = f"http://127.0.0.1:{free_port()}"
         self.school.bridge_url = url
+        prepare(folder, database)
         config = folder / "config.toml"
         text = CONFIG.format(bridge=url, database=database, folder=folder)
         text += "".join(LMS13.format(name=n, school=self.school.url) for n in ("new", "next"))
@@ -151,7 +153,7 @@ class Rig:
 
     def stop(self) -> None:
         """Stop everything; a call that no LMS would take is a failure of the test."""
-        self.bridge.stop()
+        self.bridge.end()
         self.school.down()
         self.engine.dispose()
         assert not self.school.problems, self.school.problems

@@ -183,7 +183,14 @@ class World:
             random=random_bytes(),
         )
 
-    def login(self, platform: Platform | None = None, **parameters: Any) -> Login:
+    def login(
+        self,
+        platform: Platform | None = None,
+        *,
+        again: bool = False,
+        refused: bool = False,
+        **parameters: Any,
+    ) -> Login:
         platform = platform or self.platform
         values = {
             "iss": platform.issuer,
@@ -192,7 +199,7 @@ class World:
             "client_id": platform.client_id,
         } | parameters
         given = {name: [value] for name, value in values.items() if value is not REMOVED}
-        return Login(self, platform, self.door.login(given))
+        return Login(self, platform, self.door.login(given, again=again, refused=refused))
 
     def launch(self, **changes: Any) -> Launch:
         """A whole launch with some claims changed."""

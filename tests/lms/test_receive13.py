@@ -24,7 +24,7 @@ from lti_bridge.errors import (
     UnknownDeployment,
     UnknownIssuer,
 )
-from lti_bridge.lms.receive13 import Lms13
+from lti_bridge.lms.receive13 import KEPT, Lms13
 from lti_bridge.lms.registration13 import Registrations
 from lti_bridge.lti.keysets import KeySets
 from tests.lms.platform13 import (
@@ -35,6 +35,7 @@ from tests.lms.platform13 import (
     REMOVED,
     TARGET,
     Endpoint,
+    Login,
     Platform,
     World,
     jwk,
@@ -304,6 +305,134 @@ def test_the_cookie_of_a_login_can_be_cleared_afterwards() -> None:
     assert door.used_cookie({"state": [login.state]}) == login.going.cookie_name
     assert door.used_cookie({"state": ["x.<script>"]}) == ""
     assert door.used_cookie({"state": []}) == door.used_cookie({}) == ""
+
+
+# no cookies
+
+
+def without_cookies(world: World, **parameters: Any) -> tuple[Login, str]:
+    """A login whose proof the LMS keeps, and the proof."""
+    stored = {"lti_storage_target": "_parent"} | parameters
+    login = world.login(again=True, refused=True, **stored)
+    login.cookies = {}
+    storage = login.going.alone.storage
+    assert storage is not None
+    return login, storage.value
+
+
+def posted(login: Login, kept: str, *, own_page: bool = True) -> Any:
+    form = {"id_token": [login.token()], "state": [login.state], KEPT: [kept]}
+    return login.world.door.launch(form, login.cookies, own_page=own_page)
+
+
+@pytest.mark.spec("T13ST-03", "T13ST-05")
+def test_state_and_nonce_are_kept_with_the_lms_where_cookies_are_refused() -> None:
+    world = World()
+    login, kept = without_cookies(world)
+    storage = login.going.alone.storage
+    assert storage is not None
+    assert (storage.origin, storage.frame) == ("https://lms.example.edu", "_parent")
+    assert storage.onward == login.going.url
+    state, nonce, secret = kept.split(" ")
+    assert (state, nonce) == (login.state, login.nonce)
+    assert secret not in login.going.url
+    assert posted(login, kept).person.id == "user-7"
+
+
+@pytest.mark.parametrize("given", [{"refused": False}, {"lti_storage_target": REMOVED}])
+def test_where_cookies_are_kept_or_nothing_is_offered_there_is_no_storage(given: Any) -> None:
+    login = World().login(**{"refused": True, "lti_storage_target": "_parent"} | given)
+    assert login.going.alone.storage is None
+    with pytest.raises(BrowserRefused):
+        posted(login_without(login), f"{login.state} {login.nonce} {login.going.cookie_value}")
+
+
+def login_without(login: Login) -> Login:
+    login.cookies = {}
+    return login
+
+
+@pytest.mark.spec("T13ST-09", "SECP-22")
+def test_the_proof_counts_from_a_page_of_ours_only() -> None:
+    login, kept = without_cookies(World())
+    with pytest.raises(BrowserRefused):
+        posted(login, kept, own_page=False)
+
+
+@pytest.mark.spec("T13ST-09", "SECP-22")
+@pytest.mark.parametrize(
+    "kept", ["", "another login's", "swapped", "only state", "other state", "\ud800", "x" * 9]
+)
+def test_another_proof_is_refused(kept: str) -> None:
+    world = World()
+    (login, own), (_, other) = without_cookies(world), without_cookies(world)
+    secret = other.rpartition(" ")[2]
+    given = {
+        "another login's": other,
+        "swapped": f"{own.rpartition(' ')[0]} {secret}",
+        "only state": own.rpartition(" ")[0],
+        "other state": f"x{own}",
+    }.get(kept, kept)
+    with pytest.raises((BrowserRefused, MessageRefused)):
+        posted(login, given)
+
+
+def test_a_proof_ends_with_its_login() -> None:
+    world = World()
+    login, kept = without_cookies(world)
+    world.clock.forward(seconds=600)
+    with pytest.raises(BrowserRefused):
+        posted(login, kept)
+
+
+@pytest.mark.spec("T13ST-09")
+def test_a_good_launch_without_proof_may_begin_anew_or_ask_the_storage() -> None:
+    login, _ = without_cookies(World(), lti_message_hint="m")
+    form = {"id_token": [login.token()], "state": [login.state]}
+    found = login.world.door.unproved(form)
+    assert found.launch.person.id == "user-7"
+    assert found.alone.again is not None
+    assert found.alone.again.action == f"{PUBLIC}/lti/login"
+    assert dict(found.alone.again.fields) == {
+        "iss": ISSUER,
+        "login_hint": "hint",
+        "target_link_uri": TARGET,
+        "client_id": "client-1",
+        "lti_message_hint": "m",
+    }
+    storage = found.alone.storage
+    assert storage is not None
+    assert storage.value == ""
+    assert storage.form is not None
+    assert dict(storage.form.fields) == {
+        "id_token": form["id_token"][0],
+        "state": login.state,
+        KEPT: "",
+    }
+    # the storage is asked once; what came back did not prove anything
+    assert login.world.door.unproved(form | {KEPT: [""]}).alone.storage is None
+
+
+def test_a_bad_launch_without_proof_leads_nowhere() -> None:
+    login, _ = without_cookies(World())
+    other = without_cookies(login.world)[0]
+    for token in (login.token(iss="https://evil.example.org"), other.token(), "x"):
+        with pytest.raises(LaunchRefused):
+            login.world.door.unproved({"id_token": [token], "state": [login.state]})
+
+
+def test_a_long_login_does_not_travel_in_the_state() -> None:
+    login = World().login(again=True, lti_message_hint="m" * 1100)
+    form = {"id_token": [login.token()], "state": [login.state]}
+    assert login.world.door.unproved(form).alone.again is None
+    assert login.going.alone.again is not None
+    assert ("lti_message_hint", "m" * 1100) in login.going.alone.again.fields
+    assert len(World().login(again=False).state) < len(World().login(again=True).state)
+
+
+def test_a_long_frame_name_is_refused() -> None:
+    with pytest.raises(MessageRefused):
+        World().login(lti_storage_target="f" * 256)
 
 
 # the token

@@ -19,11 +19,17 @@ CLICKS = 12
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[RegistrationStore]:
-    """An empty store on each database."""
+    """A store without rows on each database."""
     database = Database(database_url)
-    assert RegistrationStore(database).version() is None  # before there is a schema
-    database.migrate()
     yield RegistrationStore(database)
+    database.close()
+
+
+def test_before_there_is_a_schema_nothing_is_known(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    assert RegistrationStore(database).version() is None
+    database.migrate()
+    assert RegistrationStore(database).version() == 0
     database.close()
 
 

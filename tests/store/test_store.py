@@ -123,8 +123,8 @@ def at_once(number: int, act: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(run, range(number)))
 
 
-def test_several_processes_may_migrate_at_once(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(4)]
+def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    databases = [Database(empty_database_url) for _ in range(4)]
     assert not reachable(databases[0])
     at_once(4, lambda index: databases[index].migrate())
     assert all(reachable(database) for database in databases)
