@@ -36,8 +36,9 @@ demo: $(READY)
 serve: $(READY)
 	$(BIN)/lti-bridge serve
 
+# Hundreds of processes are started, so what is compiled is kept, whatever the environment says.
 test: $(READY)
-	$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist worksteal --junitxml=build/tests.xml $(TESTS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist worksteal --junitxml=build/tests.xml $(TESTS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

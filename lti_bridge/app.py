@@ -62,11 +62,11 @@ from lti_bridge.store.tools13 import Tools13
 from lti_bridge.toolbox import Toolbox
 from lti_bridge.web import people as people_page
 from lti_bridge.web.rendering import Pages
-from lti_bridge.web.routes import refuse_nul
+from lti_bridge.web.routes import check_request
 from lti_bridge.web.site import Site
 
 CONFIG_VARIABLE = "LTI_BRIDGE_CONFIG"
-MAX_BODY = 1_048_576  # bytes
+MAX_BODY = 524_288  # bytes, at any address; web.routes.FORMS has those that need less
 LISTS = 4  # lists of members that are fetched at the same time, beside the requests
 ID_BYTES = 16  # 128 bits
 PATHS = (OUTCOMES_PATH, RETURN_PATH, HOOKS_PATH)
@@ -78,8 +78,10 @@ def now() -> datetime:
 
 
 def new_id() -> str:
-    """A fresh unguessable id: 22 URL-safe characters."""
-    return secrets.token_urlsafe(ID_BYTES)
+    """A fresh unguessable id: 22 URL-safe characters, which no command takes for an option."""
+    while (made := secrets.token_urlsafe(ID_BYTES)).startswith("-"):
+        pass
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,6 @@ def web_app(bridge: Bridge) -> Flask:
     """The Flask app of an already built bridge."""
     app = Flask("lti_bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.config["MAX_FORM_PARTS"] = 1000
     pages = Pages(urlsplit(bridge.settings.bridge.public_url).path)
     framing = partial(lms_routes.frame_ancestors, bridge.lms11, bridge.lms13)
     at_tools, trusted = _at_tools(bridge), bridge.lms.directory.names
@@ -198,7 +199,7 @@ def web_app(bridge: Bridge) -> Flask:
     lists = ThreadPoolExecutor(LISTS, thread_name_prefix="roster")
     people = People(bridge.roster, Rosters(bridge.store.database), is_learner, lists)
     app.register_blueprint(people_page.blueprint(site, people))
-    app.before_request(refuse_nul)
+    app.before_request(check_request)
     app.register_error_handler(HTTPException, site.http_error)
     app.register_error_handler(Exception, site.failed)
     return app

@@ -230,6 +230,7 @@ class Catalogue:
         if kind.needs - privacy - made_up:
             missing = ", ".join(sorted(kind.needs - privacy - made_up))
             raise ConfigurationError(f"{where}: privacy: {kind.title} cannot do without {missing}")
+        tool = kind.tool13(table.name, settings)
         connection = Connection(
             name=table.name,
             kind=kind.name,
@@ -243,8 +244,9 @@ class Catalogue:
             hook_token=table.hook_token or self._make_token(table.name),
             pseudonym_domain=table.pseudonym_domain,
             notice=table.notice,
+            keeps_launches=tool is not None,
         )
-        return _Made(kind, settings, connection, kind.tool13(table.name, settings))
+        return _Made(kind, settings, connection, tool)
 
     def _add(self, table: ActivityTable) -> None:
         known = self._file.made.get(table.connection)

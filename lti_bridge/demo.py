@@ -21,10 +21,11 @@ import click
 
 from lti_bridge.errors import BridgeError
 from lti_bridge.net import Client
-from lti_bridge.sandbox import demo, isograd, itep, lms, mettl, prov, quiz, serving
+from lti_bridge.sandbox import demo, isograd, itep, lms, mettl, prov, quiz, serving, tool13
+from lti_bridge.sandbox.tool13_oidc import Platform
 
 HOST = "127.0.0.1"
-START_S = 30.0
+START_S = 60.0
 # Each party's port in demo.toml.
 PORTS = {
     "bridge": 8000,
@@ -35,6 +36,7 @@ PORTS = {
     "prov": 8005,
     "demo": 8006,
     "quiz": 8007,
+    "quiz-1.3": 8008,
 }
 VERSIONS: tuple[Literal["1.3", "1.1"], ...] = ("1.3", "1.1")
 # Activity of demo.toml, title on the course page, and what to know before.
@@ -43,6 +45,11 @@ COURSE = (
         "excel",
         "TOSA Excel",
         "Isograd, which the bridge opens by LTI 1.1, whatever the course speaks.",
+    ),
+    (
+        "excel-lti13",
+        "TOSA Excel, by LTI 1.3",
+        "Isograd, which the bridge opens by LTI 1.3, whatever the course speaks.",
     ),
     ("excel-level", "TOSA Excel, by the API", "Isograd again, ordered and asked by its API."),
     ("reasoning", "Logical reasoning", "Mettl. The grade is there at once."),
@@ -67,7 +74,8 @@ COURSE = (
         "Prov. Hand it in, then score it at Prov's desk below.",
     ),
     ("geography", "Geography", "The demo kind, the worked example for adding a provider."),
-    ("bread", "Bread quiz", "Any LTI tool, here a quiz of nobody in particular."),
+    ("bread", "Bread quiz", "Any LTI 1.1 tool, here a quiz of nobody in particular."),
+    ("tea", "Tea quiz", "Any LTI 1.3 tool, here a quiz of nobody in particular."),
 )
 
 
@@ -80,13 +88,13 @@ def run(port: int) -> None:
     with ExitStack() as ends:
         folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="lti-bridge-demo-"))
         try:
+            config = Path(folder, "config.toml")
+            config.write_text(configuration(urls, folder), encoding="utf-8")
+            bridge = _serve(config, urls["bridge"])  # first, for it takes longest
+            ends.callback(_end, bridge)
             for name, make_app in _parties(urls).items():
                 running = serving.start(make_app, HOST, _port(urls[name]))
                 ends.callback(running.stop)
-            config = Path(folder, "config.toml")
-            config.write_text(configuration(urls, folder), encoding="utf-8")
-            bridge = _serve(config, urls["bridge"])
-            ends.callback(_end, bridge)
             _wait(bridge, urls["bridge"])
             _welcome(urls)
             bridge.wait()
@@ -112,6 +120,7 @@ def _parties(urls: Mapping[str, str]) -> dict[str, serving.Builder]:
             isograd.IsogradSettings(
                 api_client_id="sandbox-client",
                 api_client_secret="sandbox-client-secret",  # noqa: S106 - a pretend secret
+                platform=Platform.at(urls["bridge"], "sandbox-isograd", "1"),
             )
         ),
         "mettl": mettl.make_app(mettl.MettlSettings(exit_redirection_url=f"{urls['lms']}/return")),
@@ -121,6 +130,7 @@ def _parties(urls: Mapping[str, str]) -> dict[str, serving.Builder]:
         ),
         "demo": demo.make_app(demo.DemoSettings()),
         "quiz": quiz.make_app(quiz.QuizSettings()),
+        "quiz-1.3": tool13.make_app(tool13.Tool13Settings(urls["bridge"], "sandbox-quiz")),
     }
 
 

@@ -323,6 +323,14 @@ class BadRequest(BridgeError):
     remedy = "Go back to your course and open the link again."
 
 
+class OpenedOutsideLms(BadRequest):
+    """An invitation's address that a person opened, instead of giving it to their LMS."""
+
+    code = "outside-lms"
+    sentence = "This address connects an LMS; it does nothing in a browser."
+    remedy = "Paste it where your LMS registers tools by address. It is not used up by this visit."
+
+
 class ByHandRefused(BridgeError):
     """Something that a person wants done by hand, which is not possible as things are."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from lti_bridge.errors import ConfigurationError
 from lti_bridge.keyring import Keyring
 from lti_bridge.lms import migration, routes
 from lti_bridge.lms.config_documents import ToolFacts
@@ -22,7 +23,7 @@ from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.relaunch import Relaunching
 from lti_bridge.lms.tokens import Tokens
-from lti_bridge.lti.keysets import KeySets
+from lti_bridge.lti import given_keys
 from lti_bridge.net import Client
 from lti_bridge.settings import BridgeTable, Lms11Table, Lms13Table
 from lti_bridge.store.columns import Columns
@@ -56,7 +57,7 @@ def build_lms_door(
     store = RegistrationStore(database)
     directory = Directory(
         [_registration11(one) for one in lms if isinstance(one, Lms11Table)],
-        [_registration13(one) for one in lms if isinstance(one, Lms13Table)],
+        [registration13(one) for one in lms if isinstance(one, Lms13Table)],
         store,
         time.monotonic,
     )
@@ -72,7 +73,7 @@ def build_lms_door(
         lms11=Lms11(directory.by_key, tool.launch_url, clock, relaunching),
         lms13=Lms13(
             directory,
-            KeySets(lambda url: client.send("GET", url), clock),
+            given_keys.GivenOrFetched(lambda url: client.send("GET", url), clock),
             keyring.secret("state"),
             tool.login_url,
             tool.launch_url,
@@ -111,7 +112,8 @@ def _registration11(table: Lms11Table) -> Registration11:
     )
 
 
-def _registration13(table: Lms13Table) -> Registration13:
+def registration13(table: Lms13Table) -> Registration13:
+    """What a table of the file says. Raises ConfigurationError for keys that verify nothing."""
     ids = table.deployment_ids
     return Registration13(
         name=table.name,
@@ -119,8 +121,15 @@ def _registration13(table: Lms13Table) -> Registration13:
         client_id=table.client_id,
         authorization_url=table.authorization_url,
         token_url=table.token_url,
-        jwks_url=table.jwks_url,
+        jwks_url=table.jwks_url or _given(table),
         deployment_ids=None if ids == "any" else frozenset(ids),
         auth_audience=table.auth_audience,
         inline=table.inline,
     )
+
+
+def _given(table: Lms13Table) -> str:
+    try:
+        return given_keys.address(given_keys.checked(table.public_keys))
+    except ValueError as error:
+        raise ConfigurationError(f"lms {table.name!r}: public_keys: {error}") from error

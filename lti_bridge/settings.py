@@ -19,6 +19,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from lti_bridge.core.explaining import explain
@@ -104,10 +105,17 @@ class Lms13Table(_Table):
     deployment_ids: list[Short] | Literal["any"]
     authorization_url: WebAddress
     token_url: WebAddress
-    jwks_url: WebAddress
+    jwks_url: WebAddress | Literal[""] = ""
+    public_keys: str = ""
     auth_audience: str = ""
     inline: bool = False
     overrides: Literal["keep", "replace"] = "keep"
+
+    @model_validator(mode="after")
+    def _one_way_to_its_keys(self) -> Lms13Table:
+        if bool(self.jwks_url) == bool(self.public_keys):
+            raise ValueError("write either jwks_url or public_keys")
+        return self
 
 
 class Lms11Table(_Table):

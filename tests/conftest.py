@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.prepared import template, url_of, write_schema
 
@@ -26,9 +26,10 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# A busy machine is no reason to fail: how long one example takes is not what these tests are about.
-settings.register_profile("bridge", deadline=None)
+# A busy machine is no reason to fail: how long something takes is not what these tests are about.
+settings.register_profile("bridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bridge")
+expect.set_options(timeout=30_000)
 
 POSTGRES_URL = "LTI_BRIDGE_TEST_POSTGRES"  # use this server instead of our own
 
@@ -77,7 +78,9 @@ def postgres_database(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture(
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], ids=["sqlite", "pg"]
+    scope="module",
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
+    ids=["sqlite", "pg"],
 )
 def engine(request: pytest.FixtureRequest) -> str:
     """Each engine, for what depends on the database."""

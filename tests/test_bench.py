@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from lti_bridge.app import Bridge, build, now, web_app
 from lti_bridge.bench import statements
@@ -30,7 +31,7 @@ def report() -> dict[str, Any]:
     """A short measurement, as a person would start it."""
     options = ["--seconds", "0.5", "--rounds", "1", "--json"]
     command = [sys.executable, "-m", "lti_bridge", "bench", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
@@ -98,6 +99,7 @@ def test_statements_per_click_and_per_grade_are_few_and_do_not_grow(
     bridge: Bridge, parties: Parties
 ) -> None:
     wanted = {"first_launch": 9, "relaunch": 6, "outcome": 7}
+    wanted |= {"first_tool_launch": 15, "tool_relaunch": 11}
     fill(bridge.store.database, 0, 10, parties.lms_url, print)
     assert counts(bridge, parties, 10) == wanted
     fill(bridge.store.database, 10, 5000, parties.lms_url, print)
@@ -109,13 +111,29 @@ def test_a_relaunch_writes_one_click_and_no_second_attempt(
 ) -> None:
     fill(bridge.store.database, 0, 10, parties.lms_url, print)
     before = {table: rows(bridge, table) for table in ("attempts", "grades", "launches")}
-    counts(bridge, parties, 10)  # a first click and a second one
+    counts(bridge, parties, 10)  # first clicks and second ones, at a tool too
     after = {table: rows(bridge, table) for table in before}
     assert {table: after[table] - before[table] for table in after} == {
-        "attempts": 1,
-        "grades": 1,
-        "launches": 2,
+        "attempts": 2,
+        "grades": 2,
+        "launches": 4,
     }
+
+
+def test_a_launch_at_an_lti_13_tool_is_one_commit(bridge: Bridge, parties: Parties) -> None:
+    fill(bridge.store.database, 0, 10, parties.lms_url, print)
+    made, client = traffic(bridge, parties, 10), web_app(bridge).test_client()
+    commits: list[str] = []
+
+    def trace(connection: Any, *_rest: Any) -> None:
+        connection.set_trace_callback(commits.append)
+
+    bridge.store.database.close()
+    event.listen(bridge.store.database.engine, "checkout", trace)
+    (request,) = made.launches11(1, "1.3")
+    assert statements.send(client, request) == 200
+    assert commits.count("COMMIT") == 1
+    assert rows(bridge, "tool_launches") == rows(bridge, "held_launches") == 1
 
 
 def test_no_statement_of_a_click_a_grade_or_a_delivery_reads_a_whole_table(

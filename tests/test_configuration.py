@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lti_bridge.settings import (
     load,
     parse,
 )
+from tests.lms.platform13 import jwk, rsa_key
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "config.example.toml"
@@ -66,12 +68,18 @@ def test_every_setting_is_in_the_example(table: str, model: type) -> None:
         (("[bridge]", "[bridge]\nspeed = 3"), "bridge.speed"),
         (("https://bridge.example.edu", "http://bridge.example.edu"), "bridge.public_url"),
         (("clock_skew_s = 60", "clock_skew_s = 301"), "bridge.clock_skew_s"),
+        pytest.param(
+            ("deployment_ids = ", "# deployment_ids = "),  # nobody is let in by leaving it out
+            "deployment_ids",
+            marks=pytest.mark.spec("AMB-15"),
+        ),
         (('kind = "isograd"', 'kind = "isograde"'), "kind"),
         (("act_id = 8", "act_id = 13"), "act_id"),
         (('connection = "tosa"', 'connection = "taso"'), "taso"),
         (('name = "old-lms"', 'name = "campus-moodle"'), "campus-moodle"),
         (('"env:TOOL_SECRET"', '"env:NOT_SET"'), "NOT_SET"),
         (('grade = "best"', 'grade = "median"'), "grade"),
+        (("jwks_url = ", "# "), "write either jwks_url or public_keys"),
         (('tst_frm_id = "363"', 'tst_form = "363"'), "tst_form"),
         (("[[lms]]", "[[lms"), "config.toml"),
     ],
@@ -89,6 +97,20 @@ def test_a_bad_file_names_file_key_and_reason(
     assert key in said
     assert "config.toml" in said or "connection" in said or "activity" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("secrets")
+def test_given_keys_take_the_place_of_their_address(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    keys = tmp_path / "keys.json"
+    text = EXAMPLE.read_text().replace('jwks_url = "https://moodle', '# "', 1)
+    path.write_text(text.replace('public_keys = ""', f'public_keys = "file:{keys}"', 1))
+    keys.write_text(json.dumps({"keys": [jwk("k", rsa_key("configured"))]}))
+    assert check(path)[0] == 0
+    keys.write_text('{"keys": []}')
+    status, said = check(path)
+    assert status == 1
+    assert "'campus-moodle': public_keys: must be a JWK set" in said
 
 
 @pytest.mark.spec("GEN-01")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -22,6 +23,7 @@ from lti_bridge.errors import AnswerLost, ConfigurationError, NetworkFailed, Net
 from lti_bridge.net import Client, Response
 
 PUBLIC = "93.184.215.14"
+AT_LAST_S = 20  # even on a busy machine; without a limit these calls would take 50 s and more
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -106,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
     def at_silent(self) -> None:
-        self.server.stopping.wait(5)
+        self.server.stopping.wait(60)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -120,6 +122,7 @@ class Server(ThreadingHTTPServer):
         self.seen: list[tuple[str, str, dict[str, str], tuple[str, int]]] = []
         self.bodies: list[bytes] = []
         self.stopping = threading.Event()
+        self.hung_up = threading.Event()
         if tls:
             self.socket = tls.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False
@@ -131,6 +134,10 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         pass
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.hung_up.set()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -147,14 +154,14 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    client = Client(loopback=True, timeout_s=5, user_agent="bridge-test")
+    client = Client(loopback=True, timeout_s=30, user_agent="bridge-test")
     yield client
     client.close()
 
 
 @pytest.fixture
 def strict() -> Iterator[Client]:
-    client = Client(timeout_s=5, user_agent="bridge-test")
+    client = Client(timeout_s=30, user_agent="bridge-test")
     yield client
     client.close()
 
@@ -298,7 +305,7 @@ def test_calls_of_many_threads_at_once_keep_their_own_deadlines(server: Server) 
     def call() -> None:
         with pytest.raises(AnswerLost):
             client.send("POST", server.url("/silent"), body=b"x", timeout_s=0.3)
-        answers.append(client.send("GET", server.url("/plain"), timeout_s=5).status)
+        answers.append(client.send("GET", server.url("/plain"), timeout_s=30).status)
 
     threads = [threading.Thread(target=call) for _ in range(6)]
     for thread in threads:
@@ -340,7 +347,7 @@ def test_the_time_limit_covers_the_whole_answer(server: Server, client: Client, 
     started = time.monotonic()
     with pytest.raises(AnswerLost, match="in time"):
         client.send("POST", server.url(path), body=b"x", timeout_s=0.4)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < AT_LAST_S
 
 
 def test_the_time_limit_covers_sending_to_a_server_that_does_not_read(client: Client) -> None:
@@ -353,18 +360,19 @@ def test_the_time_limit_covers_sending_to_a_server_that_does_not_read(client: Cl
                 body=b"x" * 50_000_000,
                 timeout_s=0.4,
             )
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < AT_LAST_S
 
 
 def test_the_time_limit_covers_the_name_lookup(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
-    started = time.monotonic()
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(60))
     with pytest.raises(NetworkFailed, match="in time") as caught:
         client.send("GET", "https://lms.example.edu/", timeout_s=0.3)
+    assert not over.is_set()
+    over.set()
     assert type(caught.value) is NetworkFailed
-    assert time.monotonic() - started < 1.5
 
 
 def test_the_time_limit_covers_the_tls_handshake(client: Client) -> None:
@@ -373,7 +381,7 @@ def test_the_time_limit_covers_the_tls_handshake(client: Client) -> None:
         with pytest.raises(NetworkFailed, match="in time") as caught:
             client.send("POST", f"https://127.0.0.1:{mute.getsockname()[1]}/", timeout_s=0.4)
         assert type(caught.value) is NetworkFailed
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < AT_LAST_S
 
 
 # -- sent or not sent -----------------------------------------------------------------------------
@@ -415,7 +423,7 @@ def test_a_kept_connection_found_dead_is_replaced_before_anything_is_written(
     server: Server, client: Client
 ) -> None:
     client.send("GET", server.url("/sayandleave"))
-    time.sleep(0.1)
+    assert server.hung_up.wait(60)
     assert client.send("POST", server.url("/plain"), body=b"paid").status == 200
     assert [path for _, path, _, _ in server.seen] == ["/sayandleave", "/plain"]
 
@@ -482,7 +490,7 @@ def test_over_tls_the_same_rules_hold(
         with pytest.raises(AnswerLost):
             client.send("POST", server.url(path, "https", "localhost"), body=b"x", timeout_s=0.4)
     client.close()
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < AT_LAST_S
 
 
 # -- which addresses may be called ----------------------------------------------------------------

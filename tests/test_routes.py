@@ -11,7 +11,10 @@ from flask.testing import FlaskClient
 from lti_bridge.app import create_app
 from lti_bridge.settings import parse
 from lti_bridge.store.engine import Database
+from lti_bridge.web.routes import FORMS, MAX_FIELDS
+from tests.flow.campus11 import Campus
 
+FORM = "application/x-www-form-urlencoded"
 # rule -> (guard, method and status of a call by nobody in particular)
 GUARDS = {
     "/lti/login": ("a registered issuer; changes nothing", "POST", 400),
@@ -121,6 +124,27 @@ def test_too_large_is_refused_without_reading(client: FlaskClient) -> None:
     assert b"too-large" in answer.data
 
 
+@pytest.mark.parametrize("begin", sorted(FORMS))
+def test_a_form_is_no_larger_than_its_address_needs(client: FlaskClient, begin: str) -> None:
+    path = begin + {"/hooks/": "a/b", "/platform/return/": "x", "/course/": "place"}.get(begin, "")
+    fits, long = (
+        client.post(path, data=b"a" * size, content_type=FORM).status_code
+        for size in (FORMS[begin], FORMS[begin] + 1)
+    )
+    assert 400 <= fits < 413 == long
+    parts = client.post(path, data={"a": "b"}, content_type="multipart/form-data; boundary=x")
+    assert parts.status_code == 400
+
+
+@pytest.mark.parametrize("rule", sorted(GUARDS))
+def test_nobody_may_send_more_fields_than_anybody_needs(client: FlaskClient, rule: str) -> None:
+    path, method = re.sub("<[a-z]+>", "x", rule), GUARDS[rule][1]
+    many = "&".join(["a"] * (MAX_FIELDS + 1))
+    assert client.open(f"{path}?{many}", method=method).status_code == 400
+    if method == "POST":
+        assert client.post(path, data=many, content_type=FORM).status_code == 400
+
+
 def test_scripts_get_json(client: FlaskClient) -> None:
     answer = client.get("/nothing", headers={"Accept": "application/json"})
     assert answer.status_code == 404
@@ -136,9 +160,16 @@ def test_public_documents_need_no_database(tmp_path: Path) -> None:
         "queue_url": f"sqlite:///{tmp_path}/q.sqlite3",
         "keys_dir": str(tmp_path / "keys"),
     }
-    client = create_app(parse({"bridge": bridge}, "test")).test_client()
+    lms = {"name": "campus", "lti": "1.1", "consumer_key": "key", "shared_secret": "secret"}
+    client = create_app(parse({"bridge": bridge, "lms": [lms]}, "test")).test_client()
     for path in ("/lti/jwks", "/platform/jwks", "/.well-known/openid-configuration", "/healthz"):
         assert client.get(path).status_code == 200, path
     assert client.get("/readyz").status_code == 503
     refused = client.post("/lti/launch", data={"lti_message_type": "x"})
     assert 400 <= refused.status_code < 500
+    campus = Campus("http://127.0.0.1:8000/lti/launch", "key", "secret")
+    failed = client.post("/lti/launch", data=dict(campus.signed(campus.fields())))
+    assert failed.status_code >= 500
+    for plain in ("Something went wrong on our side.", "Please try again in a few minutes."):
+        assert plain in failed.text
+    assert 'href="https://lms.example.edu/back' in failed.text

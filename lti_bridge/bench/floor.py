@@ -1,7 +1,9 @@
 """The floor: the least a server can do for the same request, on the same machine and server.
 
 A Flask app under granian takes the same bytes, does the bare cryptography, commits one row
-durably and answers with an empty page. What the bridge does more, costs the rest.
+durably and answers with an empty page. Of a grade message it keeps what any bridge must: the
+result, the learner's grade and that it is to be delivered, found by their keys, in one commit. What
+the bridge does more, costs the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import hmac
 import os
 import re
+import secrets
 import sqlite3
 import sys
 import threading
@@ -25,12 +28,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask import Flask, Response, request
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
 from lti_bridge.errors import ConfigurationError
-from lti_bridge.serving import THREADS
+from lti_bridge.serving import WAITING, BodyFirst
 
 DATABASE_VARIABLE = "LTI_BRIDGE_FLOOR_DATABASE"
 KEY_VARIABLE = "LTI_BRIDGE_FLOOR_KEY"
@@ -38,11 +41,24 @@ HMAC_KEY = b"floor&"
 SIGNED_BYTES = 3000  # an id_token
 TOKEN = re.compile(rb"(?:id_token|client_assertion)=([^&]+)")
 ROW_BYTES = 300
-CREATE = "CREATE TABLE IF NOT EXISTS floor_rows (id {serial} PRIMARY KEY, content TEXT NOT NULL)"
+LEARNER = re.compile(rb'(?:"userId": "|<sourcedId>)([^"<]+)')
+CREATE = (
+    "CREATE TABLE IF NOT EXISTS floor_rows (id {serial} PRIMARY KEY, content TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS floor_results (event TEXT PRIMARY KEY, learner TEXT NOT NULL,"
+    " content TEXT NOT NULL) {lean}",
+    "CREATE TABLE IF NOT EXISTS floor_grades (learner TEXT PRIMARY KEY, content TEXT NOT NULL,"
+    " due_at BIGINT) {lean}",
+    "CREATE INDEX IF NOT EXISTS floor_due ON floor_grades (due_at)",
+)
+ADD_RESULT = "INSERT INTO floor_results (event, learner, content) VALUES (?, ?, ?)"
+SAVE_GRADE = (
+    "INSERT INTO floor_grades (learner, content, due_at) VALUES (?, ?, ?) ON CONFLICT (learner)"
+    " DO UPDATE SET content = excluded.content, due_at = excluded.due_at"
+)
 
 
-class OneRow:
-    """Commits one row at a time, durably, with a connection per thread.
+class Rows:
+    """Commits one row, or one grade, at a time, durably, with a connection per thread.
 
     `database` is a file for SQLite, or a PostgreSQL URL as the bridge takes it.
     """
@@ -54,9 +70,12 @@ class OneRow:
         self._lock = nullcontext() if self._postgres else threading.Lock()
 
     def create(self) -> None:
-        """Make the table."""
-        serial = "BIGSERIAL" if self._postgres else "INTEGER"
-        self._connection().execute(CREATE.format(serial=serial))
+        """Make the tables."""
+        words = {"serial": "INTEGER", "lean": "WITHOUT ROWID"}
+        if self._postgres:
+            words = {"serial": "BIGSERIAL", "lean": ""}
+        for statement in CREATE:
+            self._connection().execute(statement.format(**words))
 
     def commit(self, content: str) -> None:
         """Insert one row; it is on disk when this returns."""
@@ -64,6 +83,18 @@ class OneRow:
         mark = "%s" if self._postgres else "?"
         with self._lock:
             connection.execute(f"INSERT INTO floor_rows (content) VALUES ({mark})", (content,))  # noqa: S608
+
+    def grade(self, learner: str, content: str) -> None:
+        """Keep a result, and the grade that follows from it as due; on disk when this returns."""
+        connection, now = self._connection(), int(time.time() * 1000)
+        result, grade = ADD_RESULT, SAVE_GRADE
+        if self._postgres:
+            result, grade = result.replace("?", "%s"), grade.replace("?", "%s")
+        with self._lock:
+            connection.execute("BEGIN")
+            connection.execute(result, (secrets.token_urlsafe(16), learner, content))
+            connection.execute(grade, (learner, content, now))
+            connection.execute("COMMIT")
 
     def _connection(self) -> Any:
         if not hasattr(self._own, "connection"):
@@ -79,12 +110,12 @@ class OneRow:
         return connection
 
 
-def from_environment() -> Flask:
-    """The app, told by the environment where its row goes and which key verifies tokens."""
+def from_environment() -> BodyFirst:
+    """The app, served as the bridge is; the environment says where its rows go, and its key."""
     key = load_pem_public_key(os.environ[KEY_VARIABLE].encode())
     if not isinstance(key, rsa.RSAPublicKey):
         raise ConfigurationError("the floor verifies with an RSA key")
-    rows = OneRow(os.environ[DATABASE_VARIABLE])
+    rows = Rows(os.environ[DATABASE_VARIABLE])
     app = Flask(__name__, static_folder=None)
 
     def answer(check: Callable[[bytes], None]) -> Response:
@@ -110,14 +141,18 @@ def from_environment() -> Flask:
     @app.post("/platform/outcomes")
     @app.post("/platform/<path:_rest>/scores")
     def grades(_rest: str = "") -> Response:
-        return answer(_hmac)
+        body = request.get_data()
+        _hmac(request.headers["Authorization"].encode() if _rest else body)
+        learner = LEARNER.search(body)[1]  # type: ignore[index]
+        rows.grade(learner.decode(), body[:ROW_BYTES].decode())
+        return Response(b"")
 
-    return app
+    return BodyFirst(app)
 
 
 def deliver(url: str, body: bytes, database: str, seconds: float) -> tuple[float, float]:
     """A bare loop of one POST and one commit: deliveries per second, processor µs for each."""
-    rows, pool = OneRow(database), urllib3.PoolManager()
+    rows, pool = Rows(database), urllib3.PoolManager()
     headers = {"Content-Type": "application/xml"}
     began, used, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() < began + seconds:
@@ -145,7 +180,7 @@ def _hmac(body: bytes) -> None:
 
 
 def _serve(port: int) -> None:
-    OneRow(os.environ[DATABASE_VARIABLE]).create()
+    Rows(os.environ[DATABASE_VARIABLE]).create()
     Server(
         "lti_bridge.bench.floor:from_environment",
         factory=True,
@@ -153,7 +188,8 @@ def _serve(port: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=1,
-        blocking_threads=THREADS,
+        blocking_threads=WAITING,
+        http=HTTPModes.http1,
         log_level=LogLevels.warning,
     ).serve()
 

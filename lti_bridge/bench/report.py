@@ -24,10 +24,11 @@ HEADER = (
 )
 NOTES = """\
 Launches: every second one is a learner's first. Ratio 1.00 is as fast as the floor: the same
-bytes to a bare app on the same server, one check, one row committed, an empty page; for id_tokens,
-bare RS256 signatures of one core. Made: the request checked, the token signed, its page rendered;
-fetched: the same through the server and the database, as a tool does after a launch. µs is
-processor time of the server for each answer; its ratio suffers less from a busy machine."""
+bytes to a bare app on the same server, one check, one row committed (of a grade message the result
+and the due grade), an empty page; for id_tokens, bare RS256 signatures of one core. Made: the
+request checked, the token signed, its page rendered; fetched: the same through the server and the
+database, as a tool does after a launch. µs is processor time of the server for each answer; its
+ratio suffers less from a busy machine."""
 
 
 def table(found: dict[str, Any]) -> str:

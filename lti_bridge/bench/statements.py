@@ -23,16 +23,19 @@ SELDOM = (
 
 
 def count(bridge: Bridge, traffic: Traffic) -> dict[str, int]:
-    """Statements of a first click, of a second one, and of a grade message, by SQLite's account.
+    """Statements of first and second clicks and of a grade message, by SQLite's account.
 
     BEGIN and COMMIT are one each everywhere and not counted.
     """
     client = web_app(bridge).test_client()
     click, *_ = traffic.clicks(1, "1.1")
     known = Click(click.number, f"counted-{click.user}")
+    (at_tool,) = traffic.clicks(1, "1.1", "1.3")
     requests = {
         "first_launch": traffic.launch11(known),
         "relaunch": traffic.launch11(known),
+        "first_tool_launch": traffic.launch11(at_tool),
+        "tool_relaunch": traffic.launch11(at_tool),
         "outcome": traffic.outcome(click.number),
     }
     return {name: _count(bridge, client, request) for name, request in requests.items()}
@@ -50,11 +53,13 @@ def counted(database: Database) -> Iterator[list[str]]:
     def trace(connection: Any, *_rest: Any) -> None:
         connection.set_trace_callback(see)
 
+    database.close()  # so that every connection is a new one, or one that is asked for again
     event.listen(database.engine, "checkout", trace)
     try:
         yield seen
     finally:
         event.remove(database.engine, "checkout", trace)
+        database.close()
 
 
 def send(client: FlaskClient, request: bytes) -> int:

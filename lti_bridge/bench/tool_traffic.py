@@ -61,11 +61,15 @@ class ToolTraffic:
         return [self._token() for _ in range(count)]
 
     def scores(self, count: int, pages: Iterable[bytes], token_answer: bytes) -> list[bytes]:
-        """Scores for the launches of these pages, again and again, each with a later time."""
+        """Scores for the learners of these pages, again and again, each with a later time.
+
+        Of several launches of one learner the last one counts: two scores of theirs that overtake
+        each other would be refused.
+        """
         found = ACCESS_TOKEN.search(token_answer)
         if found is None:
             raise ValueError("the token request was answered without a token")
-        launches = [_claims(page) for page in pages]
+        launches = list({said["sub"]: said for said in map(_claims, pages)}.values())
         first = datetime.now(UTC) - timedelta(milliseconds=count)
         return [
             self._score(launches[number % len(launches)], number, first, found[1])

@@ -7,19 +7,22 @@ import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from lti_bridge.app import Bridge, now
-from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
+from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, say, write_json
 from lti_bridge.lms.register import PURPOSE
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.routes_register import REGISTER_PATH
+from lti_bridge.lti.given_keys import checked
+from lti_bridge.lti.keysets import MAX_BODY
 from lti_bridge.settings import Lms13Table
 
 TOKEN_BYTES = 24  # 192 bits
+MAX_DEPLOYMENT_ID = 255
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 name_argument = click.argument("name")
 
@@ -74,7 +77,7 @@ def show(config: Path, name: str, as_json: bool) -> None:
         write_json(found)
         return
     for key, value in (registration or {}).items():
-        click.echo(f"{key:20} {value}")
+        say(f"{key:20} {' '.join(str(value).split())}")
     for one in invitations:
         click.echo(f"{'invitation':20} {said(one)}")
         for step in one["exchange"]:
@@ -115,6 +118,45 @@ def approve(config: Path, name: str) -> None:
     click.echo(f"{name} may launch; all processes know it within seconds.")
 
 
+@registrations.command("set")
+@config_option
+@click.option("--deployment", "deployments", multiple=True, metavar="ID", help="Only this; repeat.")
+@click.option("--any-deployment", is_flag=True, help="All deployments of its client again.")
+@click.option(
+    "--keys",
+    type=click.File("r", encoding="utf-8"),
+    help="A file with its public keys (a JWK set, or one in PEM), instead of its jwks_url.",
+)
+@click.option("--fetch-keys", is_flag=True, help="The keys at its jwks_url again.")
+@name_argument
+def set_facts(
+    config: Path,
+    name: str,
+    deployments: tuple[str, ...],
+    any_deployment: bool,
+    keys: TextIO | None,
+    fetch_keys: bool,
+) -> None:
+    """Say which deployments of an invited LMS may launch, or by which keys it is known."""
+    if (deployments and any_deployment) or (keys and fetch_keys):
+        raise click.UsageError("an option and its opposite")
+    if not all(0 < len(one) <= MAX_DEPLOYMENT_ID for one in deployments):
+        raise click.UsageError(f"a deployment id has 1 to {MAX_DEPLOYMENT_ID} characters")
+    changes: dict[str, Any] = {}
+    if deployments or any_deployment:
+        changes["deployment_ids"] = sorted(set(deployments)) or "any"
+    if keys or fetch_keys:
+        changes["public_keys"] = _public_keys(keys) if keys else ""
+    if not changes:
+        raise click.UsageError("nothing to set")
+    bridge = open_bridge(config)
+    if name in bridge.lms.directory.in_file:
+        refuse(f"{name!r} is in {config}: change it there, and restart.")
+    if not bridge.lms.store.change(name, changes):
+        refuse(f"There is no registration named {name!r} that could be changed.")
+    click.echo(f"{name} is changed; all processes know it within seconds.")
+
+
 @registrations.command()
 @config_option
 @click.argument("former")
@@ -149,13 +191,26 @@ def unlink(config: Path, former: str, current: str) -> None:
 @config_option
 @name_argument
 def retire(config: Path, name: str) -> None:
-    """Trust an LMS no longer: no launches, no grades to it. Nothing is deleted."""
+    """Trust an LMS no longer: no launches, no grades to it. Nothing is deleted.
+
+    An open invitation of this name is withdrawn.
+    """
     bridge = open_bridge(config)
     if name in bridge.lms.directory.in_file:
         refuse(f"{name!r} is in {config}: take it out there, and restart.")
+    if bridge.lms.store.withdraw(name, PURPOSE, now()):
+        click.echo(f"The invitation {name} is withdrawn.")
+        return
     if not bridge.lms.store.retire(name, now()):
         refuse(f"There is no registration named {name!r} that could be retired.")
     click.echo(f"{name} is retired; all processes know it within seconds.")
+
+
+def _public_keys(file: TextIO) -> str:
+    try:
+        return checked(file.read(MAX_BODY))
+    except ValueError as error:
+        refuse(f"{file.name}: {error}.")
 
 
 def _check_pair(bridge: Bridge, former: str, current: str) -> None:
@@ -171,7 +226,14 @@ def _from_file(bridge: Bridge) -> Iterator[dict[str, Any]]:
         facts: dict[str, Any] = {"name": one.name, "lti": one.lti}
         facts.update(state="active", made_by="configuration file")
         if isinstance(one, Lms13Table):
-            names = ("issuer", "client_id", "deployment_ids", "token_url", "jwks_url")
+            names = (
+                "issuer",
+                "client_id",
+                "deployment_ids",
+                "token_url",
+                "jwks_url",
+                "public_keys",
+            )
             facts.update({name: getattr(one, name) for name in names})
         else:
             facts["consumer_key"] = one.consumer_key

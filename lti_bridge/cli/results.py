@@ -84,7 +84,7 @@ def resend(config: Path, stuck: bool, force: bool, ids: tuple[str, ...]) -> None
     bridge = open_bridge(config)
     count = grades.resend(bridge.store.database, ids, stuck=stuck, now=now(), force=force)
     bridge.waker.sweep_now()
-    click.echo(f"{count} grades are on their way again.")
+    click.echo(f"{count} grade{' is' if count == 1 else 's are'} on their way again.")
     if not count:
         sys.exit(FAILED)
 

@@ -112,7 +112,14 @@ def approve(config: Path, name: str, privacy: tuple[str, ...], lms: tuple[str, .
 @config_option
 @name_argument
 def retire(config: Path, name: str) -> None:
-    """Trust a tool no longer: no launches, no tokens, no grades by LTI 1.3. Nothing is deleted."""
-    if not open_bridge(config).tool_store.retire(name, now()):
+    """Trust a tool no longer: no launches, no tokens, no grades by LTI 1.3. Nothing is deleted.
+
+    An open invitation of this name is withdrawn.
+    """
+    bridge = open_bridge(config)
+    if bridge.lms.store.withdraw(name, PURPOSE, now()):
+        click.echo(f"The invitation {name} is withdrawn.")
+        return
+    if not bridge.tool_store.retire(name, now()):
         refuse(f"There is no tool named {name!r} that could be retired.")
     click.echo(f"{name} is retired; all processes know it within seconds.")

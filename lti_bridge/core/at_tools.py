@@ -77,7 +77,7 @@ class AtTools:
                 data=digest(data),
                 browser=digest(browser),
                 connection=connection,
-                token=token,
+                token=digest(token),
                 chosen=" ".join(chosen),
                 multiple=multiple,
                 until=self.clock() + LIFE,
@@ -99,13 +99,13 @@ class AtTools:
         )
         if choice is None:
             raise ToolAnswerRefused("used before, expired, or begun in another browser")
-        launch = self.placing.held(choice.token)
+        launch = self.placing.held_under(choice.token)
         if len(answer.items) > (MAX_ITEMS if choice.multiple else 1):
             raise ToolAnswerRefused(f"{len(answer.items)} items are more than were asked for")
         activities = tuple(self._activity(one, choice, launch) for one in answer.items)
         for activity in activities:
             self.placing.save(launch, activity)
-        return Picked(choice.token, launch, choice.chosen, activities, cookie)
+        return Picked(self.placing.hold(launch), launch, choice.chosen, activities, cookie)
 
     def _activity(self, item: ChosenItem, choice: ToolChoice, launch: Launch) -> Activity:
         """The activity that the form would have made of what was chosen."""

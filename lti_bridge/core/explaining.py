@@ -31,12 +31,18 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 
 def explain(error: ValidationError) -> list[str]:
     """One `key: reason` sentence per problem, never with the value: it may be a secret."""
-    return [_sentence(problem) for problem in error.errors(include_url=False, include_input=False)]
+    return [_sentence(problem) for problem in _problems(error)]
 
 
 def reasons(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
     """Where each problem is and its reason, for a form that shows them beside its fields."""
-    return [_reason(one) for one in error.errors(include_url=False, include_input=False)]
+    return [_reason(problem) for problem in _problems(error)]
+
+
+def _problems(error: ValidationError) -> list[ErrorDetails]:
+    # a default that follows from another key is no problem of its own where that one is wrong
+    found = error.errors(include_url=False, include_input=False)
+    return [one for one in found if one["type"] != "default_factory_not_called"]
 
 
 def _sentence(problem: ErrorDetails) -> str:

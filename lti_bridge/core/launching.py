@@ -21,9 +21,10 @@ from lti_bridge.core.ports import Catalogue, Connection, Session, Store, Transac
 from lti_bridge.core.records import Activity, Adjustment, Attempt, Link
 from lti_bridge.core.starting import Starting, StillStarting
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
-from lti_bridge.core.tool_launches import Origin
+from lti_bridge.core.tool_launches import Origin, digest
 from lti_bridge.errors import (
     AnonymousRefused,
+    BridgeError,
     BrowserRefused,
     MessageRefused,
     NoPersonalData,
@@ -51,7 +52,8 @@ FOR_LEARNERS = Note(
 class Opened:
     """A recorded click. `attempt` is None unless the launch may make one.
 
-    `learner_id` is empty for an anonymous click.
+    `learner_id` is empty for an anonymous click. `handoff` is set where it was made in the same
+    commit, and `held` is the token of the launch where it was kept with it.
     """
 
     launch_id: str
@@ -61,6 +63,8 @@ class Opened:
     link: Link
     learner_id: str = ""
     attempt: Attempt | None = None
+    handoff: Handoff | None = None
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,11 @@ class Launching:
     clock: Callable[[], datetime]
     wake: Callable[[], None]
 
-    def open(self, launch: Launch) -> Opened:
+    def open(self, launch: Launch, *, framed: bool = False) -> Opened:
         """Record the click in one transaction, with the attempt if there is to be one.
+
+        What is kept for a tool until it comes for its launch is in the same commit; for a
+        `framed` one also the launch, which another window may have to open.
 
         Raises SignatureRefused or BrowserRefused for a message that was used before, and
         NotConfigured, NoAttemptsLeft, AnonymousRefused when there is nothing to open.
@@ -104,7 +111,8 @@ class Launching:
         with self.store.transaction() as tx:
             if not tx.use_once(launch.once):
                 raise _used(launch)
-            return self._record(tx, self._found(tx, launch))
+            opened = self._record(tx, self._found(tx, launch))
+            return self._at_tool(opened, framed) if _is_kept(opened) else opened
 
     def hand_off(self, opened: Opened) -> Handoff | Preview:
         """What the browser gets for a recorded click; calls the provider if there is need."""
@@ -115,14 +123,14 @@ class Launching:
             return FOR_LEARNERS
         if self._notice_is_due(opened):
             return replace(_notice(opened.connection), token=self.hold(opened))
-        return self.start(opened)
+        return opened.handoff or self.start(opened)
 
     def go_on(self, token: str) -> Opened:
         """Record the second click of a held launch: a preview, or a test after a notice.
 
         Raises PageExpired when nothing is held under this token.
         """
-        held = self.store.held_launch(token)
+        held = self.store.held_launch(digest(token))
         if held is None:
             raise PageExpired("no held launch")
         launch = holding.from_json(held)
@@ -143,7 +151,7 @@ class Launching:
 
         Raises PageExpired when nothing is held under this token, or a student's launch.
         """
-        held = self.store.held_launch(token)
+        held = self.store.held_launch(digest(token))
         launch = None if held is None else holding.from_json(held)
         if launch is None or launch.standing != "staff":
             raise PageExpired("no held launch of staff")
@@ -207,9 +215,11 @@ class Launching:
 
     def hold(self, opened: Opened) -> str:
         """Keep a launch for `go_on`, which the returned token allows for two hours."""
+        if opened.held:
+            return opened.held
         token = self.new_id()
         until = opened.launch.received_at + HELD_FOR
-        self.store.hold_launch(token, holding.to_json(opened.launch), until)
+        self.store.hold_launch(digest(token), holding.to_json(opened.launch), until)
         return token
 
     def _found(self, tx: Transaction, launch: Launch) -> Opened:
@@ -246,6 +256,14 @@ class Launching:
             tx.save_memberships_url(launch, members)
         self._save_launch(tx, opened)
         return opened
+
+    def _at_tool(self, opened: Opened, framed: bool) -> Opened:
+        """The click with its handoff; what that keeps joins the transaction that is open."""
+        try:
+            opened = replace(opened, handoff=self.start(opened))
+        except BridgeError:
+            return opened  # the click is recorded, and hand_off says what is wrong
+        return replace(opened, held=self.hold(opened)) if framed else opened
 
     def _save_launch(self, tx: Transaction, opened: Opened) -> None:
         attempt_id = opened.attempt.id if opened.attempt else ""
@@ -344,6 +362,12 @@ def course_id(key: bytes, connection: str, launch: Launch) -> str:
 def _sits(launch: Launch) -> bool:
     """Whether this click opens an attempt, and not only a look at the test."""
     return launch.standing in ("learner", "guest") and not launch.test_user
+
+
+def _is_kept(opened: Opened) -> bool:
+    """Whether the browser leaves at once for a tool that comes for its launch afterwards."""
+    connection, standing = opened.connection, opened.launch.standing
+    return connection.keeps_launches and not connection.notice and standing in ("learner", "guest")
 
 
 def _notice(connection: Connection) -> Ask:

@@ -1,7 +1,7 @@
 """Learners and links of an LMS that moved from LTI 1.1 to 1.3: found under both names.
 
 What was there before is taken over, unless something has begun under the new name already: then
-both stay what they are, because nobody's attempts may be given to anybody else.
+both stay what they are, and each person goes on where their own attempts at this place are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ def learner(tx: Transaction, launch: Launch, fresh: str) -> str:
     if before and known != before and not (known and tx.has_begun(learner_id=known)):
         tx.alias_learner(registration, user_id, before)
         return before
+    if before and known and known != before and (begun := _begun(tx, launch, old)):
+        return begun[0]
     if not known:
         known = tx.learner(registration, user_id, fresh, now)
     if not before:
@@ -36,11 +38,13 @@ def find_link(tx: Transaction, launch: Launch) -> Link | None:
     link = tx.find_link(launch)
     if launch.former is None:
         return link
-    before = tx.find_link(_formerly(launch, launch.former))
+    old = _formerly(launch, launch.former)
+    before = tx.find_link(old)
     if before is None or (link is not None and link.id == before.id):
         return link
     if link is not None and tx.has_begun(link_id=link.id):
-        return link
+        begun = _begun(tx, launch, old)
+        return begun[1] if begun else link
     tx.alias_link(launch, before.id)
     return before
 
@@ -51,6 +55,16 @@ def keep_link(tx: Transaction, launch: Launch, link: Link) -> None:
         old = _formerly(launch, launch.former)
         if tx.find_link(old) is None:
             tx.alias_link(old, link.id)
+
+
+def _begun(tx: Transaction, launch: Launch, old: Launch) -> tuple[str, Link] | None:
+    """Under which of their two names, and at which of the two links, somebody has attempts."""
+    names = [tx.known_learner(one.registration, one.person.id) for one in (launch, old)]
+    for link in (tx.find_link(launch), tx.find_link(old)):
+        for name in names:
+            if link and name and tx.last_attempt(link.id, name)[0]:
+                return name, link
+    return None
 
 
 def _formerly(launch: Launch, former: Former) -> Launch:

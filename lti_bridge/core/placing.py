@@ -29,6 +29,7 @@ from lti_bridge.core.ports import Catalogue, Choice, Connection, Store, Transact
 from lti_bridge.core.records import Activity, Picking
 from lti_bridge.core.scoring import GradePolicy
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
+from lti_bridge.core.tool_launches import digest
 from lti_bridge.errors import (
     BrowserRefused,
     NotConfigured,
@@ -170,13 +171,22 @@ class Placing:
             if not tx.use_once(launch.once):
                 used = BrowserRefused if launch.lti == "1.3" else SignatureRefused
                 raise used("this message was already used")
+        return self.hold(launch)
+
+    def hold(self, launch: Launch) -> str:
+        """Keep a launch for the pages to come; a new token for it."""
         token = self.new_id()
-        self.store.hold_launch(token, holding.to_json(launch), launch.received_at + HELD_FOR)
+        until = launch.received_at + HELD_FOR
+        self.store.hold_launch(digest(token), holding.to_json(launch), until)
         return token
 
     def held(self, token: str) -> Launch:
         """The launch of a token. Raises PageExpired, and StaffOnly for anybody else's."""
-        text = self.store.held_launch(token)
+        return self.held_under(digest(token))
+
+    def held_under(self, kept: str) -> Launch:
+        """The launch of a token whose digest was kept. Raises as `held`."""
+        text = self.store.held_launch(kept)
         if text is None:
             raise PageExpired("no held launch")
         launch = holding.from_json(text)

@@ -210,7 +210,8 @@ class Connection:
     `hidden` names parameters whose values are shown to nobody. `capabilities` are those of its
     kind and settings (core.capabilities). `repeatable` says for an activity's settings whether
     starting twice gives the same attempt. `notice` is shown to a learner before anything leaves;
-    `pseudonym_domain` makes addresses for those whose own may not leave.
+    `pseudonym_domain` makes addresses for those whose own may not leave. `keeps_launches`: a
+    start calls nobody and keeps the launch until the tool comes for it (LTI 1.3).
     """
 
     name: str
@@ -225,6 +226,7 @@ class Connection:
     hook_token: str = ""
     pseudonym_domain: str = ""
     notice: str = ""
+    keeps_launches: bool = False
 
 
 class Catalogue(Protocol):
@@ -333,7 +335,7 @@ class Store(Protocol):
         """Several steps as one."""
 
     def hold_launch(self, token: str, text: str, until: datetime) -> None:
-        """Keep a launch for a second click."""
+        """Keep a launch for a second click; `token` is not that of the page but its digest."""
 
     def held_launch(self, token: str) -> str | None:
         """The launch kept under this token, while it lasts."""

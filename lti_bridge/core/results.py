@@ -58,7 +58,8 @@ class Results:
 
         True: a delivery is due, so `wake` is to be called after the commit.
         """
-        incoming = replace(incoming, state=_next_state(attempt, incoming))
+        if incoming.state is None:
+            incoming = replace(incoming, state=_unsaid_state(attempt))
         if not tx.save_result(self.new_id(), attempt, incoming, now):
             return False
         tx.save_score(attempt, incoming, now)
@@ -77,7 +78,6 @@ class Results:
         return attempt
 
 
-def _next_state(attempt: Attempt, incoming: Incoming) -> AttemptState:
-    if incoming.state is not None:
-        return incoming.state
+def _unsaid_state(attempt: Attempt) -> AttemptState:
+    """The state after a message that names none: a grade is taken back, else nothing changes."""
     return "invalidated" if attempt.state == "graded" else attempt.state

@@ -89,7 +89,12 @@ def _described(one: Done) -> list[tuple[str, str]]:
     name = f"Attempt {one.number}"
     score = f"{one.score.given:f} of {one.score.maximum:f}" if one.score else "none"
     history = [f"{_time(one.began)} opened"]
-    history += [f"{_time(change.at)} {IN_WORDS[change.state]}" for change in one.changes]
+    last = len(one.changes) - 1
+    history += [
+        f"{_time(change.at)} {IN_WORDS[change.state]}"
+        for number, change in enumerate(one.changes)
+        if change.state != "unclear" or number == last  # every start is unclear for a moment
+    ]
     return [
         (name, IN_WORDS[one.state]),
         (f"{name}: score", score),

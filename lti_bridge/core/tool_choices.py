@@ -55,7 +55,7 @@ class ToolAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """An instructor who is at a tool to choose. `data` and `browser` are digests.
+    """An instructor who is at a tool to choose. `data`, `browser` and `token` are digests.
 
     `token` is that of the launch that they came by, `chosen` the activities chosen before.
     """

@@ -41,9 +41,14 @@ CARTRIDGE = """<?xml version="1.0" encoding="UTF-8"?>
   <blti:extensions platform="canvas.instructure.com">
     <lticm:property name="privacy_level">public</lticm:property>
     <lticm:property name="domain">{domain}</lticm:property>
+{placements}
   </blti:extensions>
 </cartridge_basiclti_link>
 """
+PLACEMENT = """    <lticm:options name="{placement}">
+      <lticm:property name="message_type">ContentItemSelectionRequest</lticm:property>
+      <lticm:property name="url">{launch_url}</lticm:property>
+    </lticm:options>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,14 @@ def canvas_json(tool: ToolFacts) -> Document:
 
 
 def cartridge_xml(tool: ToolFacts) -> Document:
-    """The link to an LTI 1.1 tool as a cartridge."""
+    """The link to an LTI 1.1 tool as a cartridge; Canvas reads where links are chosen, too."""
+    url = escape(tool.launch_url)
     text = CARTRIDGE.format(
         title=escape(tool.name),
         description=escape(DESCRIPTION),
-        launch_url=escape(tool.launch_url),
+        launch_url=url,
         domain=escape(tool.domain),
+        placements="\n".join(PLACEMENT.format(placement=one, launch_url=url) for one in PLACEMENTS),
     )
     return _document(text, "application/xml")
 

@@ -11,6 +11,7 @@ from lti_bridge.core.watching import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
 from lti_bridge.errors import UnknownIssuer
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13, Registrations
+from lti_bridge.lti import given_keys
 
 log = logging.getLogger("lti_bridge.directory")
 
@@ -169,12 +170,14 @@ class AllOf(Mapping[str, Registration11 | Registration13]):
 
 
 def _read(facts: Mapping[str, Any]) -> Registration13:
+    ids, keys = facts.get("deployment_ids", "any"), facts.get("public_keys", "")
     return Registration13(
         name=facts["name"],
         issuer=facts["issuer"],
         client_id=facts["client_id"],
         authorization_url=facts["authorization_url"],
         token_url=facts["token_url"],
-        jwks_url=facts["jwks_url"],
+        jwks_url=given_keys.address(keys) if keys else facts["jwks_url"],
+        deployment_ids=None if ids == "any" else frozenset(ids),
         auth_audience=facts.get("auth_audience", ""),
     )

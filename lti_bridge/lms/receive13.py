@@ -1,4 +1,4 @@
-"""Receive an LTI 1.3 launch: answer the login, then turn the id_token into a verified Launch.
+"""Receive an LTI 1.3 launch: after the login, turn the id_token into a verified Launch.
 
 PyLTI1p3 gives the flow, the order of the checks and the message validators. Replaced are the
 points where it is not strict or not fast enough: state and nonce are bound to the browser and
@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import requests
-from pylti1p3.exception import LtiException, OIDCException
+from pylti1p3.exception import LtiException
 from pylti1p3.message_launch import MessageLaunch, TLaunchData
-from pylti1p3.oidc_login import OIDCLogin
-from pylti1p3.redirect import Redirect
 
 from lti_bridge.core.handoff import Alone, Form, Storage
 from lti_bridge.core.launch import (
@@ -36,7 +34,8 @@ from lti_bridge.errors import (
     MessageRefused,
 )
 from lti_bridge.lms import state13
-from lti_bridge.lms.reading import MAX_ID, launch_from_claims
+from lti_bridge.lms.login13 import LoginRedirect, Logins
+from lti_bridge.lms.reading import launch_from_claims
 from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lms.state13 import State
 from lti_bridge.lms.tool13 import Cookies, Known, Session, Tool, Values
@@ -45,31 +44,10 @@ from lti_bridge.lti.claims import DEPLOYMENT_ID, MESSAGE_TYPE, TARGET_LINK_URI
 from lti_bridge.lti.keysets import KeySets
 
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
-MAX_PARAMETER = 8192
-MAX_AGAIN = 1024  # characters; what the state carries travels in an address
 KEPT = "lti_bridge_kept"  # the form field for what the LMS's storage gave back
-STORAGE_TARGET = "lti_storage_target"
-LOGIN_PARAMETERS = (
-    *("iss", "login_hint", "target_link_uri", "lti_message_hint", "lti_deployment_id"),
-    "client_id",
-)
 
 # PyLTI1p3 would make an HTTP session of its own per launch, and could call out with it.
 _NO_HTTP = cast(requests.Session, object())
-
-
-@dataclass(frozen=True, slots=True)
-class LoginRedirect:
-    """Send the browser to `url` with this cookie: Secure, HttpOnly, SameSite=None, Path=/.
-
-    `alone` is the page to show first to a browser that refuses cookies in this frame.
-    """
-
-    url: str
-    cookie_name: str
-    cookie_value: str
-    alone: Alone
-    max_age_s: int = state13.LIFE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +85,8 @@ class Lms13:
     ) -> None:
         if len(state_key) < 32:
             raise ConfigurationError("the key that seals logins has fewer than 32 bytes")
+        addresses = (login_url, launch_url, public_url)
+        self.logins = Logins(registrations, state_key, *addresses, clock, random)
         self.registrations = registrations
         self.keysets = keysets
         self.state_key = state_key
@@ -114,7 +94,6 @@ class Lms13:
         self.launch_url = launch_url
         self.public_url = public_url
         self.clock = clock
-        self.random = random
         self.leeway_s = leeway_s
         self.max_age_s = max_age_s
         self.formerly = formerly
@@ -129,7 +108,7 @@ class Lms13:
         keeps no cookie here, so the LMS's storage is used where it has one.
         Raises UnknownIssuer, or MessageRefused for missing, repeated or foreign values.
         """
-        return _Login(self, Values(parameters)).answer(again=again, refused=refused)
+        return self.logins.answer(parameters, again=again, refused=refused)
 
     def launch(
         self,
@@ -185,67 +164,6 @@ class Lms13:
         registration = self.registrations.named(registration_name)
         addresses = (registration.issuer, registration.authorization_url)
         return tuple(sorted({oidc.origin(address) for address in addresses} - {""}))
-
-
-class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
-    def __init__(self, door: Lms13, values: Values) -> None:
-        super().__init__(values, door.tool, Session(), Cookies({}))
-        self._door = door
-
-    def get_redirect(self, url: str) -> Redirect[LoginRedirect]:
-        raise NotImplementedError  # for PyLTI1p3's own redirect, which knows no bound state
-
-    def answer(self, *, again: bool, refused: bool) -> LoginRedirect:
-        try:
-            registration = cast(Known, self.validate_oidc_login()).ours
-        except OIDCException as err:
-            raise MessageRefused(str(err)) from err
-        door, values = self._door, self._request.values
-        secret, nonce = (state13.encode(door.random(24)) for _ in range(2))
-        origin = oidc.origin(registration.authorization_url)
-        frame = values.get(STORAGE_TARGET, "") if refused and origin else ""
-        state = self._state(registration.name, secret, nonce)
-        state = replace(state, storage=frame, again=self._again(MAX_AGAIN) if again else ())
-        sealed = state13.seal(state, door.state_key)
-        url = oidc.authentication_request(
-            registration.authorization_url,
-            client_id=registration.client_id,
-            redirect_uri=door.launch_url,
-            login_hint=values["login_hint"],
-            lti_message_hint=values.get("lti_message_hint"),
-            state=sealed,
-            nonce=nonce,
-        )
-        storage = None
-        if frame:
-            key, value = state13.storage_key(sealed), state13.kept(sealed, nonce, secret)
-            storage = Storage(origin, frame, key, value, url)
-        alone = Alone(Form(door.login_url, self._again(MAX_PARAMETER * 8)), storage)
-        return LoginRedirect(url, state13.cookie_name(sealed), secret, alone)
-
-    def _again(self, most: int) -> tuple[tuple[str, str], ...]:
-        """The parameters that begin this login anew; none when they are longer than `most`."""
-        values = self._request.values
-        found = tuple((name, values[name]) for name in LOGIN_PARAMETERS if name in values)
-        return found if sum(len(value) for _, value in found) <= most else ()
-
-    def _state(self, registration: str, secret: str, nonce: str) -> State:
-        values = self._request.values
-        target = values.get("target_link_uri", "")
-        deployment_id = values.get("lti_deployment_id", "")
-        if not oidc.same_origin(target, self._door.public_url):
-            raise MessageRefused("target_link_uri is missing, or is no address of ours")
-        lengths = (len(deployment_id), len(values.get(STORAGE_TARGET, "")))
-        if max(lengths) > MAX_ID or max(map(len, values.values())) > MAX_PARAMETER:
-            raise MessageRefused("a parameter of the login is too long")
-        return State(
-            registration=registration,
-            nonce=nonce,
-            target=state13.digest(target),
-            deployment_id=deployment_id,
-            browser=state13.digest(secret),
-            expires=int(self._door.clock().timestamp()) + state13.LIFE_S,
-        )
 
 
 class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):

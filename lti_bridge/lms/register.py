@@ -21,6 +21,7 @@ from lti_bridge.errors import (
     InvitationRefused,
     NetworkFailed,
     NetworkRefused,
+    OpenedOutsideLms,
     RegistrationRefused,
 )
 from lti_bridge.lms.config_documents import ToolFacts
@@ -48,6 +49,7 @@ SPEAKS_FOR = {
     "canvas.test.instructure.com": ("sso.test.canvaslms.com", ".test.instructure.com"),
 }
 SECRETS = ("token", "secret", "password", "assertion")
+NO_SECRETS = "token_endpoint_auth"  # …_method and others: how a client proves itself, in names
 
 
 class Invited(Protocol):
@@ -114,16 +116,18 @@ class Registering:
     def register(self, parameters: Mapping[str, Sequence[str]]) -> Registered:
         """Register with the LMS that opened the address.
 
-        Raises InvitationRefused before anything is called, BadRequest when the address was not
-        opened by an LMS (the invitation stays good), and RegistrationRefused for everything
-        that the LMS answers wrongly (the invitation is used up).
+        Raises InvitationRefused before anything is called, OpenedOutsideLms or BadRequest when
+        the address was not opened by an LMS (the invitation stays good), and RegistrationRefused
+        for everything that the LMS answers wrongly (the invitation is used up).
         """
         token = _only(parameters, "invitation")
         if not token:
             raise InvitationRefused("no invitation")
         configuration_url = _only(parameters, "openid_configuration")
+        if not configuration_url:
+            raise OpenedOutsideLms("no openid_configuration")
         if not self._is_ours_to_call(configuration_url):
-            raise BadRequest("openid_configuration is missing, or no https address")
+            raise BadRequest("openid_configuration is no https address")
         invitation = self.keeps.use_invitation(token, PURPOSE, self.clock())
         if invitation is None:
             raise InvitationRefused(
@@ -223,7 +227,8 @@ class _Talk:
             return value
         if oidc.origin(value):  # token_endpoint is an address, not a token
             return value.partition("?")[0]
-        if any(word in name for word in SECRETS) or (self._token and self._token in value):
+        secret = any(word in name for word in SECRETS) and not name.startswith(NO_SECRETS)
+        if secret or (self._token and self._token in value):
             return "(not kept)"
         return value
 

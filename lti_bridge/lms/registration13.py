@@ -12,6 +12,7 @@ from lti_bridge.errors import BrowserRefused, ConfigurationError, UnknownIssuer
 class Registration13:
     """One LMS. `deployment_ids` None means any deployment of it.
 
+    `jwks_url` is where its keys are, or stands for them (lti.given_keys).
     `auth_audience` is the `aud` of token requests where that is not the token URL. `inline`
     lets its links write an activity out in custom parameters; `allow_anonymous` lets launches
     without a user in, which are never graded.

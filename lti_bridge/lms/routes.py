@@ -11,8 +11,9 @@ from flask import Blueprint, Response, after_this_request, request
 from lti_bridge.core.handoff import Alone, Form
 from lti_bridge.core.launch import Launch
 from lti_bridge.errors import BridgeError, BrowserRefused, LaunchRefused, MessageRefused
+from lti_bridge.lms.login13 import STORAGE_TARGET, LoginRedirect
 from lti_bridge.lms.receive11 import Lms11, Relaunch
-from lti_bridge.lms.receive13 import STORAGE_TARGET, Lms13, LoginRedirect
+from lti_bridge.lms.receive13 import Lms13
 from lti_bridge.lti import oauth1, oidc
 
 LOGIN_PATH = "/lti/login"
@@ -22,7 +23,6 @@ JWKS_MAX_AGE_S = 600
 AGAIN = "lti_bridge"  # in a login's query: "tried" (a cookie, here) or "window" (a new one)
 KEEPS_COOKIES = "__Host-lti-kept"  # says so, nothing else, and is the same for everybody
 KEEPS_COOKIES_S = 30 * 24 * 3600
-FRAMES = ("iframe", "frame")
 LTI_11 = ("oauth_", "lti_message_type")  # how the fields of a launch of LTI 1.1 begin
 
 
@@ -63,10 +63,10 @@ def blueprint(door: LmsDoor) -> Blueprint:
     def login() -> Response:
         """LTI 1.3 login initiation (Security Framework 1.0 §5.1.1.1): to the LMS and back."""
         values = request.args if request.method == "GET" else request.form
-        tried, dest = request.args.get(AGAIN, ""), request.headers.get("Sec-Fetch-Dest", "")
-        unsure = KEEPS_COOKIES not in request.cookies and tried != "window"
-        framed = dest in FRAMES or (dest != "" and STORAGE_TARGET in values)
-        refused = unsure and framed and tried != ""
+        mark, dest = request.args.get(AGAIN), request.headers.get("Sec-Fetch-Dest", "")
+        unsure = KEEPS_COOKIES not in request.cookies and mark != "window"
+        framed = dest not in ("", "document") or (dest != "" and STORAGE_TARGET in values)
+        refused = unsure and framed and mark is not None
         going = door.lms13.login(
             _lists(values), again=unsure and dest != "document", refused=refused
         )

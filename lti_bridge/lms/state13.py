@@ -50,15 +50,18 @@ def storage_key(sealed: str) -> str:
 
 
 def kept(sealed: str, nonce: str, secret: str) -> str:
-    """Return what the LMS's storage keeps of a login: state, nonce and the browser's secret."""
-    return f"{sealed} {nonce} {secret}"
+    """Return what the LMS's storage keeps of a login: state, nonce and the browser's secret.
+
+    Of the state, only its seal: the least that a storage must hold is 4096 characters in all.
+    """
+    return f"{_seal_of(sealed)} {nonce} {secret}"
 
 
 def secret_in(kept_text: str, sealed: str, nonce: str) -> str:
     """Return the secret that was kept for this state and nonce, "" when it was for others."""
-    same = kept_text.rpartition(" ")[0].encode("utf-8", "surrogatepass")
     secret = kept_text.rpartition(" ")[2]
-    return secret if hmac.compare_digest(same, f"{sealed} {nonce}".encode()) else ""
+    same = kept(sealed, nonce, secret).encode()
+    return secret if hmac.compare_digest(same, kept_text.encode()) else ""
 
 
 def seal(state: State, key: bytes) -> str:
@@ -100,7 +103,11 @@ def encode(data: bytes) -> str:
 
 
 def _mark(sealed: str) -> str:
-    return sealed.rpartition(".")[2][:8]
+    return _seal_of(sealed)[:8]
+
+
+def _seal_of(sealed: str) -> str:
+    return sealed.rpartition(".")[2]
 
 
 def _mac(body: str, key: bytes) -> str:

@@ -21,6 +21,7 @@ MAX_PAGE = 100  # entries
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ACTIVITIES, _GRADINGS = get_args(Activity), get_args(Grading)
 _DIGITS = 40  # beyond these and _FAR a number is no score but an attempt to exhaust memory
 _FAR = 50  # powers of ten
 _TIME = re.compile(
@@ -63,8 +64,8 @@ class Posted:
     @property
     def content(self) -> str:
         """A text that is equal for two posts that say the same."""
-        said = written([getattr(self, name) for name in self.__slots__])
-        return hashlib.sha256(said.encode()).hexdigest()
+        said = [getattr(self, name) for name in self.__slots__]
+        return hashlib.sha256(json.dumps(said, default=_plain).encode()).hexdigest()
 
 
 def parse_line_item(body: bytes) -> Definition:
@@ -110,8 +111,8 @@ def parse_score(body: bytes) -> Posted:
     return Posted(
         user_id=user_id,
         at=instant(members.get("timestamp"), "timestamp"),
-        activity=_one_of(members, "activityProgress", get_args(Activity)),
-        grading=_one_of(members, "gradingProgress", get_args(Grading)),
+        activity=_one_of(members, "activityProgress", _ACTIVITIES),
+        grading=_one_of(members, "gradingProgress", _GRADINGS),
         given=None if given is None else _number(given, "scoreGiven"),
         maximum=_score_maximum(members, given is not None),
         comment=_text(members, "comment", MAX_COMMENT).strip(),

@@ -294,6 +294,9 @@ def _header_params(authorization: str) -> list[tuple[str, str]]:
 
 def _decoded(text: str) -> str:
     try:
-        return unquote(text, errors="strict")
+        decoded = unquote(text, errors="strict")
     except UnicodeDecodeError as err:
         raise errors.BadRequest("oauth: Authorization header is not UTF-8") from err
+    if "\0" in decoded:
+        raise errors.BadRequest("oauth: NUL character")
+    return decoded

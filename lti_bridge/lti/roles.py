@@ -59,6 +59,13 @@ _LESSER = {
     ("Manager", "ExternalObserver"): _OBSERVER,
     ("Manager", "Observer"): _OBSERVER,
 }
+_ADMINISTRATORS = frozenset(
+    {
+        *(_LIS + f"system/person#{name}" for name in ("AccountAdmin", "Administrator", "SysAdmin")),
+        _LIS + "system/person#SysSupport",
+        _LIS + "institution/person#Administrator",
+    }
+)
 _STAFF = frozenset({"Administrator", "ContentDeveloper", "Instructor", "Manager", _ASSISTANT})
 
 
@@ -184,6 +191,11 @@ def is_mentor(uris: Iterable[str]) -> bool:
 def is_observer(uris: Iterable[str]) -> bool:
     """Whether the person observes the course."""
     return _OBSERVER in _held(uris)
+
+
+def is_administrator(uris: Iterable[str]) -> bool:
+    """Whether the person runs the LMS or the institution, whatever they are in the course."""
+    return not _ADMINISTRATORS.isdisjoint(uris)
 
 
 def is_test_user(uris: Iterable[str]) -> bool:

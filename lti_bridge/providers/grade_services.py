@@ -21,15 +21,16 @@ from lti_bridge.core.tool_grades import (
     ToolStore,
 )
 from lti_bridge.core.tool_links import ToolLinks
-from lti_bridge.errors import BadRequest, LineItemKept, NotFound
+from lti_bridge.errors import BadRequest, LineItemKept, NotFound, ServiceRefused
 from lti_bridge.lti import ags_service
 from lti_bridge.lti.ags import LINE_ITEM, LINE_ITEM_READ, RESULT_READ, SCORE
-from lti_bridge.lti.ags_service import instant, written
+from lti_bridge.lti.ags_service import written
 from lti_bridge.providers.access import Grant
 from lti_bridge.providers.service_pages import AFTER, Answer, Asked
 from lti_bridge.providers.tool13 import line_items_url
 
 FILTERS = {"resource_link_id": "link_id", "resource_id": "resource_id", "tag": "tag"}
+MAX_ITEMS = 1000  # line items that a tool may have in a course
 _ID = re.compile(r"[\w.~-]{1,128}", re.ASCII)
 _EXACT = Context(prec=28)
 
@@ -62,12 +63,14 @@ class GradeServices:
         return Answer(written([self._shown(item) for item in items]), next_url)
 
     def create(self, grant: Grant, course: str, body: bytes) -> Answer:
-        """A new line item (AGS section 3.2.5)."""
+        """A new line item (AGS section 3.2.5). Raises ServiceRefused where there are MAX_ITEMS."""
         grant.need(LINE_ITEM)
         context = self._context(grant, course)
         asked = ags_service.parse_line_item(body)
         if asked.resource_link_id:
             self.links.activity(context, asked.resource_link_id)
+        if len(self.store.line_items(context.id, {}, "", MAX_ITEMS)) == MAX_ITEMS:
+            raise ServiceRefused(f"the course has {MAX_ITEMS} line items: delete some first")
         item = ToolLineItem(
             id=self.new_id(),
             context_id=context.id,
@@ -117,7 +120,7 @@ class GradeServices:
         _check_ids(course, item_id)
         posted, now = ags_service.parse_score(body), self.clock()
         latest = now + timedelta(seconds=self.leeway_s)
-        if posted.at > instant(latest.isoformat(), "now"):
+        if posted.at > latest.timestamp() * 1_000_000:
             raise BadRequest("timestamp is in the future")
         score = None
         if posted.given is not None and posted.maximum is not None:

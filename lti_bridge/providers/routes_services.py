@@ -61,7 +61,7 @@ def blueprint(services: Services) -> Blueprint:
         """A client assertion becomes an access token (Security Framework 1.0 section 4.1)."""
         if media_type(request.headers.get("Content-Type", "")) != FORM_TYPE:
             raise TokenRequestRefused("invalid_request", "the body is no form")
-        _check_size()
+        _small_body()
         form = {name: request.form.getlist(name) for name in request.form}
         response = jsonify(services.token.answer(form))
         response.headers["Cache-Control"] = "no-store"
@@ -71,10 +71,10 @@ def blueprint(services: Services) -> Blueprint:
     def grant(answer_type: str = "") -> Grant:
         """What the caller may do; called first, and before anything is changed."""
         allowed = services.tokens.read(request.headers.get("Authorization", ""))
-        accepted = request.accept_mimetypes
-        types = (answer_type, "application/json")
-        if answer_type and accepted and accepted.best_match(types) is None:
-            raise NotAcceptable(f"the answer is {answer_type}")
+        if answer_type:
+            accepted = request.accept_mimetypes
+            if accepted and accepted.best_match((answer_type, "application/json")) is None:
+                raise NotAcceptable(f"the answer is {answer_type}")
         return allowed
 
     @door.get(line_items)
@@ -133,17 +133,18 @@ def _asked() -> Asked:
     return Asked({name: request.args.getlist(name) for name in request.args})
 
 
-def _check_size() -> None:
-    if len(request.get_data(cache=True)) > MAX_BODY:
+def _small_body() -> bytes:
+    body = request.get_data(cache=True)
+    if len(body) > MAX_BODY:
         raise TooLarge("a body above the limit")
+    return body
 
 
 def _body(expected: str) -> bytes:
     """The body, which is of the service's media type and not too large."""
     if media_type(request.headers.get("Content-Type", "")) != expected:
         raise MediaTypeRefused(f"the content type is not {expected}")
-    _check_size()
-    return request.get_data(cache=True)
+    return _small_body()
 
 
 def _answer(answer: Answer, content_type: str, status: int = 200) -> Response:

@@ -41,10 +41,13 @@ def blueprint(lms: Lms) -> Blueprint:
         if user is None:
             return redirect("/")
         if request.args.get("target") == "iframe":
-            return render_template("lms/add.html", lti=lti, query=request.query_string.decode())
+            tool = lms_launch.tool_origin(lms)
+            query = request.query_string.decode()
+            return render_template("lms/add.html", lti=lti, query=query, tool=tool)
         data = lms.state.ask(Asked(user.id, lti, "single" not in request.args))
         target = "iframe" if "framed" in request.args else "window"
-        return _ask(lms, lti, user, data, target)
+        kept = request.args.get("storage", "")
+        return _ask(lms, lti, user, Hint("", user.id, target, data, kept))
 
     @bp.post("/lti/picked")
     def picked() -> Response:
@@ -80,10 +83,10 @@ def _return_url(lms: Lms) -> str:
     return f"{lms.issuer}/lti/picked?course={lms.settings.course_id}"
 
 
-def _ask(lms: Lms, lti: str, user: User, data: str, target: str) -> str:
+def _ask(lms: Lms, lti: str, user: User, hint: Hint) -> str:
     if lti == "1.1":
-        return _post(lms_launch.launch_url(lms), _request11(lms, user, data, target))
-    key = lms.state.add_hint(Hint("", user.id, target, data))
+        return _post(lms_launch.launch_url(lms), _request11(lms, user, hint.data, hint.target))
+    key = lms.state.add_hint(hint)
     fields = {
         "iss": lms.issuer,
         "target_link_uri": lms_launch.launch_url(lms),
@@ -92,6 +95,8 @@ def _ask(lms: Lms, lti: str, user: User, data: str, target: str) -> str:
         "client_id": lms.settings.client_id,
         "lti_deployment_id": lms.settings.deployment_id,
     }
+    if hint.storage:
+        fields["lti_storage_target"] = hint.storage
     return _post(lms_launch.login_url(lms), fields)
 
 

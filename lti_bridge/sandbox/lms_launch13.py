@@ -26,7 +26,7 @@ def login_fields(
     lms: Lms, link: LinkSpec, user: User, target: str, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The form of a third-party login initiation; its message hint works once."""
-    key = lms.state.add_hint(Hint(link.id, user.id, target))
+    key = lms.state.add_hint(Hint(link.id, user.id, target, storage=link.storage))
     hint = json.dumps({"cmid": link.id, "launchid": key}, separators=(",", ":"))
     kept = {"lti_storage_target": link.storage} if link.storage else {}
     return {
@@ -74,8 +74,7 @@ def _answer(lms: Lms, sent: dict[str, str], session: str) -> str:
     unsound += [name for name in ("nonce", "login_hint") if not sent.get(name)]
     if unsound or hint is None:
         abort(400, f"Invalid request: {', '.join(unsound) or 'lti_message_hint'}")
-    link = lms.link(hint.link_id)
-    if link and link.storage and not session and "repost" not in sent:
+    if hint.storage and not session and "repost" not in sent:
         # Sent on by a page of the tool: the browser held our cookie back. It sends it to ourselves.
         again = {**sent, "repost": "1"}
         return render_template("lms/post.html", action="/lti/auth", fields=again)

@@ -50,6 +50,7 @@ class Hint:
     user_id: str
     target: str
     data: str = ""  # set when links are asked for: what the answer has to bring back
+    storage: str = ""  # where data is kept for the tool meanwhile
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,13 @@ from lti_bridge.core.records import Column
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 
+# A link that came from LTI 1.1 may have another id in the LMS that the grade goes to.
 COLUMN = text(
-    "SELECT l.id, l.resource_link_id, l.activity_id, a.title, a.maximum, i.url FROM grades g"
+    "SELECT l.id, COALESCE((SELECT n.resource_link_id FROM link_aliases n WHERE n.link_id = l.id"
+    " AND n.registration = g.registration AND n.deployment_id = g.deployment_id"
+    " AND l.registration <> g.registration ORDER BY n.resource_link_id LIMIT 1),"
+    " l.resource_link_id) AS resource_link_id,"
+    " l.activity_id, a.title, a.maximum, i.url FROM grades g"
     " JOIN links l ON l.id = g.link_id"
     " LEFT JOIN activities a ON a.id = l.activity_id"
     " LEFT JOIN line_items i ON i.link_id = l.id WHERE g.id = :grade_id"

@@ -11,10 +11,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
-from lti_bridge.errors import ConfigurationError
+from lti_bridge.errors import BadRequest, ConfigurationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x4C544942  # any fixed number: all processes migrating one database use it
@@ -37,8 +43,11 @@ class Database:
         self.engine = _engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._write_lock = threading.Lock() if self.is_sqlite else nullcontext()
+        self._open = _Open()
+        self._writer: PoolProxiedConnection | None = None  # between two uses, under the lock
         self.for_update = "" if self.is_sqlite else "FOR NO KEY UPDATE"  # as foreign keys want it
         self.skip_locked = "" if self.is_sqlite else "FOR UPDATE SKIP LOCKED"
+        self._unfit = (UnicodeEncodeError, DataError, self.engine.dialect.loaded_dbapi.DataError)
 
     def native(self, statement: TextClause) -> str:
         """The statement as the driver takes it, with parameters by name."""
@@ -47,7 +56,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction: committed at the end, rolled back on any error."""
-        with self._write_lock, self.engine.begin() as connection:
+        with self._fitting(), self._write_lock, self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -55,23 +64,46 @@ class Database:
         """A write transaction as the driver's own cursor, for the few that everybody waits for.
 
         SQLAlchemy's part in a transaction of eight statements costs more than the statements.
+        With SQLite the connection is kept for the next writer, who finds its pages in memory.
+        A second one in the same thread joins the first: what it writes is in the same commit.
         """
-        with self._write_lock:
-            connection = self.engine.raw_connection()
+        if self._open.cursor is not None:
+            yield self._open.cursor
+            return
+        with self._fitting(), self._write_lock:
+            connection = self._writer or self.engine.raw_connection()
+            self._writer = None
             try:
                 cursor = connection.cursor()
                 if self.is_sqlite:
                     cursor.execute(BEGIN)
+                self._open.cursor = cursor
                 yield cursor
+                cursor.close()
                 connection.commit()
+                if self.is_sqlite:
+                    self._writer = connection
             finally:
-                connection.close()  # back to the pool, which rolls back what is not committed
+                self._open.cursor = None
+                if self._writer is None:
+                    connection.close()  # to the pool, which rolls back what is not committed
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reads only; it waits for nobody and nobody waits for it."""
-        with self.engine.connect() as connection:
+        with self._fitting(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """Raise BadRequest for values that no column can hold: NUL, half characters, and too long.
+
+        The doors refuse such texts; this is for the one that somebody forgot.
+        """
+        try:
+            yield
+        except self._unfit as error:
+            raise BadRequest("a value that the database cannot hold") from error
 
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once."""
@@ -99,8 +131,18 @@ class Database:
             return None
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection."""
+        with self._write_lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         self.engine.dispose()
+
+
+class _Open(threading.local):
+    """The cursor of the transaction that this thread has begun, if any."""
+
+    cursor: Any = None
 
 
 def _engine(url: str) -> Engine:

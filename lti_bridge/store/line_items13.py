@@ -22,9 +22,10 @@ from lti_bridge.store.transaction import ATTEMPT_COLUMNS, Steps
 COLUMNS = "id, context_id, label, maximum, link_id, resource_id, tag, more, by_tool"
 # Of several line items of one link the declared one decides the grade, else the oldest.
 DECIDING = "ORDER BY i.by_tool, i.created_at, i.id LIMIT 1"
-DECIDES = (
-    "p.id = (SELECT i.id FROM tool_line_items i"  # noqa: S608 - constants
-    f" WHERE i.link_id = p.link_id AND i.context_id = p.context_id {DECIDING})"
+DECIDES = (  # there is none before it, which needs no sorting
+    "p.link_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tool_line_items i"
+    " WHERE i.link_id = p.link_id AND i.context_id = p.context_id"
+    " AND (i.by_tool, i.created_at, i.id) < (p.by_tool, p.created_at, p.id))"
 )
 PLACE = (
     f"SELECT p.link_id, CASE WHEN {DECIDES} THEN 1 ELSE 0 END"  # noqa: S608 - constants

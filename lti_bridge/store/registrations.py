@@ -44,6 +44,10 @@ USE = text(
     "UPDATE invitations SET used_at = :now WHERE token = :token AND purpose = :purpose"
     " AND used_at IS NULL AND expires_at > :now RETURNING name, approve"
 )
+WITHDRAW = text(
+    "UPDATE invitations SET used_at = :now, outcome = 'withdrawn'"
+    " WHERE name = :name AND purpose = :purpose AND used_at IS NULL AND expires_at > :now"
+)
 ENDED = text("UPDATE invitations SET outcome = :outcome, exchange = :exchange WHERE token = :token")
 ADD = text(
     "INSERT INTO registrations (name, lti, issuer, client_id, facts, state, made_by, created_at,"
@@ -58,6 +62,8 @@ RETIRE = text(
     "UPDATE registrations SET state = 'retired', retired_at = :now"
     " WHERE name = :name AND state <> 'retired'"
 )
+FACTS = text("SELECT facts FROM registrations WHERE name = :name AND state <> 'retired'")
+CHANGE = text("UPDATE registrations SET facts = :facts WHERE name = :name AND facts = :known")
 INVITATIONS = text(
     "SELECT purpose, name, approve, created_at, expires_at, used_at, outcome, exchange"
     " FROM invitations ORDER BY created_at"
@@ -195,6 +201,21 @@ class RegistrationStore:
         """Trust a registration no longer; False when there is none of this name."""
         return self._change(RETIRE, {"name": name, "now": rows.ms(now)})
 
+    def withdraw(self, name: str, purpose: str, now: datetime) -> bool:
+        """Use an open invitation up for nothing; False when there is none of this name."""
+        values = {"name": name, "purpose": purpose, "now": rows.ms(now)}
+        with self._database.writing() as connection:
+            return connection.execute(WITHDRAW, values).rowcount > 0
+
+    def change(self, name: str, changes: Mapping[str, Any]) -> bool:
+        """Change facts of a registration; False when there is none, or another changed it."""
+        with self._database.writing() as connection:
+            known = connection.execute(FACTS, {"name": name}).scalar_one_or_none()
+        if known is None:
+            return False
+        facts = json.dumps({**json.loads(known), **changes})
+        return self._change(CHANGE, {"name": name, "known": known, "facts": facts})
+
     def link(self, registration: str, former: str, now: datetime) -> None:
         """The LMS of `former` is that of `registration`, an admin says."""
         self._succeed(registration, former, "linked", now)
@@ -210,6 +231,7 @@ class RegistrationStore:
         return [
             {
                 **{key: getattr(row, key) for key in ("name", "lti", "state", "made_by")},
+                "deployment_ids": "any",
                 **json.loads(row.facts),
                 "created_at": _time(row.created_at),
                 "approved_at": _time(row.approved_at),

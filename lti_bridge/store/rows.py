@@ -16,20 +16,6 @@ MILLISECOND = timedelta(milliseconds=1)
 MAX_TOLD = 20
 
 
-# The order of transaction.ATTEMPT_COLUMNS, before data, changed_at and the two of the score.
-ATTEMPT_FIELDS = (
-    "id",
-    "link_id",
-    "learner_id",
-    "number",
-    "activity_id",
-    "connection",
-    "grade_policy",
-    "state",
-    "reference",
-)
-
-
 def ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware time."""
     return (moment - EPOCH) // MILLISECOND
@@ -55,15 +41,13 @@ def score_columns(value: Score | None) -> dict[str, str | None]:
 
 
 def attempt(row: Any) -> Attempt:
-    """The attempt of a row selected with transaction.ATTEMPT_COLUMNS, which has its order."""
-    *names, data, changed_at, given, maximum = row
-    values = dict(zip(ATTEMPT_FIELDS, names, strict=True))
-    return Attempt(
-        **values,
-        data=json.loads(data),
-        changed_at=moment(changed_at),
-        score=score(given, maximum),
-    )
+    """The attempt of a row selected with transaction.ATTEMPT_COLUMNS.
+
+    They begin in the order of its fields.
+    """
+    reference, data, changed_at, given, maximum = row[8:]
+    rest = (score(given, maximum), reference, json.loads(data), moment(changed_at))
+    return Attempt(*(*row[:8], *rest))
 
 
 def target_columns(target: GradeTarget) -> dict[str, str]:

@@ -108,8 +108,9 @@ class Store(Attempts, Staff, Reviews):
 
     def hold_launch(self, token: str, text: str, until: datetime) -> None:
         """Keep a launch for a second click."""
-        with self.database.writing() as connection:
-            connection.execute(HOLD, {"token": token, "text": text, "until": rows.ms(until)})
+        with self.database.cursor() as cursor:
+            values = {"token": token, "text": text, "until": rows.ms(until)}
+            cursor.execute(self.database.native(HOLD), values)
 
     def held_launch(self, token: str) -> str | None:
         """The launch kept under this token, while it lasts."""

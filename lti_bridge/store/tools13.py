@@ -24,12 +24,10 @@ TAKE = text(
     "DELETE FROM tool_launches WHERE hint = :hint AND browser = :browser"
     " RETURNING connection, login_hint, claims, until"
 )
-USER = text("SELECT 1 FROM tool_users WHERE connection = :connection AND user_id = :user_id")
 ADD_USER = text(
     "INSERT INTO tool_users (connection, user_id, learner_id)"
     " VALUES (:connection, :user_id, :learner_id) ON CONFLICT DO NOTHING"
 )
-CONTEXT = text("SELECT 1 FROM tool_contexts WHERE id = :id")
 ADD_CONTEXT = text(
     "INSERT INTO tool_contexts (id, connection, registration, deployment_id, context_id,"
     " created_at) VALUES (:id, :connection, :registration, :deployment_id, :context_id, :now)"
@@ -99,19 +97,18 @@ class _Steps:
     def remember(self, launch: ToolLaunch) -> bool:
         """Whether the link has no line item but the declared one (AGS section 3.1)."""
         origin, connection = launch.origin, launch.connection
-        if launch.user_id and not self._has(USER, connection=connection, user_id=launch.user_id):
-            who = {"connection": connection, "user_id": launch.user_id}
-            self.run(ADD_USER, learner_id=origin.learner_id, **who)
-        if not self._has(CONTEXT, id=origin.course):
-            self.run(
-                ADD_CONTEXT,
-                id=origin.course,
-                connection=connection,
-                registration=origin.registration,
-                deployment_id=origin.deployment_id,
-                context_id=origin.context_id,
-                now=self._now,
-            )
+        if launch.user_id:
+            who = {"user_id": launch.user_id, "learner_id": origin.learner_id}
+            self.run(ADD_USER, connection=connection, **who)
+        self.run(
+            ADD_CONTEXT,
+            id=origin.course,
+            connection=connection,
+            registration=origin.registration,
+            deployment_id=origin.deployment_id,
+            context_id=origin.context_id,
+            now=self._now,
+        )
         item = launch.line_item
         if item is None:
             return True
@@ -133,6 +130,3 @@ class _Steps:
             tag=item.tag,
             now=self._now,
         )
-
-    def _has(self, statement: TextClause, **values: Any) -> bool:
-        return self.run(statement, **values).fetchone() is not None

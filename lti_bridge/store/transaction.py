@@ -73,8 +73,16 @@ ADD_LAUNCH = text(
     " received_at) VALUES (:id, :registration, :link_id, :learner_id, :attempt_id, :return_url,"
     " :now)"
 )
+# A grade that found no place, and is offered another one now, is sent again.
+MOVED = (
+    "CASE WHEN grades.delivery IN ('refused', 'waiting') AND grades.overridden = 0 AND "
+    "(grades.outcome_url, grades.sourced_id, grades.line_item, grades.line_items, grades.scopes)"
+    " <> (excluded.outcome_url, excluded.sourced_id, excluded.line_item, excluded.line_items,"
+    " excluded.scopes)"
+)
 SAVE_TARGET = text(
-    "INSERT INTO grades (id, link_id, learner_id, version, registration, deployment_id, user_id,"
+    "INSERT INTO grades (id, link_id, learner_id, version, registration,"  # noqa: S608 - constants
+    " deployment_id, user_id,"
     " outcome_url, sourced_id, line_item, line_items, scopes, delivery, tries, stamp,"
     " stamp_version, delivered_version, last_error, changed_at, family) VALUES (:id, :link_id,"
     " :learner_id, 0, :registration, :deployment_id, :user_id, :outcome_url, :sourced_id,"
@@ -83,7 +91,10 @@ SAVE_TARGET = text(
     " deployment_id = excluded.deployment_id, user_id = excluded.user_id,"
     " outcome_url = excluded.outcome_url, sourced_id = excluded.sourced_id,"
     " line_item = excluded.line_item, line_items = excluded.line_items, scopes = excluded.scopes,"
-    " family = excluded.family"
+    " family = excluded.family,"
+    f" delivery = {MOVED} THEN 'pending' ELSE grades.delivery END,"
+    f" due_at = {MOVED} THEN :now ELSE grades.due_at END,"
+    f" tries = {MOVED} THEN 0 ELSE grades.tries END"
 )
 SAVE_ROSTER = text(
     "INSERT INTO rosters (registration, deployment_id, context_id, url)"

@@ -6,7 +6,8 @@ from flask import Blueprint, Response, request
 
 from lti_bridge.core.people import Line, Listing, People
 from lti_bridge.core.scoring import Score
-from lti_bridge.web.site import PEOPLE_PATH, Site
+from lti_bridge.web.overview import PEOPLE_PATH
+from lti_bridge.web.site import Site
 from lti_bridge.web.views import PeopleView, PersonLine, PreviewForm
 
 NOTICES: dict[Listing, str] = {

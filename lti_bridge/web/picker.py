@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from flask import Response
 
 from lti_bridge.core.at_tools import AtTools, Picked
+from lti_bridge.core.handoff import Form
 from lti_bridge.core.launch import Launch
 from lti_bridge.core.placing import MAX_ITEMS, Draft, Placing
 from lti_bridge.errors import BadRequest, NotConfigured
@@ -19,6 +20,12 @@ from lti_bridge.web import forms
 from lti_bridge.web.rendering import Pages
 
 PLACE_PATH = "/course/place"
+SAVED = {
+    "stay": "Attempts that begin from now on follow it. Those that have begun keep what they began "
+    "with.",
+    "copy": "No link opens it yet. You find it when you add a test to the course, or open a link "
+    "that is not set up.",
+}
 GRADES = {"best": "the best", "last": "the last", "first": "the first", "mean": "their mean"}
 
 
@@ -89,7 +96,6 @@ class Picker:
             "retire": self._ask_to_retire,
             "retire-now": self._retire,
         }
-        # a new window for a browser that keeps no cookies in a frame begins anew
         answer = steps.get(step.form.get("do", "start"))
         if answer is None:
             raise BadRequest("no such step")
@@ -122,7 +128,10 @@ class Picker:
         activity_id = step.form.get("use", "")
         draft = self.placing.draft_of(step.launch, activity_id, copy=copy)
         return self._form(
-            step, draft, then="stay", attempts=self.placing.count_attempts(draft.activity_id)
+            step,
+            draft,
+            then="copy" if copy else "stay",
+            attempts=self.placing.count_attempts(draft.activity_id),
         )
 
     def _fill(self, step: Step) -> Response:
@@ -134,15 +143,10 @@ class Picker:
         if draft.activity is None:
             return self._form(step, draft, then=step.form.get("then", ""))
         self.placing.save(step.launch, draft.activity)
-        if step.form.get("then") != "stay":
+        text = SAVED.get(step.form.get("then", ""))
+        if text is None:
             return self._taken(step, [draft.activity.id])
-        return self._page(
-            "place_note",
-            step,
-            title="Saved",
-            text="Attempts that begin from now on follow it. Those that have begun keep what they "
-            "began with.",
-        )
+        return self._page("place_note", step, title="Saved", text=text)
 
     def _leave(self, step: Step) -> Response:
         """To the provider's own tool, which answers at an address of its own."""
@@ -152,7 +156,7 @@ class Picker:
             form,
             frame_ancestors=step.frame_ancestors,
             to="tool",
-            elsewhere=(self.action, step.token) if step.framed else None,
+            elsewhere=Form(self.action, tuple(step.form.items())) if step.framed else None,
         )
 
     def back(
@@ -205,7 +209,8 @@ class Picker:
             "place_note",
             step,
             title=f"Retire “{activity.title}”?",
-            text=f"Its links open nothing any more, for nobody ({attempts} attempts were made). "
+            text="Its links open nothing any more, for nobody "
+            f"({attempts} attempt{'s were' if attempts != 1 else ' was'} made). "
             "Grades stay as they are, and what was handed in is still graded.",
             button=("retire-now", "Retire it", activity.id),
         )

@@ -88,14 +88,14 @@ class Pages:
         to: Literal["test", "course", "tool"] = "test",
         lang: str = "en",
         back_url: str = "",
-        elsewhere: tuple[str, str] | None = None,
+        elsewhere: Form | None = None,
     ) -> Response:
         """The answer to a launch: a form that submits itself, a redirect, or a note.
 
         `onward` are further origins the receiver of a form redirects to; () when it stays on its
         own, None when that is not known. `to` chooses the words beside a form; a note leads back
-        to `back_url`, the LMS's return URL. `elsewhere` (action and token) opens a form that
-        needs cookies in a window of its own where the browser refuses them here. Raises BadRequest
+        to `back_url`, the LMS's return URL. `elsewhere` asks for the same again in a window of
+        its own, where the browser refuses the cookies that a form needs. Raises BadRequest
         for another address that is not http(s) and for a field that a browser cannot submit
         unchanged.
         """
@@ -281,7 +281,7 @@ class Pages:
         onward: tuple[str, ...] | None,
         to: str,
         lang: str,
-        elsewhere: tuple[str, str] | None,
+        elsewhere: Form | None,
     ) -> Response:
         # HTML has no way to write NUL: a browser reads it as U+FFFD and the signature breaks.
         if any("\0" in name or "\0" in value for name, value in form.fields):
@@ -300,6 +300,7 @@ class Pages:
             to=to,
             lang=lang,
             elsewhere=elsewhere,
+            elsewhere_inputs=_inputs(elsewhere) if elsewhere else "",
         )
 
     def _page(

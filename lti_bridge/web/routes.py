@@ -1,4 +1,4 @@
-"""The front page and the files that pages need."""
+"""The front page, the files that pages need, and what no address takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from lti_bridge.web.stylesheet import (
     load_stylesheet,
 )
 
-PEOPLES = "/course/"  # where the forms of the bridge's own pages go
+# Bytes of a body, by how the address begins, of all that take forms. The doors that programs call
+# have limits of their own, which they answer in their own way.
+FORMS = {
+    "/course/": 262_144,
+    "/hooks/": 262_144,
+    "/lti/launch": 262_144,
+    "/lti/login": 65_536,
+    "/platform/authorize": 65_536,
+    "/platform/return/": 65_536,
+}
+MAX_FIELDS = 1000  # of a query, and of a form
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -44,13 +54,25 @@ def make_blueprint(pages: Pages) -> Blueprint:
     return blueprint
 
 
-def refuse_nul() -> None:
-    """Before any request: no database text can hold NUL, and nobody needs it. Raises BadRequest.
+def check_request() -> None:
+    """Before any request: it may be no larger than its address needs, and hold no NUL.
 
-    Forms are looked at for the pages of people only; other doors read theirs themselves.
+    Reading a form takes time for each field, and no database text can hold NUL. Raises BadRequest,
+    and Flask's own 413.
     """
-    form = request.form.values() if request.path.startswith(PEOPLES) else ()
-    if b"%00" in request.query_string or any("\0" in one for one in (request.path, *form)):
+    path, mimetype = request.path, request.mimetype
+    form = mimetype == "application/x-www-form-urlencoded"
+    for begin, limit in FORMS.items():
+        if path.startswith(begin):
+            request.max_content_length = limit
+            if mimetype.startswith("multipart/"):
+                raise BadRequest("a form with parts")
+    for sent in (request.query_string, request.get_data() if form else b""):
+        if sent.count(b"&") >= MAX_FIELDS:
+            raise BadRequest("too many fields")
+        if b"\0" in sent or b"%00" in sent:
+            raise BadRequest("a NUL character")
+    if "\0" in path:
         raise BadRequest("a NUL character")
 
 

@@ -15,7 +15,6 @@ from lti_bridge.core.launch import DEEP_LINKING, SUBMISSION_REVIEW, Launch
 from lti_bridge.core.launching import Launching, Opened, Preview
 from lti_bridge.core.linking import Undecided, belongs
 from lti_bridge.core.reviewing import review
-from lti_bridge.core.substitution import variable_in
 from lti_bridge.core.tool_choices import ToolAnswer
 from lti_bridge.errors import (
     BadRequest,
@@ -29,10 +28,11 @@ from lti_bridge.errors import (
 )
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.store import Store
+from lti_bridge.web.overview import GO_ON_PATH, instructor_view
 from lti_bridge.web.picker import PLACE_PATH, Picker
 from lti_bridge.web.rendering import Pages, forget_cookie
 from lti_bridge.web.routes import make_blueprint
-from lti_bridge.web.views import InstructorView, Manage, PreviewForm
+from lti_bridge.web.views import Manage
 
 log = logging.getLogger("lti_bridge.site")
 
@@ -42,8 +42,6 @@ HTTP_ERRORS: dict[int, type[BridgeError]] = {
     405: MethodNotAllowed,
     413: TooLarge,
 }
-GO_ON_PATH = "/course/go-on"
-PEOPLE_PATH = "/course/people"
 JSON = "application/json"
 
 
@@ -82,8 +80,9 @@ class Site:
         if launch.message == SUBMISSION_REVIEW:
             note, back_url = review(self.store, launch), launch.presentation.return_url
             return self.pages.handoff(note, frame_ancestors=frame_ancestors, back_url=back_url)
+        framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         try:
-            opened = self.launching.open(launch)
+            opened = self.launching.open(launch, framed=framed)
         except Undecided:
             if not launch.may_configure:
                 raise
@@ -102,7 +101,6 @@ class Site:
         )
         if isinstance(handoff, Preview):
             return self._instructor(handoff, frame_ancestors)
-        framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         return self._handed_off(opened, handoff, frame_ancestors, framed)
 
     def _handed_off(
@@ -113,7 +111,7 @@ class Site:
             return self.pages.ask(handoff, action, frame_ancestors=frame_ancestors)
         elsewhere = None
         if framed and isinstance(handoff, Form) and handoff.cookies:
-            elsewhere = (action, self.launching.hold(opened))
+            elsewhere = Form(action, (("token", self.launching.hold(opened)),))
         return self.pages.handoff(
             handoff,
             frame_ancestors=frame_ancestors,
@@ -133,16 +131,16 @@ class Site:
         Raises the refusal where no other window could help.
         """
         frame_ancestors = self.remember(launch)
-        if alone.storage:
-            return self.pages.alone(alone, frame_ancestors=frame_ancestors, back_url=g.back_url)
-        if alone.again is None:
-            raise refusal
-        self._log_refusal(refusal)
+        refused = None if alone.storage else refusal
+        if refused and alone.again is None:
+            raise refused
+        if refused:
+            self._log_refusal(refused)
         return self.pages.alone(
             alone,
             frame_ancestors=frame_ancestors,
             back_url=g.back_url,
-            refusal=refusal,
+            refusal=refused,
             reference=self.reference(),
         )
 
@@ -299,29 +297,8 @@ class Site:
         return self._handed_off(opened, handoff, frame_ancestors, framed=False)
 
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
-        opened = preview.opened
-        custom = tuple(
-            (name, _shown(name, value, opened), variable_in(value) in preview.resolved.unresolved)
-            for name, value in sorted(preview.resolved.values.items())
-        )
-        view = InstructorView(
-            activity_title=opened.activity.title,
-            activity_id=opened.activity.id,
-            connection=opened.connection.name,
-            provider_kind=opened.connection.kind,
-            course_title=opened.launch.context.title,
-            link_title=opened.launch.resource_link.title,
-            grade_policy=opened.activity.grade,
-            custom=custom,
-            preview=PreviewForm(
-                self.launching.public_url + GO_ON_PATH, (("token", preview.token),)
-            ),
-            back_url=opened.launch.presentation.return_url,
-            manage=self._manage(opened, preview.token),
-            people=PreviewForm(
-                self.launching.public_url + PEOPLE_PATH, (("token", preview.token),)
-            ),
-        )
+        manage = self._manage(preview.opened, preview.token)
+        view = instructor_view(preview, self.launching.public_url, manage)
         return self.pages.instructor(view, frame_ancestors=frame_ancestors)
 
     def _manage(self, opened: Opened, token: str) -> Manage | None:
@@ -330,7 +307,3 @@ class Site:
             return None
         attempts = self.picker.placing.count_attempts(opened.activity.id)
         return Manage(self.picker.action, token, opened.activity.id, attempts)
-
-
-def _shown(name: str, value: str, opened: Opened) -> str:
-    return "(not shown)" if name in opened.connection.hidden else value

@@ -6,8 +6,7 @@ import csv
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from lti_bridge.sandbox import demo, serving
+from tests.conftest import fresh_database
 from tests.flow.browser import Browser, Page
-from tests.flow.world import ACTIVITIES, HTTP, ROOT, World, make_world
+from tests.flow.world import ACTIVITIES, HTTP, ROOT, World, eventually, make_world
 
 CONFIG = """
 [[connection]]
@@ -83,24 +83,29 @@ class Scene:
         engine.dispose()
 
 
-@pytest.fixture
-def scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
-    """A running scene on each database."""
-    world = make_world(tmp_path, database_url)
+@pytest.fixture(scope="module")
+def database(
+    request: pytest.FixtureRequest, engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database of each engine, shared by the tests of this module."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('database')}/bridge.sqlite3"
+        return
+    with fresh_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Scene]:
+    """A running scene on each database, shared by the tests of this module."""
+    world = make_world(tmp_path_factory.mktemp("scene"), database)
     party = serving.start(demo.make_app(demo.DemoSettings(api_key="demo-key-of-the-test")))
     written = world.bridge.config.read_text(encoding="utf-8").replace(ACTIVITIES, "")
     world.bridge.config.write_text(written + CONFIG.format(demo=party.url), encoding="utf-8")
     world.bridge.serve()
-    yield Scene(world, party, database_url)
+    yield Scene(world, party, database)
     world.stop()
     party.stop()
-
-
-def eventually(look: Callable[[], Any], wanted: Any) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and look() != wanted:
-        time.sleep(0.05)
-    assert look() == wanted
 
 
 def test_files_and_marks_by_hand_reach_the_gradebook(scene: Scene, tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ def kept(office: Office, *texts: str) -> list[str]:
     ]
 
 
-@pytest.mark.spec("BR-21")
 def test_a_learner_is_forgotten_everywhere_and_what_is_left_is_named(fresh_office: Office) -> None:
     office = fresh_office
     names = ("demo", "isograd", "mettl", "itep", "files", "tool")

@@ -15,6 +15,7 @@ from lti_bridge.cli import main
 from lti_bridge.lms.register import PURPOSE
 from lti_bridge.settings import load
 from lti_bridge.store.registrations import RegistrationStore
+from tests.lms.platform13 import jwk, rsa_key
 
 CONFIG = """
 [bridge]
@@ -96,6 +97,16 @@ def test_an_invitation_is_an_address_and_its_name_is_taken_once(run: Run) -> Non
     assert address.rpartition("=")[2] not in listed + run("show", "campus", "--json").output
 
 
+def test_an_open_invitation_is_withdrawn(run: Run, store: RegistrationStore) -> None:
+    address = json.loads(run("invite", "campus", "--json").output)["address"]
+    said = run("retire", "campus")
+    assert (said.exit_code, said.output) == (0, "The invitation campus is withdrawn.\n")
+    assert store.use_invitation(address.rpartition("=")[2], PURPOSE, now()) is None
+    assert "campus                   withdrawn" in run("list").output
+    assert run("retire", "campus").exit_code == 1
+    assert run("invite", "campus").exit_code == 0
+
+
 def test_a_registration_is_approved_shown_and_retired(run: Run, store: RegistrationStore) -> None:
     register(run, store, "campus")
     assert "pending  1.3  campus" in run("list").output
@@ -124,6 +135,51 @@ def test_what_cannot_be_is_refused_with_a_reason(run: Run) -> None:
         said = run(*words)
         assert said.exit_code == 1, words
         assert reason in said.output, words
+
+
+def test_deployments_and_keys_of_an_invited_lms_are_set(
+    config: Path, run: Run, store: RegistrationStore, tmp_path: Path
+) -> None:
+    register(run, store, "campus")
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [jwk("k", rsa_key("campus"))]}), encoding="utf-8")
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"keys": []}', encoding="utf-8")
+
+    def facts() -> tuple[object, object]:
+        found = json.loads(run("show", "campus", "--json").output)["registration"]
+        return found["deployment_ids"], found.get("public_keys", "")
+
+    assert facts() == ("any", "")
+    for wrong in (
+        (),
+        ("--deployment", ""),
+        ("--deployment", "1", "--any-deployment"),
+        ("--keys", str(keys), "--fetch-keys"),
+        ("--keys", str(tmp_path / "nowhere")),
+    ):
+        assert run("set", "campus", *wrong).exit_code == 2, wrong
+    for name, changes, reason in (
+        ("nobody", ("--deployment", "1"), "no registration"),
+        ("new", ("--deployment", "1"), "change it there"),
+        ("campus", ("--keys", str(bad)), "must be a JWK set"),
+    ):
+        said = run("set", name, *changes)
+        assert said.exit_code == 1, name
+        assert reason in said.output, name
+    assert facts() == ("any", "")
+    set_both = ("--deployment", "2", "--deployment", "1", "--keys", str(keys))
+    assert run("set", "campus", *set_both).exit_code == 0
+    assert facts() == (["1", "2"], keys.read_text("utf-8"))
+    assert run("approve", "campus").exit_code == 0
+    examined = CliRunner().invoke(main, ["doctor", "--json", "--config", str(config)])
+    known = {one["what"]: one["said"] for one in json.loads(examined.stdout)}
+    assert known["lms campus"] == "1 keys, given by hand"
+    assert run("set", "campus", "--any-deployment").exit_code == 0
+    assert run("set", "campus", "--fetch-keys").exit_code == 0
+    assert facts() == ("any", "")
+    assert run("retire", "campus").exit_code == 0
+    assert run("set", "campus", "--deployment", "1").exit_code == 1
 
 
 def test_who_succeeds_whom_is_said_and_taken_back(run: Run) -> None:

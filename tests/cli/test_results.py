@@ -61,6 +61,12 @@ def test_marks_by_hand_become_a_grade(office: Office) -> None:
     assert grade_of(office, attempt) == "7.5/10 pending"
 
 
+def test_only_grades_that_exist_are_sent_again(office: Office) -> None:
+    for which in ("nobody", "--stuck"):
+        said = office.run("results", "resend", which)
+        assert (said.exit_code, said.output) == (1, "0 grades are on their way again.\n")
+
+
 def test_marks_settle_an_unclear_attempt_and_extra_credit_is_named(office: Office) -> None:
     attempt = office.lose("bonus", "demo")
     asked = office.run("results", "enter", attempt, "11", "10", answer="y\n")

@@ -8,7 +8,9 @@ raises NotImplementedError here has to be written; the rest is given.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -17,8 +19,9 @@ import urllib3
 from flask import Flask, Response, request
 
 from lti_bridge.sandbox import serving
+from tests.flow.world import free_port
 
-HTTP = urllib3.PoolManager(retries=False, timeout=20)
+HTTP = urllib3.PoolManager(retries=False, timeout=60)
 Call = dict[str, Any]
 
 
@@ -105,18 +108,26 @@ class Party:
     def __init__(self) -> None:
         self.url = ""
         self.seen: list[Seen] = []
+        self._held: Call | None = None
+        self._waiting: list[Seen] = []
+        self._go_on = threading.Event()
 
     def start(self, hook_url: str) -> None:
         """Serve the sandbox, and keep what it answers."""
+        self._running = serving.start(self.served(hook_url), port=free_port())
+        self.url = self._running.url
+
+    def served(self, hook_url: str) -> Callable[[str], Flask]:
+        """The sandbox's builder, with what `held` and `answer` need."""
         build = self.app(hook_url)
 
-        def remembering(url: str) -> Flask:
+        def watched(url: str) -> Flask:
             self._app = build(url)
+            self._app.before_request_funcs.setdefault(None, []).insert(0, self._hold)
             self._app.after_request(self._remember)
             return self._app
 
-        self._running = serving.start(remembering)
-        self.url = self._running.url
+        return watched
 
     def go_down(self) -> None:
         """Nobody listens any more; nothing is forgotten."""
@@ -141,6 +152,17 @@ class Party:
         """Break a call: delay_s, drop (carried out, but not answered), or status and body."""
         self.control("fault", **{**call, "times": 1, **how})
 
+    @contextmanager
+    def held(self, call: Call) -> Iterator[Callable[[], int]]:
+        """Nobody gets an answer to this call before the end of the block; how many wait for it."""
+        self._held, self._waiting = call, []
+        self._go_on.clear()
+        try:
+            yield lambda: len(self._waiting)
+        finally:
+            self._held = None
+            self._go_on.set()
+
     def mend(self) -> None:
         """Forget all faults."""
         self.control("clear")
@@ -149,6 +171,15 @@ class Party:
         """What the provider answered to this call last, as JSON."""
         found = [one for one in self.seen if _fits(call, one) and one.status < 300]
         return json.loads(found[-1].body)
+
+    def _hold(self) -> None:
+        if self._held is None:
+            return
+        request.get_data()  # kept, for who reads it after the form
+        made = Seen(request.method, request.path, request.form.to_dict(), 0, "")
+        if _fits(self._held, made):
+            self._waiting.append(made)
+            self._go_on.wait(100)
 
     def _remember(self, response: Response) -> Response:
         if not request.path.startswith("/control/"):

@@ -26,7 +26,7 @@ class Provider:
 
     def choices(self) -> list[Choice]:
         self.asked += 1
-        self.go.wait(5)
+        self.go.wait(60)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -82,6 +82,15 @@ def test_every_problem_is_named_with_its_whole_key() -> None:
     ]
 
 
+class Derived(BaseModel):
+    home: Annotated[str, Field(min_length=2)]
+    page: str = Field(default_factory=lambda data: f"{data['home']}/page")
+
+
+def test_what_follows_from_a_wrong_value_is_no_problem_of_its_own() -> None:
+    assert sentences(Derived, {"home": "x"}) == ["home: is empty or too short"]
+
+
 @pytest.mark.parametrize(
     ("either", "expected"),
     [

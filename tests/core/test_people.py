@@ -83,7 +83,7 @@ class Lists:
         return [Cell("9", "created")]
 
 
-def overview(lists: Lists) -> Overview:
+def overview(lists: Lists, wait_s: float = 60) -> Overview:
     """The page's data for a launch of one course."""
     launch = Launch("campus", "1.3", Once("s", "v", NOW), NOW, context=Context("course"))
     provider = None  # nobody asks it
@@ -91,7 +91,7 @@ def overview(lists: Lists) -> Overview:
     opened = Opened("l", launch, Activity("a", "A", "tool", None), connection, Link("link", "a"))
     with ThreadPoolExecutor(1) as pool:
         is_learner = lambda roles: "Learner" in roles  # noqa: E731
-        return People(lists, lists, is_learner, pool, wait_s=0.1).overview(opened)
+        return People(lists, lists, is_learner, pool, wait_s=wait_s).overview(opened)
 
 
 def test_the_list_is_that_of_the_launchs_course_and_without_teachers() -> None:
@@ -108,7 +108,7 @@ def test_a_list_that_takes_long_is_not_waited_for() -> None:
         go.wait(0.5)
         return [member("1")]
 
-    found = overview(Lists(slow))
+    found = overview(Lists(slow), wait_s=0.1)
     go.set()
     assert ([line.person.id for line in found.lines], found.listing) == (["9"], "being fetched")
 

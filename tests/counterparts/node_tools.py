@@ -35,7 +35,7 @@ def node_tool(script: str, *arguments: str, port: int = 0) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def _until_ready(process: subprocess.Popen[str]) -> Iterator[str]:

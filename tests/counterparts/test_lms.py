@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from tests.counterparts import platform_lms, xblock_lms
 from tests.counterparts.platform_lms import PlatformLms
 from tests.counterparts.xblock_lms import XblockLms
 from tests.flow.browser import Browser
-from tests.flow.world import World, make_world
+from tests.flow.world import World, eventually, make_world
 
 EXCEL = {"set.tst_frm_id": "363", "set.gen_id": "3", "set.redirect": "true"}
 LMSS = """
@@ -82,14 +81,6 @@ def campus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
     world.stop()
     for party in running:
         party.stop()
-
-
-def eventually(look: Callable[[], Any], wanted: Any) -> None:
-    """Wait until a grade is there."""
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline and look() != wanted:
-        time.sleep(0.05)
-    assert look() == wanted
 
 
 @pytest.mark.spec("T13TK-01")

@@ -67,7 +67,7 @@ class Browser:
     """Cookies are kept per host name and ignore ports, as in a real browser."""
 
     def __init__(self) -> None:
-        self.pool = urllib3.PoolManager(retries=False, timeout=20)
+        self.pool = urllib3.PoolManager(retries=False, timeout=60)
         self.cookies: dict[str, dict[str, str]] = {}
 
     def get(self, url: str) -> Page:

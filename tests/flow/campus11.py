@@ -176,7 +176,7 @@ class _Verifier(RequestValidator):
     def validate_timestamp_and_nonce(
         self, client_key: str, timestamp: str, nonce: str, request: object, **_: str | None
     ) -> bool:
-        return abs(time.time() - int(timestamp)) < 10
+        return abs(time.time() - int(timestamp)) < 60
 
     def get_client_secret(self, client_key: str, request: object) -> str:
         return self._secret

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from lti_bridge.cli import main
 from tests.conftest import fresh_database
 from tests.flow.rig import Rig
 from tests.flow.scene import Scene, running_scene
-from tests.flow.world import ROOT, World, make_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    """A running world on each database."""
-    made = make_world(tmp_path, database_url)
-    made.bridge.serve()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +55,8 @@ def check(tmp_path: Path) -> Callable[[str], tuple[int, str]]:
     def run(text: str) -> tuple[int, str]:
         path = tmp_path / "checked.toml"
         path.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "lti_bridge", "config", "check", "--config", str(path)]
-        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        return ran.returncode, ran.stdout + ran.stderr
+        ran = CliRunner().invoke(main, ["config", "check", "--config", str(path)])
+        return ran.exit_code, ran.output
 
     return run
 

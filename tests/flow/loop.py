@@ -83,9 +83,12 @@ class Loop:
         return [row.state for row in self.rows("SELECT state FROM attempts ORDER BY created_at")]
 
     def let_time_pass(self) -> None:
-        """As if an hour had passed: attempts are due to be asked about, starts no longer fresh."""
+        """As if an hour had passed: attempts are due to be asked about, starts no longer fresh,
+        grades due again, and what a killed worker held is free."""
         self.rows("UPDATE attempts SET poll_at = 1 WHERE poll_at IS NOT NULL")
         self.rows("UPDATE attempts SET changed_at = changed_at - 3600000")
+        self.rows("UPDATE grades SET due_at = due_at - 3600000")
+        self.rows("UPDATE grades SET leased_until = leased_until - 3600000")
 
     def die(self) -> None:
         """kill -9 everything that is the bridge."""

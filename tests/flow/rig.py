@@ -19,7 +19,7 @@ from tests.flow import signing
 from tests.flow.browser import Browser, Page
 from tests.flow.school import AGS, LTI, QUERY, SCORE, School
 from tests.flow.signing import Signer
-from tests.flow.world import Bridge, free_port
+from tests.flow.world import PATIENCE_S, Bridge, free_port
 from tests.prepared import prepare
 
 ONE = Signer("tool-one", "secret one & ö")
@@ -33,7 +33,7 @@ public_url = "{bridge}"
 database_url = "{database}"
 queue_url = "sqlite:///{folder}/queue.sqlite3"
 keys_dir = "{folder}/keys"
-call_timeout_s = 1.5
+call_timeout_s = 4
 
 [[lms]]
 name = "old"
@@ -76,7 +76,7 @@ grade = "{grade}"
 """
 CONNECTIONS = {"one": ONE, "two": TWO, "twin-a": TWIN_A, "twin-b": TWIN_B}
 POLICIES = ("best", "last", "first", "mean")
-HTTP = urllib3.PoolManager(maxsize=32, retries=False, timeout=30)
+HTTP = urllib3.PoolManager(maxsize=32, retries=False, timeout=PATIENCE_S)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ import urllib3
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.flow import signing
+from tests.flow.world import free_port
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/"
@@ -115,7 +116,7 @@ class School:
         self.bridge_url = ""
         self._busy: set[str] = set()
         self._used: set[str] = set()
-        self._port = 0
+        self._port = free_port()
         self.up()
 
     def up(self) -> None:

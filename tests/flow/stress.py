@@ -28,7 +28,7 @@ from tests.flow.world import ACTIVITIES, HTTP, World, make_world
 WEB_PROCESSES = 3
 WORKERS = 2
 AT_ONCE = 24  # clicks under way, of students who sit in the same room
-PATIENCE_S = 50
+PATIENCE_S = 100
 PREPARED = "Your test is being prepared"
 FULL = 500  # students
 

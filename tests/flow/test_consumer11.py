@@ -72,7 +72,7 @@ def test_every_click_is_signed_anew(scene: Scene) -> None:
     nonces = [form["oauth_nonce"] for form in forms]
     assert len(set(nonces)) == 7
     assert all(re.fullmatch(r"[\w-]{22}", nonce) for nonce in nonces)
-    assert all(abs(time.time() - int(form["oauth_timestamp"])) < 10 for form in forms)
+    assert all(abs(time.time() - int(form["oauth_timestamp"])) < 60 for form in forms)
 
 
 @pytest.mark.spec("P11L-02", "P11L-03", "OA1-07")

@@ -2,115 +2,49 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask, Response, redirect, request
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, Request, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from lti_bridge.sandbox import lms, serving
-from tests.conftest import CHROMIUM_ARGUMENTS
-from tests.flow.world import HTTP, World, make_world
+from tests.flow.frames import (
+    EVERYWHERE,
+    IN_FRAMES,
+    QUESTION,
+    School,
+    elsewhere,
+    open_framed,
+    partitioning,
+    refusal_of,
+    running_school,
+    tool,
+)
+from tests.flow.strangers import ANSWERS_ALL, FORM_TYPE, GUESSES, opening_page, strangers_launch
+from tests.flow.world import HTTP
 
 pytestmark = pytest.mark.browser
 
-CONFIG = """
-[[lms]]
-name = "local13"
-lti = "1.3"
-issuer = "{lms}"
-client_id = "bridge-client"
-deployment_ids = ["1"]
-authorization_url = "{lms}/lti/auth"
-token_url = "{lms}/lti/token"
-jwks_url = "{lms}/lti/jwks"
-"""
 BEST = {"activity": "best"}
 LINKS = (
     lms.LinkSpec("plain", "Without storage", "1.3", BEST),
     lms.LinkSpec("around", "Storage in the page", "1.3", BEST, storage="_parent"),
     lms.LinkSpec("beside", "Storage in a frame", "1.3", BEST, storage="lti_storage"),
 )
-IN_FRAMES = "http://127.0.0.1:*,http://localhost:*"
-"""Chromium's pattern for what 127.0.0.1 keeps within pages of localhost, however partitioned."""
-EVERYWHERE = "http://127.0.0.1:*,*"
-QUESTION = "Which formula adds them up?"
-
-
-@dataclass
-class School:
-    """The bridge at 127.0.0.1, and an LMS of another site (localhost) that launches it."""
-
-    world: World
-    lms: serving.Running
-    url: str
-
-    @property
-    def bridge(self) -> str:
-        return self.world.bridge.url
-
-    def launches(self) -> int:
-        """How many tests were opened at the provider."""
-        answer = HTTP.request("GET", f"{self.world.isograd.url}/control/state")
-        return len(answer.json()["launches"])
-
-
-def elsewhere(url: str) -> str:
-    """The same server as another site."""
-    return url.replace("127.0.0.1", "localhost")
 
 
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
-    folder = tmp_path_factory.mktemp("cookieless")
-    world = make_world(folder, f"sqlite:///{folder}/bridge.sqlite3")
-    settings = lms.LmsSettings(bridge_url=world.bridge.url, links=LINKS, client_id="bridge-client")
-    campus = serving.start(lambda url: lms.make_app(settings)(elsewhere(url)))
-    with world.bridge.config.open("a", encoding="utf-8") as config:
-        config.write(CONFIG.format(lms=elsewhere(campus.url)))
-    try:
-        world.bridge.serve()
-        yield School(world, campus, elsewhere(campus.url))
-    finally:
-        world.stop()
-        campus.stop()
-
-
-def executable() -> str:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path
-    return path
+    with running_school(tmp_path_factory.mktemp("cookieless"), LINKS) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def partitioned(chromium: Browser) -> Iterator[Browser]:
-    """A Chromium that keeps cookies of other sites only by the page around them (CHIPS)."""
-    arguments = [*CHROMIUM_ARGUMENTS, "--test-third-party-cookie-phaseout"]
-    browser = chromium.browser_type.launch(executable_path=executable(), args=arguments)
-    yield browser
-    browser.close()
-
-
-@contextmanager
-def refusal_of(
-    chromium: Browser, folder: Path, pattern: str, **options: Any
-) -> Iterator[BrowserContext]:
-    """A Chromium whose user has blocked the cookies of this pattern."""
-    (folder / "Default").mkdir(parents=True)
-    blocked = {"exceptions": {"cookies": {pattern: {"setting": 2}}}}
-    preferences = {"profile": {"content_settings": blocked}}
-    (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
-    context = chromium.browser_type.launch_persistent_context(
-        str(folder), executable_path=executable(), args=CHROMIUM_ARGUMENTS, **options
-    )
-    yield context
-    context.close()
+    with partitioning(chromium) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -130,18 +64,6 @@ def tab(refusing: BrowserContext, school: School) -> Iterator[Page]:
     yield page
     for one in refusing.pages[1:]:
         one.close()
-
-
-def open_framed(tab: Page, school: School, link: str) -> None:
-    tab.goto(f"{school.url}/launch/{link}?target=iframe")
-
-
-def tool(tab: Page) -> Frame:
-    """The frame in which the LMS shows the bridge and the test."""
-    tab.locator("iframe.tool").wait_for()
-    found = tab.locator("iframe.tool").element_handle().content_frame()
-    assert found
-    return found
 
 
 def bridge_requests(tab: Page, school: School) -> list[str]:
@@ -256,7 +178,8 @@ OLD_LMS = """
 const kept = new Map(), old = "org.imsglobal.lti.";
 const answers = {
   [`${old}capabilities`]: () => ({ supported_messages: [
-    { subject: `${old}put_data`, frame: "_parent" }, { subject: `${old}get_data` } ] }),
+    { subject: `${old}put_data`, frame: "_parent" },
+    { subject: `${old}get_data`, frame: "_parent" } ] }),
   [`${old}put_data`]: ({ key, value }) => { kept.set(key, value); return { key, value }; },
   [`${old}get_data`]: ({ key }) => ({ key, value: kept.get(key) ?? null }),
 };
@@ -270,10 +193,14 @@ addEventListener("message", ({ data, origin, source }) => {
 
 @pytest.mark.spec("T13ST-08")
 def test_an_lms_that_knows_only_the_older_subjects_is_understood(tab: Page, school: School) -> None:
-    tab.route(
-        "**/storage.js", lambda route: route.fulfill(body=OLD_LMS, content_type="text/javascript")
-    )
-    open_framed(tab, school, "around")
+    """And it says that the page around keeps the data, whatever its login named."""
+
+    def old_above(route: Route) -> None:
+        body = OLD_LMS if route.request.frame == tab.main_frame else ""
+        route.fulfill(body=body, content_type="text/javascript")
+
+    tab.route("**/storage.js", old_above)
+    open_framed(tab, school, "beside")
     expect(tool(tab).get_by_text(QUESTION)).to_be_visible()
 
 
@@ -382,7 +309,7 @@ def test_a_browser_that_keeps_nothing_anywhere_is_told_so_and_never_led_in_a_cir
 
 ANSWERS = {
     "nothing": "",
-    "an error": "said({error: {code: 'storage_exhaustion', message: 'full'}})",
+    "an error": "said({key: data.key, value: data.value, error: {code: 'x', message: 'full'}})",
     "another id": "said({message_id: 'x', key: data.key, value: data.value})",
     "another subject": "said({subject: 'lti.get_data.response', value: data.value})",
     "another value": "said({key: data.key, value: 'x'})",
@@ -453,6 +380,55 @@ def test_a_bad_answer_leads_to_the_button(tab: Page, school: School, answer: str
     assert school.launches() == before
 
 
+# a stranger's launch, opened in a victim's browser
+
+
+@pytest.mark.spec("T13ID-02", "T13ST-05", "T13ST-09", "SECP-22", "SECP-31")
+@pytest.mark.parametrize("way", ["with the proof", "answering for the LMS", "framing the LMS"])
+def test_a_stranger_s_launch_opens_in_no_other_browser(tab: Page, school: School, way: str) -> None:
+    fields, kept = strangers_launch(school)
+    if way == "with the proof":
+        fields["lti_bridge_kept"] = kept
+    frame = "lms" if way == "framing the LMS" else "_parent"
+    script = ANSWERS_ALL % {"frame": frame, "kept": kept}
+    app = Flask("evil")
+    app.get("/")(lambda: opening_page(school, fields, script))
+    page, before = serving.start(lambda url: app), school.launches()
+    tab.goto(page.url)
+    with tab.context.expect_page() as opened:
+        tab.get_by_role("button", name="A kitten").click()
+    words = "This page was already used" if way == "framing the LMS" else "a window of its own"
+    expect(opened.value.get_by_role("heading", name=words)).to_be_visible()
+    assert "lti.get_data" not in tab.evaluate("heard")
+    assert school.launches() == before
+    page.stop()
+
+
+@pytest.mark.spec("T13ST-06", "SECP-22", "SECP-31")
+def test_another_site_s_answer_does_not_count_even_with_the_right_id(
+    tab: Page, school: School
+) -> None:
+    """The page that opened ours knows the id of our question, and has what the LMS would say."""
+    fields, kept = strangers_launch(school)
+    app = Flask("evil")
+    app.get("/")(lambda: opening_page(school, fields, GUESSES % kept))
+    page, before = serving.start(lambda url: app), school.launches()
+
+    def guessable(route: Route) -> None:
+        body = "crypto.getRandomValues = (ids) => ids.fill(7);" + route.fetch().text()
+        route.fulfill(body=body, content_type="text/javascript")
+
+    tab.context.route("**/alone.js", guessable)
+    tab.goto(page.url)
+    with tab.context.expect_page() as opened:
+        tab.get_by_role("button", name="A kitten").click()
+    expect(opened.value.get_by_role("heading", name="a window of its own")).to_be_visible()
+    tab.context.unroute("**/alone.js")
+    assert set(tab.evaluate("heard")) == {"7-7-7-7"}
+    assert school.launches() == before
+    page.stop()
+
+
 # tabs, people, reload, back
 
 
@@ -493,7 +469,7 @@ def test_a_launch_that_is_sent_again_is_answered_with_a_way_back(
     before = school.launches()
     form, origin = sent[-1]
     assert origin == (school.bridge if link == "around" else school.url)
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin}
+    headers = {**FORM_TYPE, "Origin": origin}
     again = tab.context.request.post(f"{school.bridge}/lti/launch", data=form, headers=headers)
     assert again.status == 401
     assert "browser-state" in again.text()

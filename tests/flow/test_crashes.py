@@ -22,7 +22,7 @@ import urllib3
 from tests.flow.rig import Rig, Sitting
 from tests.flow.school import Err
 from tests.flow.test_grades import sent, settled
-from tests.flow.world import eventually
+from tests.flow.world import PATIENCE_S, eventually
 
 LEARNERS = 200
 SENDERS = 8
@@ -56,7 +56,7 @@ def killed(rig: Rig, what: str) -> None:
 
 def insist(rig: Rig, sitting: Sitting, score: str) -> None:
     """Report a score until it is acknowledged, as a provider does."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 2 * PATIENCE_S
     while time.monotonic() < deadline:
         try:
             if rig.report(sitting, score).said == (200, "success"):
@@ -85,7 +85,7 @@ def test_every_acknowledged_grade_arrives_through_kills(fresh_rig: Rig) -> None:
         for one in reports:
             one.result()
     wanted = {f"learner-{number:03}": f"0.{number:03}2" for number in range(LEARNERS)}
-    eventually(lambda: fresh_rig.school.cells == wanted, True, 30)
+    eventually(lambda: fresh_rig.school.cells == wanted, True, 2 * PATIENCE_S)
     for call in fresh_rig.school.calls:
         if not call.of.startswith("token:"):
             assert call.value is not None
@@ -121,7 +121,7 @@ def test_a_grade_whose_hint_was_lost_is_delivered(rig: Rig) -> None:
     with sqlite3.connect(rig.bridge.folder / "queue.sqlite3") as queue:
         queue.execute("BEGIN EXCLUSIVE")
         assert rig.report(sitting, "0.5").said == (200, "success")
-        eventually(lambda: rig.school.cells.get(sitting.learner), "0.5", 9)
+        eventually(lambda: rig.school.cells.get(sitting.learner), "0.5")
 
 
 @pytest.mark.spec("T11O-09")
@@ -165,22 +165,18 @@ def full_disk(rig: Rig) -> Iterator[None]:
     resource.prlimit(web, resource.RLIMIT_FSIZE, before)
 
 
-def not_stored(
-    rig: Rig, trouble: Callable[[Rig], AbstractContextManager[None]], seconds: float
-) -> None:
+def not_stored(rig: Rig, trouble: Callable[[Rig], AbstractContextManager[None]]) -> None:
     """While there is trouble nothing is acknowledged or changed; afterwards all goes on."""
     sitting, fresh = rig.sit("new", "last"), rig.sit()
     assert rig.report(sitting, "0.5").said == (200, "success")
     eventually(settled(rig, sitting), True)
     before = rig.state()
     with trouble(rig), ThreadPoolExecutor(2) as pool:
-        started = time.monotonic()
         replies = [pool.submit(rig.delete, sitting), pool.submit(rig.report, fresh, "1")]
         for reply in replies:
             assert reply.result().said == (503, "failure")
             assert reply.result().header("imsx_severity") == "error"
             assert b"sql" not in reply.result().body.lower()
-        assert time.monotonic() - started < seconds
     assert rig.state() == before
     assert rig.read(sitting) == "0.5"
     assert rig.report(sitting, "0.75").said == (200, "success")
@@ -191,19 +187,27 @@ def not_stored(
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
 def test_a_full_disk(rig: Rig) -> None:
-    not_stored(rig, full_disk, 3)
+    not_stored(rig, full_disk)
     assert rig.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
 
 def test_a_locked_database(fresh_rig: Rig) -> None:
     sqlite = fresh_rig.engine.dialect.name == "sqlite"
-    not_stored(fresh_rig, locked_sqlite if sqlite else locked_postgres, 20)
+    not_stored(fresh_rig, locked_sqlite if sqlite else locked_postgres)
+
+
+@pytest.fixture
+def postgres_rig(tmp_path: Path, postgres_database: str) -> Iterator[Rig]:
+    """A running rig on PostgreSQL, for one test."""
+    made = Rig(tmp_path, postgres_database)
+    made.bridge.serve()
+    yield made
+    made.stop()
 
 
 @pytest.mark.postgres
-def test_a_database_that_cuts_its_connections(tmp_path: Path, postgres_database: str) -> None:
-    rig = Rig(tmp_path, postgres_database)
-    rig.bridge.serve()
+def test_a_database_that_cuts_its_connections(postgres_rig: Rig) -> None:
+    rig = postgres_rig
     sittings = [rig.sit(("old", "new")[n % 2], "last", f"learner-{n:03}") for n in range(20)]
     stop = threading.Event()
     cut = (
@@ -212,8 +216,10 @@ def test_a_database_that_cuts_its_connections(tmp_path: Path, postgres_database:
     )
 
     def cutting() -> None:
-        while not stop.wait(0.1):
+        pause = 0.1
+        while not stop.wait(pause):
             rig.rows(cut, name=rig.engine.url.database)
+            pause = min(pause * 1.05, 1)  # a busy machine gets something done, too
 
     cutter = threading.Thread(target=cutting)
     cutter.start()
@@ -224,18 +230,17 @@ def test_a_database_that_cuts_its_connections(tmp_path: Path, postgres_database:
     finally:
         stop.set()
         cutter.join()
-    eventually(lambda: {rig.school.cells.get(s.learner) for s in sittings}, {"0.4"}, 20)
-    rig.stop()
+    eventually(lambda: {rig.school.cells.get(s.learner) for s in sittings}, {"0.4"})
 
 
 def test_a_worker_killed_between_the_lms_and_the_database(rig: Rig) -> None:
     sittings = [rig.sit(lms) for lms in ("old", "new")]
     for sitting in sittings:
-        rig.school.errs[sitting.learner] = [Err(200, stores=True, late_s=1.2)]
+        rig.school.errs[sitting.learner] = [Err(200, stores=True, late_s=4.5)]
         assert rig.report(sitting, "0.5").said == (200, "success")
         eventually(lambda of=sitting.learner: rig.school.cells.get(of), "0.5")
     killed(rig, "worker")
     for sitting in sittings:
-        eventually(settled(rig, sitting), True, 25)
+        eventually(settled(rig, sitting), True)
         assert {call.value for call in rig.school.of(sitting.learner)} == {"0.5"}
         assert len(rig.school.of(sitting.learner)) > 1

@@ -109,7 +109,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         tool.stop()
 
 
-@pytest.mark.spec("P13DL-12", "P13DL-13", "P13DL-17", "P13DL-10", "P11C-04", "CERTP-05")
+@pytest.mark.spec("P13DL-12", "P13DL-13", "P13DL-17", "P13DL-10", "P11C-04", "CERTP-05", "BR-18")
 @BOTH
 @EACH_TOOL
 def test_what_was_chosen_is_put_into_the_course_and_opens(room: Room, lti: str, tool: str) -> None:
@@ -145,7 +145,7 @@ def test_what_was_chosen_is_saved_for_the_opened_link(room: Room, lti: str, tool
     room.open(link, tool)
 
 
-@pytest.mark.spec("P13DL-01", "P13DL-13")
+@pytest.mark.spec("P13DL-01", "P13DL-13", "AMB-05")
 def test_a_tool_is_asked_for_links_and_nothing_else(room: Room) -> None:
     browser, form = room.form("1.3", "1.3", query="single=1")
     page = room.choose(browser, form, "1.3", "green")
@@ -154,6 +154,7 @@ def test_a_tool_is_asked_for_links_and_nothing_else(room: Room) -> None:
     settings = asked[f"{DL}deep_linking_settings"]
     assert asked[f"{LTI}message_type"] == "LtiDeepLinkingRequest"
     assert asked[f"{LTI}version"] == "1.3.0"
+    assert asked[f"{LTI}target_link_uri"] == f"{room.tools['1.3'].url}/launch?choose=1"
     assert asked[f"{LTI}deployment_id"] == "tool-deployment"
     assert f"{LTI}resource_link" not in asked
     assert asked[f"{LTI}context"]["title"] == "Digital Skills"

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -132,7 +132,7 @@ def running(
     kit = case.party()
 
     def party(bridge_url: str) -> Callable[[str], Flask]:
-        return kit.app(f"{bridge_url}/hooks/{case.kind}/{HOOK_TOKEN}")
+        return kit.served(f"{bridge_url}/hooks/{case.kind}/{HOOK_TOKEN}")
 
     config = config_of(case, kit)
     folder = tmp_path_factory.mktemp(case.kind)
@@ -195,12 +195,18 @@ def vanishing(click: Callable[[], Page]) -> str:
 def test_killed_while_a_test_is_bought(circle: Circle) -> None:
     """One call is carried out after its caller is gone, and one never is."""
     again = circle.case.kind in REPEATABLE
-    with ThreadPoolExecutor(2) as pool:
-        clicks: list[Future[str]] = []
-        for user, how in (("student1", {}), ("student2", {"status": 503, "body": ""})):
-            circle.fault(delay_s=1.5, **how)
-            clicks.append(pool.submit(vanishing, lambda u=user: circle.click(u, "best13")))
-            eventually(lambda: circle.attempts(), ["unclear"] * len(clicks))
+    calls = (
+        1 if circle.case.kind == "itep" else 2
+    )  # orders have numbers, so one waits for the other
+    if calls == 2:
+        circle.fault(status=503, body="")
+    with ThreadPoolExecutor(2) as pool, circle.kit.held(circle.kit.paid_call()) as waiting:
+        clicks = [
+            pool.submit(vanishing, lambda user=user: circle.click(user, "best13"))
+            for user in ("student1", "student2")
+        ]
+        eventually(waiting, calls)
+        eventually(circle.attempts, ["unclear"] * 2)
         circle.die()
         assert [click.result() for click in clicks] == ["", ""]
     eventually(lambda: len(circle.kit.bought()), 1)
@@ -235,10 +241,9 @@ def test_killed_on_the_way_back(circle: Circle) -> None:
     circle.finish(2, scores[2])
     assert circle.grade("student1", "best13") is None
     circle.world.control(circle.world.lms, "clear")
+    circle.let_time_pass()
     circle.world.bridge.serve()
-    if "fetch" in circle.case.capabilities:
-        circle.let_time_pass()
-    else:  # who only tells is asked by a person to tell again
+    if "fetch" not in circle.case.capabilities:  # who only tells is asked to tell again
         circle.finish(2, scores[2])
     for user, score in zip(users, scores, strict=True):
         wanted = pytest.approx(circle.share(score), abs=1e-5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,7 +88,7 @@ def test_a_grade_comes_back_after_the_callback(scene: Scene, link: str) -> None:
     scene.click("student1", link)
     scene.finish(num_val=300)  # the worse second attempt of "best"
     assert len(scene.state()["callbacks"]) == 2
-    time.sleep(0.5)
+    eventually(scene.attempts, ["graded", "graded"])
     assert scene.grade("student1", link) == 0.85
     log = scene.world.bridge.log()
     for private in ("student1@", "Bearer", test["token"]):

@@ -66,18 +66,18 @@ def test_an_unknown_activity_is_a_page_with_a_way_back(scene: Scene, name: str) 
 
 @pytest.mark.spec("BR-01", "BR-02", "GEN-07", "P11L-05", "SECP-38")
 def test_two_lms_with_equal_ids_stay_apart(scene: Scene) -> None:
-    same = {"user_id": "4", "context_id": "101", "resource_link_id": "7"}
+    same = {"user_id": "equal", "context_id": "101", "resource_link_id": "7"}
     ours, theirs = (scene.open(campus, **same).form for campus in (scene.campus, scene.twin))
     for name in ("user_id", "context_id", "resource_link_id", "lis_result_sourcedid"):
         assert ours[name] != theirs[name]
-        assert ours[name] not in ("4", "101", "7", "cell-of-ann")
-    assert scene.attempts("4") == [(1, "created"), (1, "created")]
+        assert ours[name] not in ("equal", "101", "7", "cell-of-ann")
+    assert scene.attempts("equal") == [(1, "created"), (1, "created")]
     new = {**same, "resource_link_id": "8"}
     scene.open(scene.twin, **new)
     assert refused(scene.campus.launch(**new, custom_activity=None), 404, "not-configured")
 
 
-@pytest.mark.spec("GEN-05", "GEN-03", "BR-01")
+@pytest.mark.spec("GEN-05", "GEN-03", "GEN-07", "BR-01")
 def test_deployments_of_one_client_stay_apart(scene: Scene) -> None:
     got = {}
     for party in (scene.second, scene.world.lms):
@@ -136,6 +136,17 @@ def test_a_preview_needs_its_token(scene: Scene, token: str) -> None:
     scene.campus.launch(roles="Instructor")
     page = Browser().post(f"{scene.world.bridge.url}/course/go-on", {"token": token})
     assert refused(page, 403, "page-expired")
+
+
+@pytest.mark.spec("SECP-20")
+def test_whoever_reads_the_database_finds_no_token_of_a_page(scene: Scene) -> None:
+    page = scene.campus.launch(roles="Instructor", user_id="tess")
+    tokens = {value for form in page.forms() for name, value in form.fields if name == "token"}
+    kept = {row.token for row in scene.rows("SELECT token FROM held_launches")}
+    assert tokens
+    assert kept
+    assert not tokens & kept
+    assert Browser().submit(page).status == 200
 
 
 def test_a_preview_lasts_two_hours(scene: Scene) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.flow.browser import Browser, Page
-from tests.flow.world import World, eventually
+from tests.flow.loop import on_each_database
+from tests.flow.world import World, eventually, make_world
 
 USERS = {"student1": "4", "student2": "5", "student3": "6"}
 
@@ -29,6 +31,16 @@ def grade(world: World, user: str, link: str) -> Any:
     return None
 
 
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, shared_database: str) -> Iterator[World]:
+    """A running world on a database, shared by the tests of this module."""
+    made = make_world(tmp_path_factory.mktemp("world"), shared_database)
+    made.bridge.serve()
+    yield made
+    made.stop()
+
+
+@on_each_database
 @pytest.mark.parametrize("link", ["best13", "bo13", "best11"])
 def test_a_students_grade_reaches_the_gradebook(world: World, link: str) -> None:
     browser = Browser()

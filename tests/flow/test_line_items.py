@@ -59,7 +59,7 @@ def test_two_workers_bring_all_grades_into_one_new_column(idle: World) -> None:
     idle.bridge.run("worker")
     idle.bridge.run("worker")
     title = "Excel, best of all attempts"
-    eventually(lambda: columns(idle), [(title, {"4": 85.0, "5": 50.0})], 30)
+    eventually(lambda: columns(idle), [(title, {"4": 85.0, "5": 50.0})])
     held = [line for line in idle.bridge.log().splitlines() if "another worker looks" in line]
     assert len(held) > 1
     assert {line.rpartition("try=")[2] for line in held} == {"1"}  # waiting is no failed try
@@ -70,9 +70,9 @@ def test_two_workers_bring_all_grades_into_one_new_column(idle: World) -> None:
     assert idle.control(idle.lms, "delete-item", item=column["item"]) == {"ok": True}
     take_test(idle, "student3", "0.75")
     everybody = [(title, {"4": 85.0, "5": 50.0, "6": 75.0})]
-    eventually(lambda: columns(idle), everybody, 30)
+    eventually(lambda: columns(idle), everybody)
 
     # a copy of the link has a column of its own, without the results of the original
     take_test(idle, "student2", "0.25", COPY.id)
-    eventually(lambda: columns(idle, COPY.id), [(title, {"5": 25.0})], 30)
+    eventually(lambda: columns(idle, COPY.id), [(title, {"5": 25.0})])
     assert columns(idle) == everybody

@@ -69,7 +69,7 @@ def test_the_version_is_1_0_or_left_out(scene: Scene) -> None:
     assert refused(scene.campus.launch(oauth_version="2.0"), 400, "bad-request")
 
 
-@pytest.mark.spec("OA1-15")
+@pytest.mark.spec("OA1-15", "SECP-21")
 def test_who_guesses_keys_learns_nothing(scene: Scene) -> None:
     fields = scene.campus.fields()
     wrong_secret = send(
@@ -111,7 +111,7 @@ def test_timestamps_fit_the_window_of_their_key(scene: Scene) -> None:
         assert "the window is 300 s" in scene.log_of(refusal(page)[1])
 
 
-@pytest.mark.spec("OA1-15", "OA1-18")
+@pytest.mark.spec("OA1-15", "OA1-18", "SECP-47")
 def test_a_nonce_counts_once_per_key(scene: Scene) -> None:
     nonce = f"once-{time.time_ns()}"
     assert scene.campus.launch(oauth_nonce=nonce).status == 200
@@ -126,7 +126,7 @@ def test_a_nonce_that_no_database_key_can_hold_is_refused(scene: Scene) -> None:
     assert refused(scene.campus.launch(oauth_nonce="n" * 256), 400, "message")
 
 
-@pytest.mark.spec("OA1-19", "SECP-17")
+@pytest.mark.spec("OA1-19", "SECP-17", "AMB-16")
 def test_of_two_processes_one_accepts(fresh_scene: Scene) -> None:
     campus, before = fresh_scene.campus, int(time.time())
     for _ in range(3):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.flow.browser import Browser, Page
-from tests.flow.world import World, make_world
+from tests.flow.world import BASE, World, make_world
 
 NOTICE = "Your name and address go to the test provider."
 
@@ -22,25 +22,27 @@ def click(world: World, user: str, link: str) -> Page:
     return page
 
 
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A running world whose connection has a notice, shared by the tests of this module."""
+    folder = tmp_path_factory.mktemp("notice")
+    base = BASE.replace('name = "tosa"', f'name = "tosa"\nnotice = "{NOTICE}"')
+    made = make_world(folder, f"sqlite:///{folder}/bridge.sqlite3", base=base)
+    made.bridge.serve()
+    yield made
+    made.stop()
+
+
 @pytest.mark.parametrize("link", ["best13", "best11"])
-def test_a_notice_is_read_once_and_before_anything_leaves(tmp_path: Path, link: str) -> None:
-    world = make_world(tmp_path, f"sqlite:///{tmp_path}/bridge.sqlite3")
-    try:
-        text = world.bridge.config.read_text().replace(
-            'name = "tosa"', f'name = "tosa"\nnotice = "{NOTICE}"'
-        )
-        world.bridge.config.write_text(text)
-        world.bridge.serve()
-        page = click(world, "student1", link)
-        assert page.url.startswith(world.bridge.url)
-        assert NOTICE in page.text
-        assert "lis_person" not in page.text
-        assert world.isograd.url not in page.text
-        again = click(world, "student1", link)  # closed without pressing: asked again
-        assert NOTICE in again.text
-        test = Browser().through(again, world.isograd.url)
-        assert test.status == 200, test.text
-        assert NOTICE not in click(world, "student1", link).text
-        assert NOTICE in click(world, "student2", link).text
-    finally:
-        world.stop()
+def test_a_notice_is_read_once_and_before_anything_leaves(world: World, link: str) -> None:
+    page = click(world, "student1", link)
+    assert page.url.startswith(world.bridge.url)
+    assert NOTICE in page.text
+    assert "lis_person" not in page.text
+    assert world.isograd.url not in page.text
+    again = click(world, "student1", link)  # closed without pressing: asked again
+    assert NOTICE in again.text
+    test = Browser().through(again, world.isograd.url)
+    assert test.status == 200, test.text
+    assert NOTICE not in click(world, "student1", link).text
+    assert NOTICE in click(world, "student2", link).text

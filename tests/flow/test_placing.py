@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lti_bridge.core.tool_launches import digest
 from tests.flow.browser import Browser, Page
 from tests.flow.campus11 import send
 from tests.flow.scene import Scene, launch13, refusal, way_back
@@ -305,7 +306,7 @@ def test_a_token_expires(scene: Scene) -> None:
     page = scene.campus.launch(**TEACHER, resource_link_id="old", oauth_timestamp=old)
     token = token_of(page)
     assert place(scene, token=token, do="start").status == 200
-    scene.write("UPDATE held_launches SET until = 1000 WHERE token = :token", token=token)
+    scene.write("UPDATE held_launches SET until = 1000 WHERE token = :token", token=digest(token))
     assert refused(place(scene, token=token, do="start"), 403, "page-expired")
 
 
@@ -366,7 +367,8 @@ def test_an_activity_is_copied_and_retired(scene: Scene) -> None:
     manage = next(n for n, one in enumerate(overview.forms()) if "use" in dict(one.fields))
     copy = browser.submit(overview, manage, do="copy")
     assert "Set up: retire (copy)" in copy.text
-    browser.submit(copy, do="save", **{"set.custom": "chapter = 5"})
+    saved = browser.submit(copy, do="save", **{"set.custom": "chapter = 5"})
+    assert "No link opens it yet." in saved.text
     asked = browser.submit(overview, manage, do="retire")
     assert chapter(scene, student(scene, "retire")) == "5"  # asking changes nothing
     assert "<h1>Retired</h1>" in browser.submit(asked, do="retire-now").text

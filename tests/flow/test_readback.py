@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from lti_bridge.cli import main
 from tests.flow.browser import Browser
 from tests.flow.test_launch_to_gradebook import open_test
-from tests.flow.world import HTTP, ROOT, World, eventually, make_world
+from tests.flow.world import HTTP, World, eventually, make_world
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,9 @@ def take_test(world: World, link: str, user: str, score: str) -> None:
 
 def run(world: World, *words: str) -> str:
     """What a command of the bridge says."""
-    command = [sys.executable, "-m", "lti_bridge", *words, "--config", str(world.bridge.config)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    ran = CliRunner().invoke(main, [*words, "--config", str(world.bridge.config)])
+    assert ran.exit_code == 0, ran.output
+    return ran.output
 
 
 def shown(world: World, link: str, user: str) -> float | None:
@@ -63,13 +62,13 @@ def test_a_teachers_grade_is_noticed_and_stays(
 ) -> None:
     take_test(campus, link, user, "0.85")
     eventually(lambda: shown(campus, link, id), 85.0)
-    eventually(lambda: grade(campus, id, "delivered").get("shown") not in (None, ""), True, 30)
+    eventually(lambda: grade(campus, id, "delivered").get("shown") not in (None, ""), True)
     assert grade(campus, id, "delivered")["overridden"] is False
 
     [column] = [c for c in campus.gradebook()["columns"] if c["link"] == link]
     campus.control(campus.lms, "grade", item=column["item"], user=id, points=70)
     take_test(campus, link, user, "0.95")
-    eventually(lambda: bool(grade(campus, id, "waiting")), True, 30)
+    eventually(lambda: bool(grade(campus, id, "waiting")), True)
     waiting = grade(campus, id, "waiting")
     assert waiting["overridden"] is True
     assert "not from here" in waiting["reason"]
@@ -78,9 +77,9 @@ def test_a_teachers_grade_is_noticed_and_stays(
     assert "which is not from here" in said
 
     run(campus, "results", "resend", waiting["id"])
-    eventually(lambda: bool(grade(campus, id, "waiting")), True, 30)
+    eventually(lambda: bool(grade(campus, id, "waiting")), True)
     assert shown(campus, link, id) == 70.0
     run(campus, "results", "resend", "--force", waiting["id"])
-    eventually(lambda: shown(campus, link, id), 95.0, 30)
+    eventually(lambda: shown(campus, link, id), 95.0)
     log = HTTP.request("GET", f"{campus.lms.url}/control/log").json()
     assert [one for one in log if one["status"] >= 400] == []

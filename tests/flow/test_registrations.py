@@ -6,17 +6,21 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
 
 from lti_bridge.cli import main
-from lti_bridge.sandbox import serving
+from lti_bridge.sandbox import lms, serving
 from tests.flow.browser import Browser, Page
 from tests.flow.campus11 import Campus
 from tests.flow.scene import Scene, refusal, running_scene
+from tests.flow.scene import launch13 as launch_of
 from tests.flow.world import HTTP, eventually
+from tests.lms.platform13 import jwk, rsa_key
 
 WAYS = 8  # as many launches as it takes for each of two processes to be asked
 PAGES = ("go-on", "place", "people")
@@ -83,7 +87,7 @@ def test_an_lms_registers_itself_waits_launches_and_is_retired(fresh_scene: Scen
     # pending: neither process lets it in
     assert every_login(scene, party) == {400}
     cli(scene, "approve", "newcomer")
-    eventually(lambda: every_login(scene, party), {302}, seconds=10)
+    eventually(lambda: every_login(scene, party), {302})
     launched = launch13(scene, party, "student1")
     assert launched.status == 200, launched.text
     assert scene.rows("SELECT registration FROM learners")[0][0] == "newcomer"
@@ -96,9 +100,9 @@ def test_an_lms_registers_itself_waits_launches_and_is_retired(fresh_scene: Scen
     held = [dict(form.fields)["token"] for form in launch13(scene, party, "teacher").forms()]
     assert posted(scene, held[0]) == {200}
     cli(scene, "retire", "newcomer")
-    eventually(lambda: every_login(scene, party), {400}, seconds=10)
+    eventually(lambda: every_login(scene, party), {400})
     # what its people have open goes on no more
-    eventually(lambda: posted(scene, held[0]), {403}, seconds=10)
+    eventually(lambda: posted(scene, held[0]), {403})
     shown = json.loads(cli(scene, "show", "newcomer", "--json"))
     assert shown["registration"]["state"] == "retired"
     assert [step["status"] for step in shown["invitations"][0]["exchange"]] == [200, 200]
@@ -117,7 +121,7 @@ def test_a_grade_goes_to_an_lms_that_came_while_the_worker_ran(fresh_scene: Scen
     def delivered() -> list[Any]:
         return [tuple(row) for row in scene.rows("SELECT registration, delivery FROM grades")]
 
-    eventually(delivered, [("grader", "delivered")], seconds=20)
+    eventually(delivered, [("grader", "delivered")])
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +132,18 @@ def moving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
 
 
-def attempts(scene: Scene, *users: str) -> list[tuple[str, str]]:
-    """Attempt and link of all attempts of learners who are known by one of these names."""
+def attempts(scene: Scene, *who: tuple[str, str]) -> list[tuple[str, str]]:
+    """Attempt and link of all attempts of learners who are known by one of these: LMS and name."""
+    (lms, user), (other_lms, other_user) = who[0], who[-1]
+    known = "(registration, user_id) IN ((:lms, :user), (:other_lms, :other_user))"
     found = scene.rows(
-        "SELECT DISTINCT a.id, a.link_id FROM attempts a WHERE a.learner_id IN ("
-        "SELECT id FROM learners WHERE user_id IN (:a, :b) UNION"
-        " SELECT learner_id FROM learner_aliases WHERE user_id IN (:a, :b))",
-        a=users[0],
-        b=users[-1],
+        "SELECT DISTINCT a.id, a.link_id FROM attempts a WHERE a.learner_id IN ("  # noqa: S608
+        f"SELECT id FROM learners WHERE {known} UNION"
+        f" SELECT learner_id FROM learner_aliases WHERE {known})",
+        lms=lms,
+        user=user,
+        other_lms=other_lms,
+        other_user=other_user,
     )
     return [tuple(row) for row in found]
 
@@ -155,11 +163,14 @@ def claim(campus: Campus, user: str, link: str, secret: str = "") -> dict[str, s
 def test_a_signed_claim_brings_learner_link_and_attempt_along(moving: Scene) -> None:
     scene, campus = moving, moving.campus
     scene.open(campus, user_id="ann-1", resource_link_id="signed", custom_activity="plain")
-    (before,) = attempts(scene, "ann-1")
+    ann, one = ("campus11", "ann-1"), ("second13", "4")
+    (before,) = attempts(scene, ann)
     was = scene.tool.last.form
-    page = launch13(scene, scene.second, "student1", lti1p1=claim(campus, "ann-1", "signed"))
+    there = {"claims": {"https://purl.imsglobal.org/spec/lti/claim/resource_link": {"id": "new"}}}
+    signed = claim(campus, "ann-1", "signed")
+    page = launch13(scene, scene.second, "student1", lti1p1=signed, **there)
     now = scene.carry(page).form
-    assert attempts(scene, "ann-1", "4") == [before]
+    assert attempts(scene, ann, one) == [before]
     for name in ("user_id", "resource_link_id", "context_id", "lis_result_sourcedid"):
         assert now[name] == was[name], name
     # the newest launch says where the grade goes
@@ -167,8 +178,8 @@ def test_a_signed_claim_brings_learner_link_and_attempt_along(moving: Scene) -> 
     assert [tuple(row) for row in where] == [("second13", "4")]
     # both versions go on side by side, with and without the claim
     scene.open(campus, user_id="ann-1", resource_link_id="signed", custom_activity="plain")
-    assert launch13(scene, scene.second, "student1").status == 200
-    assert attempts(scene, "ann-1", "4") == [before]
+    assert launch13(scene, scene.second, "student1", **there).status == 200
+    assert attempts(scene, ann, one) == [before]
 
 
 @pytest.mark.spec("T13MX-05", "SECP-38")
@@ -177,7 +188,7 @@ def test_a_forged_claim_gives_nobody_anything(moving: Scene, forged: str) -> Non
     scene, campus = moving, moving.campus
     victim = f"victim-{forged}"
     scene.open(campus, user_id=victim, resource_link_id=forged, custom_activity="plain")
-    before = attempts(scene, victim)
+    before = attempts(scene, ("campus11", victim))
     wrong = {
         "secret": claim(campus, victim, forged, secret="guessed"),
         "twin": {**claim(moving.twin, victim, forged), "oauth_consumer_key": campus.key},
@@ -185,10 +196,10 @@ def test_a_forged_claim_gives_nobody_anything(moving: Scene, forged: str) -> Non
     }[forged]
     page = launch13(scene, scene.second, "student2", lti1p1=wrong)
     assert page.status == 200, page.text
-    assert attempts(scene, victim) == before
+    assert attempts(scene, ("campus11", victim)) == before
     mine = scene.rows("SELECT id FROM learners WHERE registration = 'second13' AND user_id = '5'")
     assert len(mine) == 1
-    assert attempts(scene, "5") != before
+    assert attempts(scene, ("second13", "5")) != before
 
 
 @pytest.mark.spec("T13MX-07")
@@ -200,15 +211,22 @@ def test_an_admin_links_an_old_registration_to_a_new_one_and_parts_them(moving: 
     )
     placed = {"resource_link_id": "best13", "context_id": "101", "custom_activity": "plain"}
     scene.open(campus, user_id="6", **placed)
-    (before,) = attempts(scene, "6")
+    old, new = ("strict11", "6"), ("strict13", "6")
+    (before,) = attempts(scene, old)
     token = {"claims": {"https://purl.imsglobal.org/spec/lti/claim/custom": {"activity": "plain"}}}
     cli(scene, "link", "strict11", "strict13")
 
-    def one_learner() -> bool:
-        assert launch13(scene, party, "student3", **token).status == 200
-        return attempts(scene, "6") == [before]
+    def linked() -> bool:
+        """Whether the server knows it by now, as somebody finds who has never come before."""
+        who = token_hex(4)
+        scene.open(campus, user_id=who, **placed)
+        claims = {**token["claims"], "sub": who}
+        assert launch13(scene, party, "student1", claims=claims).status == 200
+        return len(attempts(scene, ("strict11", who), ("strict13", who))) == 1
 
-    eventually(one_learner, True, seconds=10)
+    eventually(linked, True)
+    assert launch13(scene, party, "student3", **token).status == 200
+    assert attempts(scene, old, new) == [before]
     # who came by LTI 1.3 first is known when she comes by LTI 1.1
     launch13(scene, party, "student1", **token)
     first = scene.rows(
@@ -226,11 +244,11 @@ def test_an_admin_links_an_old_registration_to_a_new_one_and_parts_them(moving: 
 
     def two_learners() -> int:
         assert launch13(scene, party, "student3", **token).status == 200
-        return len(attempts(scene, "6"))
+        return len(attempts(scene, old, new))
 
-    eventually(two_learners, 2, seconds=10)
+    eventually(two_learners, 2)
     scene.open(campus, user_id="6", **placed)
-    assert len(attempts(scene, "6")) == 2
+    assert len(attempts(scene, old, new)) == 2
 
 
 def relaunch(scene: Scene, campus: Campus, browser: Browser, **changes: str | None) -> Page:
@@ -297,6 +315,14 @@ def test_the_documents_hold_our_addresses_and_no_secret(moving: Scene) -> None:
         re.search(rb"<blti:launch_url>([^<]+)<", cartridge.data)[1].decode() == f"{url}/lti/launch"
     )
     assert cartridge.headers["Content-Type"].startswith("application/xml")
+    lticm = "{http://www.imsglobal.org/xsd/imslticm_v1p0}"
+    tree = ElementTree.fromstring(cartridge.data)  # noqa: S314 - our own
+    choosing = {
+        options.get("name"): [(one.get("name"), one.text) for one in options]
+        for options in tree.iter(f"{lticm}options")
+    }
+    asked = [("message_type", "ContentItemSelectionRequest"), ("url", f"{url}/lti/launch")]
+    assert choosing == {"assignment_selection": asked, "link_selection": asked}
     unchanged = {"If-None-Match": cartridge.headers["ETag"]}
     assert HTTP.request("GET", f"{url}/lti/config.xml", headers=unchanged).status == 304
     for body in (canvas.data, cartridge.data):
@@ -331,3 +357,41 @@ def test_a_submission_is_shown_to_staff_and_to_its_own_learner_only(moving: Scen
     assert "No attempt yet" in reviewed(moving, "teacher", "5", "another").text
     # a review makes no attempt
     assert moving.rows("SELECT 1 FROM learners WHERE user_id IN ('2', 'nobody')") == []
+
+
+def test_an_invited_lms_is_held_to_its_deployments_and_to_given_keys(
+    moving: Scene, tmp_path: Path
+) -> None:
+    """As one of the file with deployment_ids and public_keys is."""
+    link = lms.LinkSpec("best13", "Plain", "1.3", {"activity": "plain"})
+    settings = lms.LmsSettings(bridge_url=moving.world.bridge.url, links=(link,))
+    party = serving.start(lms.make_app(settings))
+    answer: dict[str, Any] = HTTP.request("GET", f"{party.url}/lti/jwks").json()
+    right, wrong = tmp_path / "right.json", tmp_path / "wrong.json"
+    right.write_text(json.dumps(answer), encoding="utf-8")
+    other = jwk(answer["keys"][0]["kid"], rsa_key("foreign"))
+    wrong.write_text(json.dumps({"keys": [other]}), encoding="utf-8")
+
+    def answered(deployment: str) -> tuple[int, str]:
+        page = launch_of(moving, party, deployment=deployment)
+        return page.status, "" if page.status == 200 else refusal(page)[0]
+
+    try:
+        address = opened_by(party, invited(moving, "held", "--approve"))
+        assert "is connected" in Browser().get(address).text
+        eventually(lambda: answered("1"), (200, ""))
+        cli(moving, "set", "held", "--deployment", "2")
+        eventually(lambda: answered("1"), (403, "unknown-deployment"))
+        assert answered("2") == (200, "")
+        cli(moving, "set", "held", "--keys", str(wrong))
+        eventually(lambda: answered("2"), (401, "signature"))
+        assert answered("1")[0] == 401
+        cli(moving, "set", "held", "--keys", str(right), "--any-deployment")
+        eventually(lambda: answered("1"), (200, ""))
+        assert answered("2") == (200, "")
+        cli(moving, "set", "held", "--keys", str(wrong))
+        eventually(lambda: answered("1")[0], 401)
+        cli(moving, "set", "held", "--fetch-keys")
+        eventually(lambda: answered("1"), (200, ""))
+    finally:
+        party.stop()

@@ -108,7 +108,7 @@ def claims_of(world: World, link: str) -> dict[str, Any]:
     return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
-@pytest.mark.spec("P13NR-01", "P13NR-02", "P13NR-10", "P13NR-12", "CERTP-06")
+@pytest.mark.spec("P13NR-01", "P13NR-02", "P13NR-10", "P13NR-12", "CERTP-06", "P13ID-04")
 def test_the_roster_of_the_lms_is_handed_on(tmp_path: Path) -> None:
     world, key = make_world(tmp_path, f"sqlite:///{tmp_path}/b.sqlite3", links=LINKS), make_key()
     keys = f"public_key = '''{pem(key)}'''"

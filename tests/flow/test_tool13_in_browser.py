@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 
 # What a tool does: ask its platform and wait for the answer, or for nothing.
 ASK = """
-([message, asText]) => new Promise((resolve) => {
-  const timer = setTimeout(() => resolve(null), 400);
+([message, asText, patience]) => new Promise((resolve) => {
+  const timer = setTimeout(() => resolve(null), patience);
   addEventListener("message", (event) => {
     clearTimeout(timer);
     resolve({ data: event.data, origin: event.origin });
@@ -75,7 +75,7 @@ def show(tab: Page, running: serving.Running) -> None:
 
 def frame_at(tab: Page, url: str) -> Frame:
     """The frame that has come to this address."""
-    for _ in range(30):
+    for _ in range(600):
         for frame in tab.frames:
             if frame.url.startswith(url):
                 frame.wait_for_load_state()
@@ -84,9 +84,9 @@ def frame_at(tab: Page, url: str) -> Frame:
     raise AssertionError([frame.url for frame in tab.frames])
 
 
-def ask(frame: Frame, as_text: bool = False, **message: Any) -> Any:
+def ask(frame: Frame, as_text: bool = False, patience_ms: int = 30_000, **message: Any) -> Any:
     """What the platform answers to a message from this frame; None when nothing comes."""
-    return frame.evaluate(ASK, [message, as_text])
+    return frame.evaluate(ASK, [message, as_text, patience_ms])
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_quiz_opens_in_a_frame_of_another_site(tab: Page, tools: Tools13) -> N
     expect(frame.get_by_role("heading", name="Tea quiz")).to_be_visible()
 
 
-@pytest.mark.spec("P13AZ-13")
+@pytest.mark.spec("P13AZ-13", "SECP-33")
 @pytest.mark.parametrize("activity", ["quiz", "framed"])
 def test_where_cookies_are_refused_a_window_of_its_own_opens(
     tab: Page, tools: Tools13, activity: str
@@ -129,6 +129,7 @@ def test_where_cookies_are_refused_a_window_of_its_own_opens(
     found = frame_at(window, f"{tool.url}/take/")
     running.stop()
     expect(found.get_by_role("heading", name="Tea quiz")).to_be_visible()
+    assert window.evaluate("opener") is None
     assert not [one for one in tab.frames if one.url.startswith(tool.url)]
 
 
@@ -192,7 +193,7 @@ def test_data_is_forgotten_after_an_hour(
     assert ask(tool, subject="lti.get_data", message_id="b", key="k")["data"]["value"] is None
 
 
-@pytest.mark.spec("P13PM-04")
+@pytest.mark.spec("P13PM-04", "P13PM-07")
 @pytest.mark.parametrize(
     ("message", "code"),
     [
@@ -202,6 +203,8 @@ def test_data_is_forgotten_after_an_hour(
         ({"subject": "lti.get_data", "key": "k"}, "bad_request"),
         ({"subject": "lti.frameResize", "message_id": "1", "height": "tall"}, "bad_request"),
         ({"subject": "lti.scrollToTop", "message_id": "1"}, "unsupported_subject"),
+        ({"subject": "lti.pageRefresh", "message_id": "1"}, "unsupported_subject"),
+        ({"subject": "lti.fetchWindowSize", "message_id": "1"}, "unsupported_subject"),
         ({"subject": "lti.constructor", "message_id": "1"}, "unsupported_subject"),
         (
             {"subject": "lti.put_data", "message_id": "1", "key": "k", "value": "x" * 5000},
@@ -229,6 +232,7 @@ def test_messages_from_elsewhere_are_ignored(tab: Page, tool: Frame, tools: Tool
     # the page itself, which is not its own frame
     page.evaluate(listen)
     page.evaluate("() => postMessage({subject: 'lti.capabilities', message_id: '1'}, '*')")
+    page.wait_for_function("heard.length")
     tab.wait_for_timeout(300)
     assert tab.evaluate("heard") == []
     assert [one["subject"] for one in page.evaluate("heard")] == ["lti.capabilities"]
@@ -249,7 +253,7 @@ def test_messages_from_elsewhere_are_ignored(tab: Page, tool: Frame, tools: Tool
     # the tool's frame, gone to a site that is not registered
     tool.evaluate(f"location.href = '{tools.tool.url}/jwks'")
     stranger = frame_at(tab, f"{tools.tool.url}/jwks")
-    assert ask(stranger, subject="lti.get_data", message_id="1", key="k") is None
+    assert ask(stranger, subject="lti.get_data", message_id="1", key="k", patience_ms=500) is None
 
 
 @pytest.mark.spec("P13PM-06")
@@ -271,10 +275,34 @@ def test_the_tool_sets_its_height(
     assert page.locator("#tool").evaluate("frame => frame.style.height") == f"{pixels}px"
 
 
+@pytest.mark.spec("P13PM-08")
+def test_the_course_is_told_the_height_of_our_page_and_nothing_else(
+    tab: Page, tool: Frame, tools: Tools13
+) -> None:
+    tab.evaluate("() => { window.heard = []; addEventListener('message', (e) => heard.push(e)); }")
+    for height in (2000, "700; top: 0", 10**9):
+        ask(tool, subject="lti.frameResize", height=height)
+    ask(tool, subject="lti.put_data", message_id="1", key="k", value="secret")
+    for subject in ("lti.scrollToTop", "lti.pageRefresh", "org.imsglobal.lti.close", "other"):
+        tool.evaluate("subject => parent.postMessage({ subject, data: 'secret' }, '*')", subject)
+    ask(tool, subject="lti.frameResize", height=500)
+    tab.wait_for_function("heard.length >= 3")
+    heard = tab.evaluate("heard.map(({ data, origin }) => [origin, data])")
+    page = frame_at(tab, f"{tools.world.bridge.url}/lti/launch")
+    assert [(origin, set(data)) for origin, data in heard] == [
+        (tools.world.bridge.url, {"subject", "height"})
+    ] * 3
+    assert {data["subject"] for _, data in heard} == {"lti.frameResize"}
+    tall, tallest, now = (data["height"] for _, data in heard)
+    assert 2000 <= tall < 2500
+    assert 10000 <= tallest < 10500
+    assert now == page.evaluate("document.documentElement.scrollHeight")
+
+
 @pytest.mark.spec("P13PM-07")
 def test_the_tool_closes_itself_and_leads_nowhere(tab: Page, tool: Frame, tools: Tools13) -> None:
     page = frame_at(tab, f"{tools.world.bridge.url}/lti/launch")
     tool.evaluate("parent.postMessage({subject: 'lti.close', url: 'https://evil.invalid/'}, '*')")
     expect(page.get_by_text("Your test is closed")).to_be_visible()
-    assert page.locator("iframe").count() == 0
+    expect(page.locator("iframe")).to_have_count(0)
     assert page.url == f"{tools.world.bridge.url}/lti/launch"

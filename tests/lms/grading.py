@@ -176,7 +176,7 @@ class Bridge:
         self.store = Store(self.database, self.clock)
         self.columns = Columns(self.database)
         registration = Signer("lms").registration(token_url=f"{lms.url}/token", **more)
-        self.client = Client(loopback=True, user_agent="test", timeout_s=5)
+        self.client = Client(loopback=True, user_agent="test", timeout_s=30)
         key, fresh = SigningKey("tool-1", rsa_key("tool")), random_bytes()
         self.tokens = Tokens(self.client.send, lambda: key, self.clock, fresh)
 

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lti_bridge.core.launch import Launch
 from lti_bridge.errors import NetworkFailed
-from lti_bridge.lms.receive13 import Lms13, LoginRedirect
+from lti_bridge.lms.login13 import LoginRedirect
+from lti_bridge.lms.receive13 import Lms13
 from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lti.keysets import KeySets
 from lti_bridge.net import Response

@@ -85,8 +85,8 @@ def test_no_message_type() -> None:
 
 @pytest.mark.spec("CERTT-09", "T13RL-03")
 def test_no_roles() -> None:
-    refused(roles=REMOVED)
-    refused(roles=None)
+    for roles in (REMOVED, None, f"{ROLE}Learner", {"0": f"{ROLE}Learner"}):
+        refused(roles=roles)
 
 
 @pytest.mark.spec("CERTT-10")
@@ -172,14 +172,14 @@ def test_short_roles(role: str, standing: str) -> None:
     assert (opened.roles, opened.standing) == ((ROLE + role,), standing)
 
 
-@pytest.mark.spec("CERTV-04", "CERTV-11", "T13RL-06")
+@pytest.mark.spec("CERTV-04", "CERTV-11", "T13RL-06", "AMB-02")
 def test_unknown_roles() -> None:
     assert launch(INSTRUCTOR, roles=[UNKNOWN + "unknown/unknown#Helper"]).standing == "guest"
     both = [ROLE + "Learner", UNKNOWN + "uknownrole/unknown#Unknown"]
     assert launch(STUDENT, roles=both).standing == "learner"
 
 
-@pytest.mark.spec("CERTV-05", "CERTV-12", "T13RL-04")
+@pytest.mark.spec("CERTV-05", "CERTV-12", "T13RL-04", "AMB-02")
 @pytest.mark.parametrize("roles", [[], [""]])
 @pytest.mark.parametrize("sub", [INSTRUCTOR, STUDENT])
 def test_no_role(sub: str, roles: list[str]) -> None:
@@ -187,7 +187,7 @@ def test_no_role(sub: str, roles: list[str]) -> None:
     assert (opened.roles, opened.standing) == ((), "guest")
 
 
-@pytest.mark.spec("CERTV-06", "CERTV-07", "CERTV-13", "T13RL-13")
+@pytest.mark.spec("CERTV-06", "CERTV-07", "CERTV-13", "T13RL-13", "AMB-03")
 @pytest.mark.parametrize("role", ["Instructor", "Learner"])
 @pytest.mark.parametrize(
     "changes",

@@ -100,7 +100,7 @@ class World:
     """A roster of two registrations of one LMS, in one course each."""
 
     def __init__(self, lms: Lms, **more: Any) -> None:
-        self.clock, self.client = Clock(), Client(loopback=True, user_agent="test", timeout_s=5)
+        self.clock, self.client = Clock(), Client(loopback=True, user_agent="test", timeout_s=30)
         key = SigningKey("tool-1", rsa_key("tool"))
         tokens = Tokens(self.client.send, lambda: key, self.clock, random_bytes())
         registration = Platform("lms").registration(token_url=f"{lms.url}/token")

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.errors import BadRequest, InvitationRefused, RegistrationRefused, UnknownIssuer
+from lti_bridge.errors import (
+    BadRequest,
+    InvitationRefused,
+    OpenedOutsideLms,
+    RegistrationRefused,
+    UnknownIssuer,
+)
 from lti_bridge.lms.config_documents import ToolFacts
 from lti_bridge.lms.directory import Directory
 from lti_bridge.lms.register import MAX_BODY, PURPOSE, Registered, Registering
@@ -256,6 +262,8 @@ def test_an_address_opened_in_a_browser_leaves_the_invitation_good(office: Offic
     for address in ("", "http://moodle.example.edu/c", "javascript:alert(1)", "https://x" * 400):
         with pytest.raises(BadRequest):
             office.open(openid_configuration=address)
+    with pytest.raises(OpenedOutsideLms):
+        office.open(openid_configuration="")
     with pytest.raises(BadRequest):
         Registering(
             office.store, office.directory, office.lms.send, TOOL_FACTS, lambda: NOW
@@ -335,7 +343,7 @@ def test_an_answer_that_registers_nothing_is_kept_for_the_admin(
 )  # fmt: skip
 def test_private_addresses_are_never_called(office: Office, host: str) -> None:
     office.invite()
-    client = Client(user_agent="test", timeout_s=5)
+    client = Client(user_agent="test", timeout_s=30)
     url = f"https://{host}/openid-configuration"
     with pytest.raises((RegistrationRefused, BadRequest)):
         office.open(send=client.send, openid_configuration=url)
@@ -361,6 +369,15 @@ def test_what_is_kept_holds_no_token(office: Office) -> None:
     for secret in ("secret-a", "secret-b", "secret-c", "reg-token", "invitation-token"):
         assert secret not in kept
     assert f"GET {CONFIGURATION}" in kept
+    office.lms.answer = None
+    office.invite("another", "other")
+    office.lms.configuration = platform(
+        "https://other.example.edu", token_endpoint_auth_methods_supported=["private_key_jwt"]
+    )
+    office.open("another", openid_configuration="https://other.example.edu/c")
+    read, registered = office.outcome()["exchange"]
+    assert read["answered"]["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert registered["answered"]["token_endpoint_auth_method"] == "private_key_jwt"
     assert "context_id_history" in kept
     with office.database.reading() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM invitations").fetchall()

@@ -75,7 +75,7 @@ def test_settings_of_another_shape_are_refused(settings: object) -> None:
         deep_linking.read_settings(settings)
 
 
-@pytest.mark.spec("T13DL-11")
+@pytest.mark.spec("T13DL-11", "T13DL-13")
 def test_a_link_has_only_what_the_specification_names() -> None:
     assert answer([ITEM]) == {
         f"{LTI}message_type": "LtiDeepLinkingResponse",
@@ -123,6 +123,18 @@ def test_no_link_goes_where_none_is_taken() -> None:
     with pytest.raises(MessageRefused):
         answer([ITEM], accept_types=["html", "file"])
     assert answer([], accept_types=["html"])[f"{DL}content_items"] == []
+
+
+@pytest.mark.spec("T13DL-10", "T13DL-14")
+def test_whatever_is_taken_nothing_goes_back_but_links_with_an_address() -> None:
+    others = ["link", "file", "html", "image"]
+    media = {"accept_media_types": "image/png,text/html"}
+    items = answer([ITEM, ITEM], accept_types=[*others, "ltiResourceLink"], **media)
+    for item in items[f"{DL}content_items"]:
+        assert (item["type"], item["url"]) == ("ltiResourceLink", ITEM.url)
+    for accepted in others:
+        with pytest.raises(MessageRefused):
+            answer([ITEM], accept_types=[accepted], **media)
 
 
 @pytest.mark.spec("T13DL-12")

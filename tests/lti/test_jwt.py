@@ -60,6 +60,7 @@ def refused(token: str) -> None:
     assert refusal.value.status == 401
 
 
+@pytest.mark.spec("GEN-08", "GEN-09", "CERTP-09")
 def test_what_we_sign_verifies_with_another_implementation() -> None:
     token = jwt.sign(CLAIMS, SigningKey("k", KEY))
     header, payload, signature = token.split(".")
@@ -97,7 +98,7 @@ def test_published_tokens_with_a_shared_secret_are_refused(token: str) -> None:
         jwt.verify(jwt.decode(token), KEYS)
 
 
-@pytest.mark.spec("T13ID-08", "SECP-09", "GEN-09")
+@pytest.mark.spec("T13ID-08", "SECP-09", "GEN-08", "GEN-09", "CERTP-09")
 @pytest.mark.parametrize(
     "alg",
     [
@@ -293,7 +294,7 @@ def test_times_within_the_leeway_pass(good: dict[str, Any]) -> None:
     times(**good)
 
 
-@pytest.mark.spec("T13ID-17", "T13ID-18", "T13ID-19", "SECP-05", "SECP-54")
+@pytest.mark.spec("T13ID-17", "T13ID-18", "T13ID-19", "SECP-05", "SECP-54", "AMB-11")
 @pytest.mark.parametrize(
     "bad",
     [

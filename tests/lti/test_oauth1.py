@@ -512,6 +512,13 @@ def test_an_undecodable_form_is_malformed(body: bytes) -> None:
         oauth1.parse_form(body)
 
 
+@pytest.mark.parametrize("value", ["%00", "a%00b", "%FF", "%ED%A0%80"])
+def test_a_header_that_no_database_can_hold_is_malformed(value: str) -> None:
+    header = f'OAuth oauth_nonce="{value}"'
+    with pytest.raises(errors.BadRequest, match=r"NUL|UTF-8"):
+        oauth1.read_header("POST", TOOL, header, b"<x/>", "application/xml")
+
+
 @pytest.mark.spec("OA1-05", "OA1-09")
 def test_a_form_keeps_everything() -> None:
     body = b"a=1+2%2B3&a=&b&=c&d=%0D%0A&e=%C3%A4=%3D&&%20"

@@ -253,6 +253,14 @@ def test_meaning_comes_from_the_principal_role(uris: tuple[str, ...], meaning: s
     assert {name for name, true in is_it.items() if true} == set(meaning.split())
 
 
+def test_administrators_of_the_lms_are_told_by_their_person_roles() -> None:
+    for name in ("institution/person#Administrator", "system/person#SysAdmin"):
+        assert roles.is_administrator((LIS + name,))
+        assert not roles.is_staff((LIS + name,))
+    for uri in (LIS + "institution/person#Staff", *course("Administrator"), "Administrator"):
+        assert not roles.is_administrator((uri,))
+
+
 @pytest.mark.spec("ROLE-08", "ROLE-09")
 @pytest.mark.parametrize(("uris", "meaning"), MEANING)
 def test_only_staff_beyond_assistants_may_configure(uris: tuple[str, ...], meaning: str) -> None:

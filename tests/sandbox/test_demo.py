@@ -24,7 +24,7 @@ class Api:
     def send(self, method: str, path: str, sent: Any = None, headers: Any = KEY) -> Any:
         body = {} if sent is None else {"json": sent}
         url = self.url + path
-        return urllib3.request(method, url, headers=headers, retries=False, timeout=20, **body)
+        return urllib3.request(method, url, headers=headers, retries=False, timeout=60, **body)
 
     def buy(self, **asked: Any) -> Any:
         answer = self.send("POST", "/sessions", {"test": "geography", **asked})
@@ -32,7 +32,7 @@ class Api:
         return answer.json()
 
     def take(self, url: str, **form: str) -> str:
-        answer = urllib3.request("POST", url, body=urlencode(form), headers=FORM, timeout=20)
+        answer = urllib3.request("POST", url, body=urlencode(form), headers=FORM, timeout=60)
         return answer.data.decode()
 
     def session(self, name: str) -> Any:

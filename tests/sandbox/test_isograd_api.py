@@ -34,7 +34,7 @@ class Api:
             headers={"Content-Type": "application/x-www-form-urlencoded", **headers},
             redirect=False,
             retries=False,
-            timeout=20,
+            timeout=60,
         )
 
     def act(self, act_id: int, **fields: str) -> Any:
@@ -49,7 +49,7 @@ class Api:
     def control(self, name: str, asked: dict[str, Any] | None = None) -> Any:
         method = "GET" if asked is None else "POST"
         body = {} if asked is None else {"json": asked}
-        return urllib3.request(method, f"{self.url}/control/{name}", timeout=20, **body).json()
+        return urllib3.request(method, f"{self.url}/control/{name}", timeout=60, **body).json()
 
 
 @pytest.fixture(name="api")

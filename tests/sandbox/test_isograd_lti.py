@@ -97,7 +97,7 @@ def sign(url: str, fields: dict[str, str], key: str = "bridge", **more: Any) -> 
 
 def post(url: str, body: bytes, kind: str = "application/x-www-form-urlencoded") -> Any:
     headers = {"Content-Type": kind}
-    return urllib3.request("POST", url, body=body, headers=headers, redirect=False, timeout=20)
+    return urllib3.request("POST", url, body=body, headers=headers, redirect=False, timeout=60)
 
 
 def launch(url: str, **fields: str) -> Any:
@@ -105,11 +105,11 @@ def launch(url: str, **fields: str) -> Any:
 
 
 def rows(url: str) -> Any:
-    return urllib3.request("GET", f"{url}/control/state", timeout=20).json()
+    return urllib3.request("GET", f"{url}/control/state", timeout=60).json()
 
 
 def page(url: str) -> str:
-    return urllib3.request("GET", url, timeout=20).data.decode()
+    return urllib3.request("GET", url, timeout=60).data.decode()
 
 
 def test_launch_opens_the_test_and_keeps_its_parameters(tool: str) -> None:

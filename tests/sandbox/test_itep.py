@@ -39,7 +39,7 @@ class Api:
 
     def post(self, body: str, headers: dict[str, str]) -> Any:
         url = f"{self.url}/api/fulfillment"
-        return urllib3.request("POST", url, body=body, headers=headers, retries=False, timeout=20)
+        return urllib3.request("POST", url, body=body, headers=headers, retries=False, timeout=60)
 
     def send(self, body: str, header: str = "X-iTEP-GTX", key: str = KEY) -> Any:
         return self.post(
@@ -60,7 +60,7 @@ class Api:
     def control(self, name: str, asked: dict[str, Any] | None = None) -> Any:
         method = "GET" if asked is None else "POST"
         body = {} if asked is None else {"json": asked}
-        return urllib3.request(method, f"{self.url}/control/{name}", timeout=20, **body).json()
+        return urllib3.request(method, f"{self.url}/control/{name}", timeout=60, **body).json()
 
     def left(self) -> int:
         number: int = self.control("state")["available"]["Academic-Plus"]
@@ -68,11 +68,11 @@ class Api:
 
     def browse(self, path: str, form: dict[str, str] | None = None) -> Any:
         if form is None:
-            return urllib3.request("GET", self.url + path, timeout=20)
+            return urllib3.request("GET", self.url + path, timeout=60)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode(form)
         return urllib3.request(
-            "POST", self.url + path, body=body, headers=headers, redirect=False, timeout=20
+            "POST", self.url + path, body=body, headers=headers, redirect=False, timeout=60
         )
 
     def log_in(self, given: dict[str, str]) -> str:

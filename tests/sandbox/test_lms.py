@@ -49,7 +49,7 @@ class Lms:
 
     def call(self, method: str, path: str, **kwargs: Any) -> urllib3.BaseHTTPResponse:
         url = path if path.startswith("http") else self.url + path
-        return self.http.request(method, url, timeout=5, **kwargs)
+        return self.http.request(method, url, timeout=60, **kwargs)
 
     def control(self, what: str, **body: Any) -> dict[str, Any]:
         answer = self.call("POST", f"/control/{what}", json=body)

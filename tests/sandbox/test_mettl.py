@@ -68,7 +68,7 @@ class Api:
     def send(self, method: str, path: str, query: dict[str, str], form: dict[str, str]) -> Any:
         url = f"{self.url}{path}?{urlencode(query)}"
         body = {"body": urlencode(form), "headers": FORM} if form else {}
-        return urllib3.request(method, url, retries=False, timeout=20, **body)
+        return urllib3.request(method, url, retries=False, timeout=60, **body)
 
     def call(
         self,
@@ -109,16 +109,16 @@ class Api:
     def control(self, name: str, asked: dict[str, Any] | None = None) -> Any:
         method = "GET" if asked is None else "POST"
         body = {} if asked is None else {"json": asked}
-        answer = urllib3.request(method, f"{self.url}/control/{name}", timeout=20, **body)
+        answer = urllib3.request(method, f"{self.url}/control/{name}", timeout=60, **body)
         return answer.json()
 
 
 def browse(url: str, form: dict[str, str] | None = None) -> Any:
     """What a browser without JavaScript gets for a page, or for a form."""
     if form is None:
-        return urllib3.request("GET", url, timeout=20)
+        return urllib3.request("GET", url, timeout=60)
     body = urlencode(form)
-    return urllib3.request("POST", url, body=body, headers=FORM, redirect=False, timeout=20)
+    return urllib3.request("POST", url, body=body, headers=FORM, redirect=False, timeout=60)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Api:
         body = {} if sent is None else {"json": sent}
         method = method or ("GET" if sent is None else "POST")
         url = path if path.startswith("http") else self.url + path
-        return urllib3.request(method, url, headers=headers, retries=False, timeout=20, **body)
+        return urllib3.request(method, url, headers=headers, retries=False, timeout=60, **body)
 
     def event(self, **changes: Any) -> dict[str, Any]:
         told: dict[str, Any] = self.send("/api/events", {**EVENT, **changes}).json()
@@ -44,7 +44,7 @@ class Api:
     def hand_in(self, url: str, **form: str) -> Any:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urlencode(form)
-        return urllib3.request("POST", url, body=body, headers=headers, redirect=False, timeout=20)
+        return urllib3.request("POST", url, body=body, headers=headers, redirect=False, timeout=60)
 
     def control(self, name: str, asked: dict[str, Any] | None = None) -> Any:
         return self.send(f"/control/{name}", asked, {}).json()

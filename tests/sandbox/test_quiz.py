@@ -26,7 +26,7 @@ def base() -> Iterator[str]:
 
 def post(url: str, **form: str) -> urllib3.BaseHTTPResponse:
     return urllib3.request(
-        "POST", url, body=urlencode(form), headers=FORM, redirect=False, timeout=20
+        "POST", url, body=urlencode(form), headers=FORM, redirect=False, timeout=60
     )
 
 
@@ -46,10 +46,10 @@ def take(base: str, **launch: str) -> str:
     opened = post(f"{base}/launch", **signed(f"{base}/launch", **launch))
     assert opened.status == 303
     page = base + opened.headers["Location"]
-    assert b"Bread quiz" in urllib3.request("GET", page, timeout=20).data
+    assert b"Bread quiz" in urllib3.request("GET", page, timeout=60).data
     post(page, **RIGHT)
     post(page, q1="0")  # too late
-    return urllib3.request("GET", page, timeout=20).data.decode()
+    return urllib3.request("GET", page, timeout=60).data.decode()
 
 
 def test_the_grade_is_sent_once_and_signed(base: str, catcher: Catcher) -> None:

@@ -24,7 +24,7 @@ def desk() -> Iterator[str]:
 
 def call(method: str, url: str, **form: str) -> urllib3.BaseHTTPResponse:
     body = urlencode(form) if form else None
-    return urllib3.request(method, url, body=body, headers=FORM, redirect=False, timeout=20)
+    return urllib3.request(method, url, body=body, headers=FORM, redirect=False, timeout=60)
 
 
 def hand_in(desk: str, hook: str) -> None:

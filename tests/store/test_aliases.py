@@ -12,6 +12,7 @@ import pytest
 from lti_bridge.core import moving
 from lti_bridge.core.launch import Context, Former, Launch, Once, Person, ResourceLink
 from lti_bridge.core.records import Attempt
+from lti_bridge.store.columns import Columns
 from lti_bridge.store.engine import Database
 from lti_bridge.store.registrations import RegistrationStore
 from lti_bridge.store.store import Store
@@ -88,6 +89,30 @@ def test_what_has_begun_under_both_names_stays_with_each(store: Store) -> None:
     assert click(store, OLD) == old
 
 
+def test_where_others_began_under_both_names_nobody_else_begins_anew(store: Store) -> None:
+    ben = {"person": Person("ben")}, {"person": Person("uuid-of-ben")}
+    before = click(store, replace(OLD, **ben[0]), begin=True)
+    click(store, OLD, begin=True)
+    anns = click(store, UNPROVED, begin=True)
+    by_13 = replace(NEW, **ben[1], former=Former("old", "ben", "course", "link"))
+    assert click(store, by_13) == before
+    assert click(store, by_13) == before
+    # one who has not begun at all begins by the new name, and stays there
+    carla = replace(NEW, person=Person("carla-13"), former=Former("old", "carla", "course", "link"))
+    at = click(store, carla, begin=True)
+    assert at[1] == anns[1]
+    assert click(store, carla) == at
+
+
+def test_who_began_elsewhere_by_13_goes_on_with_what_lti_11_began_here(store: Store) -> None:
+    before = click(store, OLD, begin=True)
+    other = {"resource_link": ResourceLink("other-13")}
+    elsewhere = click(store, replace(UNPROVED, **other), begin=True)
+    assert click(store, NEW) == before
+    proved = replace(NEW, **other, former=Former("old", "ann", "course", "other"))
+    assert click(store, proved) == elsewhere
+
+
 @pytest.mark.spec("SECP-38")
 def test_equal_names_at_another_lms_are_somebody_else(store: Store) -> None:
     before = click(store, OLD, begin=True)
@@ -121,6 +146,16 @@ def test_an_admin_may_join_them_again(store: Store) -> None:
     assert registrations.stored().linked == {("new", "old")}
     assert registrations.stored().parted == frozenset()
     assert click(store, NEW) == before
+
+
+def test_a_column_is_looked_for_by_the_links_id_in_the_lms_of_the_grade(store: Store) -> None:
+    click(store, OLD, begin=True)
+    columns = Columns(store.database)
+    for launch, expected in ((NEW, "link-13"), (OLD, "link")):
+        learner, link = click(store, launch)
+        with store.transaction() as tx:
+            tx.save_target("grade", launch, link, learner)
+        assert columns.column("grade").resource_link_id == expected
 
 
 def test_a_moved_link_that_opens_another_activity_stays_one_link(store: Store) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from lti_bridge.errors import BadRequest
+from lti_bridge.store.engine import Database
 
 ROOT = Path(__file__).parents[2]
 START = """
@@ -27,3 +34,37 @@ def start(url: str) -> str:
 def test_only_a_schema_that_is_not_current_is_migrated(empty_database_url: str) -> None:
     assert start(empty_database_url).split() == ["True", "True"]
     assert start(empty_database_url).split() == ["True", "False"]
+
+
+def test_what_no_database_can_hold_is_a_bad_request(database_url: str) -> None:
+    database = Database(database_url)
+    says = text("SELECT CAST(:said AS TEXT)")
+    for said in ("half \ud83d", *(() if database.is_sqlite else ("NUL \0",))):
+        with pytest.raises(BadRequest), database.reading() as connection:
+            connection.execute(says, {"said": said})
+        with pytest.raises(BadRequest), database.writing() as connection:
+            connection.execute(says, {"said": said})
+        with pytest.raises(BadRequest), database.cursor() as cursor:
+            cursor.execute(database.native(says), {"said": said})
+    with database.cursor() as cursor:  # and nothing is left locked
+        assert cursor.execute(database.native(says), {"said": "ü😀"}).fetchone()[0] == "ü😀"
+    database.close()
+
+
+def test_a_transaction_within_a_transaction_is_part_of_it(database_url: str) -> None:
+    database = Database(database_url)
+    add, count = text("INSERT INTO joined VALUES (1)"), text("SELECT count(*) FROM joined")
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE joined (one INTEGER)")
+    for wanted in (0, 2):
+        with suppress(ZeroDivisionError), database.cursor() as outer:
+            outer.execute(database.native(add))
+            with database.cursor() as inner:
+                inner.execute(database.native(add))
+            if not wanted:
+                raise ZeroDivisionError
+        with database.reading() as connection:
+            assert connection.execute(count).scalar_one() == wanted
+    with database.cursor() as cursor:
+        cursor.execute("DROP TABLE joined")
+    database.close()

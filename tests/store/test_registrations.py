@@ -59,16 +59,20 @@ def test_every_change_raises_the_version_and_only_active_ones_are_stored(
     for change in (
         lambda: store.add(invitation, FACTS, [], NOW),
         lambda: store.approve("campus", NOW),
+        lambda: store.change("campus", {"deployment_ids": ["1"]}),
         lambda: store.link("campus", "old", NOW),
         lambda: store.part("campus", "old", NOW),
     ):
         change()
         seen.append(store.version())
     assert seen == sorted(set(seen), key=lambda version: version or 0)
-    assert [one["name"] for one in store.stored().active] == ["campus"]
+    assert [(one["name"], one["deployment_ids"]) for one in store.stored().active] == [
+        ("campus", ["1"])
+    ]
     assert store.stored().parted == {("campus", "old")}
     assert store.retire("campus", NOW)
     assert store.stored().active == ()
+    assert not store.change("campus", {"deployment_ids": "any"})
 
 
 def test_one_client_is_registered_once_until_it_is_retired(store: RegistrationStore) -> None:

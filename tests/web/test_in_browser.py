@@ -200,7 +200,7 @@ def test_only_the_lms_may_frame_a_page(chromium: Browser, pages: Pages, site: Ma
             tab = context.new_page()
             tab.goto(f"{outer.origin}/frame")
             shown = tab.frame_locator("iframe").get_by_role("heading", name=error.sentence)
-            assert shown.count() == visible
+            expect(shown).to_have_count(int(visible))
 
 
 def test_a_preview_comes_with_its_origin(chromium: Browser, pages: Pages, site: MakeSite) -> None:

@@ -11,7 +11,7 @@ import pytest
 from flask import Response
 from lxml import html
 
-from lti_bridge.core.handoff import Form, Note, Redirect
+from lti_bridge.core.handoff import Alone, Form, Frame, Note, Redirect, Storage
 from lti_bridge.errors import BadRequest, BridgeError, NoAttemptsLeft, PageExpired
 from lti_bridge.web.rendering import NOBODY, Pages
 from lti_bridge.web.views import InstructorView, PeopleView, PersonLine, PreviewForm
@@ -109,6 +109,37 @@ def test_foreign_text_stays_text(pages: Pages) -> None:
         assert "<script>" not in text(response), name
         if name != "front":
             assert "&lt;script&gt;" in text(response), name
+
+
+@pytest.mark.spec("SECP-08")
+def test_what_a_login_says_is_text_on_the_page_for_a_window(pages: Pages) -> None:
+    form = Form("https://bridge.example.edu/lti", ((NASTY, NASTY),))
+    storage = Storage(*[NASTY] * 5, form=form)
+    response = pages.alone(Alone(form, storage), back_url=BACK)
+    page = tree(response)
+    assert not page.xpath("//img | //@onerror")
+    (script,) = page.xpath("//script")
+    assert {script.get(f"data-{name}") for name in ("frame", "key", "value", "onward")} == {NASTY}
+    assert page.xpath("//form/@target") == ["_blank", "_blank"]  # and once for no scripts
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.spec("SECP-08")
+@pytest.mark.parametrize("frame", [None, Frame(("https://tool.example.org",))])
+def test_the_same_again_in_a_window_takes_all_of_its_fields(
+    pages: Pages, frame: Frame | None
+) -> None:
+    again = Form("https://bridge.example.edu/course", (("token", NASTY), ("do", "tool")))
+    response = pages.handoff(Form(TOOL, (), frame=frame), to="tool", elsewhere=again)
+    page = tree(response)
+    assert not page.xpath("//img | //@onerror")
+    away = page.get_element_by_id("elsewhere")
+    assert (away.get("action"), away.get("target")) == (again.action, "_blank")
+    sent = [(one.get("name"), one.get("value")) for one in away.xpath(".//input")]
+    assert tuple(sent) == again.fields
+    # to go on from the beginning, in the frame
+    (waiting,) = page.get_element_by_id("opened").xpath(".//form")
+    assert [one.get("name") for one in waiting.xpath(".//input")] == ["token"]
 
 
 @pytest.mark.spec("SECP-08")

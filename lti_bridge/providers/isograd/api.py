@@ -18,12 +18,12 @@ from lti_bridge.errors import BadRequest, ConfigurationError
 from lti_bridge.providers.contract import Tools, check_facts
 from lti_bridge.providers.isograd.answers import address_of
 from lti_bridge.providers.isograd.client import Client, Result
+from lti_bridge.providers.isograd.connections import ApiConnection
 from lti_bridge.providers.isograd.credits import CreditWatch
 from lti_bridge.providers.isograd.errors import CandidateExists, CandidateUnknown
 from lti_bridge.providers.isograd.grades import SCALES
 from lti_bridge.providers.isograd.settings import (
     AddTest,
-    ApiConnection,
     CreateCandidate,
     custom_parameters,
 )

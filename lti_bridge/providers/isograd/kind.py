@@ -22,14 +22,16 @@ from lti_bridge.core.ports import Provider, Session, Started
 from lti_bridge.core.tool_choices import Asking, ChosenItem
 from lti_bridge.providers.contract import Credentials, Kind, ToolRegistration, Tools
 from lti_bridge.providers.isograd.api import ALWAYS_NEW, CONFIRM, IsogradApi
-from lti_bridge.providers.isograd.settings import (
-    ACTIONS,
-    NEEDS,
+from lti_bridge.providers.isograd.connections import (
     ApiConnection,
     Lti11Connection,
     Lti13Connection,
-    activity_settings,
     connection_settings,
+)
+from lti_bridge.providers.isograd.settings import (
+    ACTIONS,
+    NEEDS,
+    activity_settings,
     custom_parameters,
     lms_parameters,
 )

@@ -1,4 +1,4 @@
-"""What can be set for Isograd: connections, and activities by the parameters of its actions.
+"""What can be set for an activity at Isograd, by the parameters of its actions.
 
 The models are the one source for validation, for the instructor's form and for the table in
 docs/providers/isograd.md. Names and meanings follow Isograd's integration guide, "Actions".
@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urljoin, urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     WrapValidator,
@@ -27,15 +24,11 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lti_bridge.core.substitution import literal, variable_in
-from lti_bridge.providers.tool13_settings import GRADES, Allow, DeepLink, InFrame, Services
-
-Route = Literal["lti-1.1", "lti-1.3", "api"]
+from lti_bridge.providers.isograd.connections import Model, Route, Secret, Text, complete_address
 
 NEEDS = frozenset({"given_name", "family_name", "email"})
 """What Isograd has to learn about a person: a candidate has no existence without it."""
 
-_PRODUCTION = "https://app.isograd.com/"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _VARIABLE = "or a variable such as $User.id"
 
 _FROM_LAUNCH = "comes from the launch (the person who clicked) and cannot be set"
@@ -91,130 +84,18 @@ def _identifier(value: str) -> str:
     return value
 
 
-def _address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    safe = value.isascii() and value.isprintable() and " " not in value
-    if not safe or not host or parts.username is not None or parts.fragment:
-        raise ValueError("must be a complete web address without user name and #")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-        raise ValueError("must begin with https:// (http:// only on this very machine)")
-    return value
-
-
 def _page(value: str) -> str:
-    return value if variable_in(value) else _address(value)
+    return value if variable_in(value) else complete_address(value)
 
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-_NumberId = Annotated[_Text, AfterValidator(_number_id)]
-_Identifier = Annotated[_Text, AfterValidator(_identifier)]
-_Address = Annotated[str, AfterValidator(_address)]
+_NumberId = Annotated[Text, AfterValidator(_number_id)]
+_Identifier = Annotated[Text, AfterValidator(_identifier)]
 _Page = Annotated[str, AfterValidator(_page)]
-_Secret = Annotated[SecretStr, Field(min_length=1)]
 _Whole = BeforeValidator(_whole)
 _Count = Annotated[int, Field(strict=True, ge=1), _Whole]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True
-    )
-
-
-def _beside(name: str) -> Callable[[dict[str, Any]], str]:
-    """The default of an address: a neighbour of `launch_url`, so that environments never mix."""
-    return lambda data: urljoin(data.get("launch_url", ""), name)
-
-
-_LaunchUrl = Annotated[_Address, Field(title="Launch URL", description="Isograd's launch address.")]
-
-
-class Lti11Connection(_Model):
-    """Isograd opened by LTI 1.1, with key and secret."""
-
-    route: Literal["lti-1.1"] = Field(title="Route", description="A signed LTI 1.1 launch.")
-    launch_url: _LaunchUrl = f"{_PRODUCTION}public/lti.php"
-    consumer_key: _Text = Field(title="Client key", description="The client key from Isograd.")
-    shared_secret: _Secret = Field(title="Client secret", description="Belongs to the client key.")
-    deep_link_url: DeepLink = ""
-
-
-class Lti13Connection(_Model):
-    """Isograd opened by LTI 1.3; addresses left out are those beside the launch URL."""
-
-    route: Literal["lti-1.3"] = Field(title="Route", description="An LTI 1.3 launch.")
-    launch_url: _LaunchUrl = f"{_PRODUCTION}public/lti.php"
-    login_url: _Address = Field(
-        default_factory=_beside(""),
-        title="Login URL",
-        description="Where a login begins; the launch URL if left out.",
-    )
-    redirect_uris: tuple[_Address, ...] = Field(
-        default_factory=lambda data: (data.get("launch_url", ""),),
-        min_length=1,
-        title="Redirect URIs",
-        description="Where a launch may be sent to; the launch URL if left out.",
-    )
-    jwks_url: _Address = Field(
-        default_factory=_beside("jwks.php"),
-        title="Key set URL",
-        description="Where Isograd publishes its keys; jwks.php beside the launch URL if left out.",
-    )
-    client_id: _Text = Field(
-        title="Client id", description="The client id under which Isograd knows this bridge."
-    )
-    deployment_id: _Text = Field(
-        title="Deployment id", description="The deployment id that Isograd was told."
-    )
-    services: Services = GRADES
-    frame: InFrame = False
-    frame_allow: Allow = ("fullscreen",)
-    deep_link_url: DeepLink = ""
-
-
-class ApiConnection(_Model):
-    """Isograd called through its REST API."""
-
-    route: Literal["api"] = Field(title="Route", description="Calls of Isograd's API.")
-    base_url: _Address = Field(
-        f"{_PRODUCTION}api/usage", title="API address", description="Where actions are sent."
-    )
-    token_url: _Address = Field(
-        "https://auth.isograd.com/oauth2/token",
-        title="Token address",
-        description="Where access tokens come from.",
-    )
-    client_id: _Text = Field(title="Client id", description="The client id from Isograd.")
-    client_secret: _Secret = Field(title="Client secret", description="Belongs to the client id.")
-    grade_scale: Literal["isograd", "fraction"] = Field(
-        "fraction",
-        title="Grade scale",
-        description="fraction: score by maximum; isograd: the numbers of its grades by LTI.",
-    )
-    forget: Literal["anonymise", "delete"] = Field(
-        "anonymise",
-        title="Forgetting a person",
-        description="anonymise: names become numbers; delete: the candidate goes, tests and all.",
-    )
-    low_credits: int = Field(
-        10,
-        ge=0,
-        title="Few credits",
-        description="A warning is logged when fewer credits of a type are left; 0: never.",
-    )
-
-
-_Connection = Lti11Connection | Lti13Connection | ApiConnection
-_ROUTES: Mapping[str, type[_Connection]] = MappingProxyType(
-    {"lti-1.1": Lti11Connection, "lti-1.3": Lti13Connection, "api": ApiConnection}
-)
-
-
-class _Action(_Model):
+class _Action(Model):
     sub_com_id: _NumberId | None = Field(
         None,
         title="Sub-account",
@@ -263,7 +144,7 @@ class _Candidate(_Action):
         title="Gender", description="1: male, 2: female, 3: not said."
     )
     lan_id: _Language = None
-    ext_id: _Text | None = Field(
+    ext_id: Text | None = Field(
         None,
         title="Own id of the candidate",
         description="Your id for the candidate; left out, the user id of the launch is taken.",
@@ -271,12 +152,12 @@ class _Candidate(_Action):
     dep_id: _Identifier | None = Field(
         None, title="Group", description="Isograd's id of the group that the candidate joins."
     )
-    ext_dep_id: _Text | None = Field(
+    ext_dep_id: Text | None = Field(
         None,
         title="Own id of the group",
         description="Your id of the group, instead of dep_id; Isograd creates a missing group.",
     )
-    psw: _Secret | None = Field(
+    psw: Secret | None = Field(
         None,
         title="Password",
         description="Password of the candidate; left out, Isograd makes one.",
@@ -430,38 +311,20 @@ def _why_not(action: object) -> str:
     return f"must be one of {allowed}"
 
 
-def _by_route(values: Any, validate: Callable[[Any], _Connection]) -> _Connection:
-    route = values.get("route") if isinstance(values, Mapping) else None
-    model = _ROUTES.get(route) if isinstance(route, str) else None
-    return model.model_validate(values) if model else validate(values)
-
-
-ConnectionSettings = Annotated[
-    Annotated[_Connection, Field(discriminator="route")], WrapValidator(_by_route)
-]
 ActivitySettings = Annotated[
     Annotated[_Activity, Field(discriminator="act_id")], WrapValidator(_by_action)
 ]
 
 _QUIET = ConfigDict(hide_input_in_errors=True)  # values may be secrets
-_CONNECTION: TypeAdapter[_Connection] = TypeAdapter(ConnectionSettings, config=_QUIET)
 _ACTIVITY: TypeAdapter[_Activity] = TypeAdapter(ActivitySettings, config=_QUIET)
 _KNOWN = frozenset(_REFUSED_NAMES).union(*(model.model_fields for model in ACTIONS.values()))
-
-
-def connection_settings(values: Mapping[str, Any]) -> _Connection:
-    """Validate the keys of an isograd connection, without those every connection has.
-
-    Raises pydantic's ValidationError; `explain` puts it into words.
-    """
-    return _CONNECTION.validate_python(values)
 
 
 def activity_settings(values: Mapping[str, Any], route: Route) -> _Activity:
     """Validate an activity's settings for a connection of this route.
 
     On the api route the bridge sets the addresses itself and act_id is 8 when left out.
-    Raises as `connection_settings`.
+    Raises pydantic's ValidationError; `explain` puts it into words.
     """
     if route == "api":
         own = {key: "is set by the bridge on this route" for key in _SET_BY_BRIDGE if key in values}

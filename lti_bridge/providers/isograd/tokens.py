@@ -12,8 +12,8 @@ from lti_bridge.errors import NetworkFailed, ProviderBusy, ProviderDown
 from lti_bridge.net import Response
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.isograd.answers import members_of
+from lti_bridge.providers.isograd.connections import ApiConnection
 from lti_bridge.providers.isograd.errors import AccountRefused
-from lti_bridge.providers.isograd.settings import ApiConnection
 
 FORM = "application/x-www-form-urlencoded"
 # The guide writes `scopes`, not the standard's `scope`, and wants both in the query.

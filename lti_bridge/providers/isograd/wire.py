@@ -19,8 +19,8 @@ from lti_bridge.errors import (
 from lti_bridge.net import Response
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.isograd.answers import address_of, members_of, refusal
+from lti_bridge.providers.isograd.connections import ApiConnection
 from lti_bridge.providers.isograd.errors import AccountRefused
-from lti_bridge.providers.isograd.settings import ApiConnection
 from lti_bridge.providers.isograd.tokens import FORM, Tokens
 
 # Carried out twice these cost a credit, send an e-mail or make something a second time, so that

@@ -94,16 +94,31 @@ class Connection13(_Model):
 class ActivitySettings(_Model):
     """What an instructor sets: custom parameters, which may hold substitution variables."""
 
-    custom: dict[str, str] = Field(default_factory=dict, description="Custom parameters.")
+    custom: dict[str, str] = Field(
+        default_factory=dict,
+        title="Custom parameters",
+        description="What the tool is told at every launch.",
+    )
     url: Address | Literal[""] = Field(
-        "", description="The address of one resource of the tool, instead of its launch address."
+        "",
+        title="Address",
+        description="The address of one resource of the tool, instead of its launch address.",
     )
     resource_id: str = Field(
-        "", max_length=255, description="The tool's own name of the resource, for its line item."
+        "",
+        title="Resource id",
+        max_length=255,
+        description="The tool's own name of the resource, for its line item.",
     )
-    tag: str = Field("", max_length=255, description="The tool's own mark on the line item.")
+    tag: str = Field(
+        "", title="Tag", max_length=255, description="The tool's own mark on the line item."
+    )
     score_maximum: Decimal = Field(
-        Decimal(100), gt=0, le=1_000_000, description="What the tool's line item counts to."
+        Decimal(100),
+        title="Tool's maximum",
+        gt=0,
+        le=1_000_000,
+        description="What the tool's line item counts to.",
     )
 
     @field_validator("url")

@@ -22,6 +22,8 @@ COLUMNS = (
 )
 CANDIDATE, EXAM, SCORE, ATTEMPT = "candidate_id", "exam_code", "overall_score", "attempt_id"
 NEEDED = (CANDIDATE, EXAM, SCORE)
+# What a spreadsheet takes for the beginning of a formula, in either width.
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def export_registrations(registrations: Iterable[Registration]) -> str:
@@ -31,10 +33,17 @@ def export_registrations(registrations: Iterable[Registration]) -> str:
     table.writerow(COLUMNS)
     for one in registrations:
         candidate, event = one.candidate, one.event
-        cells = (candidate.name, candidate.address, event.exam_name)
-        name, address, exam = (_harmless(text) for text in cells)
-        codes = (event.exam_code, event.location_code, event.starts_at.isoformat())
-        table.writerow((one.attempt_id, candidate.candidate_id, name, address, exam, *codes))
+        cells = (
+            one.attempt_id,
+            candidate.candidate_id,
+            candidate.name,
+            candidate.address,
+            event.exam_name,
+            event.exam_code,
+            event.location_code,
+            event.starts_at.isoformat(),
+        )
+        table.writerow([_harmless(text) for text in cells])
     return out.getvalue()
 
 
@@ -58,7 +67,7 @@ def import_results(text: str, registrations: Iterable[Registration]) -> list[Imp
     try:
         for row in table:
             cells = {
-                name: (row.get(names.get(_plain(name), "")) or "").strip()
+                name: _as_it_was((row.get(names.get(_plain(name), "")) or "").strip())
                 for name in (*NEEDED, ATTEMPT)
             }
             imported.append(_read(table.line_num, cells, expected, seen))
@@ -99,5 +108,10 @@ def _plain(name: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """What a learner is called must not become a formula in the office's spreadsheet."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """What learners, tests and attempts are called must not become a formula in a spreadsheet."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _as_it_was(text: str) -> str:
+    """The opposite of `_harmless`, for a file that comes back."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text

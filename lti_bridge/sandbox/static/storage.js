@@ -2,6 +2,7 @@
 // With `frame`, another frame keeps it, and this page only says so.
 (() => {
   const { tool, frame } = document.currentScript.dataset;
+  const MOST = 4096; // characters of all keys and values: what every platform must have room for
   const kept = new Map();
   const capabilities = () => ({
     supported_messages: [
@@ -11,8 +12,12 @@
     ],
   });
   const put = ({ key, value }) => {
-    if (value === null) kept.delete(key);
-    else kept.set(key, value);
+    kept.delete(key);
+    if (value === null) return { key, value };
+    if ([...kept].flat().join("").length + key.length + value.length > MOST) {
+      return { error: { code: "storage_exhaustion", message: "There is no room for this" } };
+    }
+    kept.set(key, value);
     return { key, value };
   };
   const get = ({ key }) => ({ key, value: kept.get(key) ?? null });

@@ -2,7 +2,9 @@
 // reads it back (Client-Side postMessages, Platform Storage), and only then goes on. Whatever does
 // not work leads to the button for a window of its own.
 (() => {
-  const PATIENCE_MS = 1000;
+  // An LMS's page may still be loading, on a slow telephone: waiting costs less than a new window.
+  const CAPABILITIES_MS = 2000;
+  const DATA_MS = 4000;
   const OLD = "org.imsglobal."; // subjects began so before they were standardised
   const { origin, frame, key, value, onward } = document.currentScript.dataset;
   const above = parent === window ? opener : parent;
@@ -20,7 +22,7 @@
   };
 
   // The answer to one message; null for silence and for an error.
-  const ask = (target, targetOrigin, message) =>
+  const ask = (target, targetOrigin, message, patience = DATA_MS) =>
     new Promise((resolve) => {
       const id = Array.from(crypto.getRandomValues(new Uint32Array(4)), String).join("-");
       const end = (answer) => {
@@ -35,7 +37,7 @@
         if (answer?.message_id !== id || answer.subject !== `${message.subject}.response`) return;
         end(answer.error ? null : answer);
       };
-      const timer = setTimeout(end, PATIENCE_MS, null);
+      const timer = setTimeout(end, patience, null);
       addEventListener("message", hear);
       try {
         target.postMessage({ ...message, message_id: id }, targetOrigin);
@@ -49,7 +51,7 @@
   // of the LMS than the one that keeps the data.
   const storage = async (subject) => {
     const asked = ["lti.capabilities", `${OLD}lti.capabilities`].map(async (capabilities) => {
-      const answer = await ask(above, "*", { subject: capabilities });
+      const answer = await ask(above, "*", { subject: capabilities }, CAPABILITIES_MS);
       if (!Array.isArray(answer?.supported_messages)) throw new Error("no answer");
       return answer.supported_messages;
     });

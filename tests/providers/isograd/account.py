@@ -47,7 +47,7 @@ class Account:
     clock: Clock
     sent: list[tuple[str, str]] = field(default_factory=list)
 
-    def provider(self, timeout_s: float = 5.0, **settings: Any) -> IsogradApi:
+    def provider(self, timeout_s: float = 30.0, **settings: Any) -> IsogradApi:
         """The provider of a new connection to this account."""
         values = {
             "route": "api",

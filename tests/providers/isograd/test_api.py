@@ -20,6 +20,7 @@ from lti_bridge.errors import (
 from lti_bridge.providers.isograd import KIND
 from lti_bridge.providers.isograd import errors as named
 from lti_bridge.providers.isograd.api import IsogradApi
+from tests.flow.world import free_port
 from tests.providers.isograd.account import ANN, HOOK, RETURN, Account, excel, session, sitting
 
 
@@ -250,9 +251,9 @@ def test_a_confirmation_test_may_have_been_bought_too(
 
 
 def test_a_late_answer_is_a_lost_one(account: Account) -> None:
-    account.fault(act_id=2, delay_s=1.5)
+    account.fault(act_id=2, delay_s=3)
     with pytest.raises(AnswerLost):
-        account.provider(timeout_s=0.5).start(excel())
+        account.provider(timeout_s=1).start(excel())
 
 
 @pytest.mark.parametrize(
@@ -295,6 +296,6 @@ def test_nothing_is_bought_when_isograd_is_too_slow_for_it(
 
 
 def test_a_closed_port_is_certainly_nothing_bought(account: Account) -> None:
-    provider = account.provider(base_url="http://127.0.0.1:9999/api/usage")
+    provider = account.provider(base_url=f"http://127.0.0.1:{free_port()}/api/usage")
     with pytest.raises(ProviderDown):
         provider.start(excel())

@@ -72,7 +72,7 @@ class Account:
             **settings,
         }
 
-    def provider(self, timeout_s: float = 5.0, **settings: Any) -> Itep:
+    def provider(self, timeout_s: float = 30.0, **settings: Any) -> Itep:
         """The provider of a new connection to this account."""
         http = Http(loopback=True, user_agent="test", timeout_s=timeout_s)
 

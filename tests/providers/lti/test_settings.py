@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
 from lti_bridge.catalogue import Catalogue
-from lti_bridge.errors import ConfigurationError
+from lti_bridge.errors import ConfigurationError, NotConfigured
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.lti.settings import Connection11, Connection13, connection_settings
 from lti_bridge.providers.tool13 import BASIC_OUTCOME_SCOPE, NRPS_SCOPE, SCOPES
@@ -85,7 +85,7 @@ def test_what_cannot_be_right_is_refused(change: dict[str, Any]) -> None:
         connection_settings({**TOOL, **change})
 
 
-def catalogue(*client_ids: str) -> Catalogue:
+def catalogue(*client_ids: str, activity: list[dict[str, Any]] | None = None) -> Catalogue:
     def no_tools(table: ConnectionTable) -> Tools:
         return Tools(
             clock=lambda: pytest.fail("no clock"),
@@ -99,7 +99,8 @@ def catalogue(*client_ids: str) -> Catalogue:
         {**TOOL, "name": f"tool{number}", "kind": "lti", "client_id": client_id}
         for number, client_id in enumerate(client_ids)
     ]
-    return Catalogue(parse({"connection": tables}, "test"), no_tools, lambda name: "token")
+    file = {"connection": tables, "activity": activity or []}
+    return Catalogue(parse(file, "test"), no_tools, lambda name: "token")
 
 
 @pytest.mark.spec("CERTP-01")
@@ -116,3 +117,13 @@ def test_a_tool_is_found_by_its_client_id_and_by_its_connection() -> None:
     assert found.tool13_of("tool1") is tool
     assert found.tool13("three") is None
     assert found.tool13_of("nothing") is None
+
+
+@pytest.mark.spec("P11L-07")
+def test_custom_names_that_lti_11_cannot_tell_apart_are_refused_where_they_are_written() -> None:
+    custom = {"a.b": "1", "a-b": "2"}
+    activity = {"id": "x", "title": "X", "connection": "tool0", "settings": {"custom": custom}}
+    with pytest.raises(ConfigurationError, match=r"activity 'x'.*a\.b and a-b"):
+        catalogue("one", activity=[activity])
+    with pytest.raises(NotConfigured, match=r"a\.b and a-b"):
+        catalogue("one").settings("tool0", {"custom": custom})

@@ -42,7 +42,7 @@ class Clock:
 
 
 def provider_at(
-    url: str, clock: Clock, timeout_s: float = 5.0, send: Any = None, **settings: Any
+    url: str, clock: Clock, timeout_s: float = 30.0, send: Any = None, **settings: Any
 ) -> MettlProvider:
     """The provider of a new connection to that address; it really calls, unless told how."""
     tools = Tools(
@@ -68,7 +68,7 @@ class Account:
     running: serving.Running
     clock: Clock
 
-    def provider(self, timeout_s: float = 5.0, **settings: Any) -> MettlProvider:
+    def provider(self, timeout_s: float = 30.0, **settings: Any) -> MettlProvider:
         return provider_at(self.running.url, self.clock, timeout_s, **settings)
 
     def control(self, name: str, **asked: Any) -> Any:

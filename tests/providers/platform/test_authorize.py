@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from lti_bridge.core.tool_launches import TakenLaunch
+from lti_bridge.lti import claims
 from lti_bridge.lti.keys import SigningKey
 from lti_bridge.providers.authorize import Authorizing
 from lti_bridge.providers.contract import ToolRegistration
@@ -140,7 +142,7 @@ def test_a_wrong_request_is_answered_with_its_error(
     assert fields["state"] == "the-state"
 
 
-@pytest.mark.spec("P13AZ-07")
+@pytest.mark.spec("P13AZ-07", "BR-04")
 def test_the_login_hint_of_another_user_gives_no_token(bridge: Bridge13) -> None:
     ann, ben = bridge.login(user_id="ann"), bridge.login(user_id="ben")
     fields = answer(bridge.authorize(ann, login_hint=ben["login_hint"]))
@@ -157,6 +159,25 @@ def test_another_browser_gets_nothing_and_takes_nothing_away(bridge: Bridge13) -
     other.client.set_cookie(name, "x" * 44, domain="bridge.example.edu")
     assert answer(other.authorize(login))["error"] == "login_required"
     assert "id_token" in answer(bridge.authorize(login))
+
+
+@pytest.mark.spec("BR-04")
+@pytest.mark.parametrize("roles", ["Learner", "Instructor"])
+def test_no_address_of_a_launch_opens_the_tool_in_another_browser(
+    bridge: Bridge13, roles: str
+) -> None:
+    page = bridge.launch(roles=roles, user_id=roles)
+    if roles == "Instructor":  # who sees a page of ours first
+        page = bridge.post("/course/go-on", page.form().fields)
+    request = urlencode(request_for(dict(page.form().fields)))
+    other = another_browser(bridge)
+    for path in ("/lti/launch", "/course/go-on"):
+        assert other.get(path).status == 405
+        nothing = other.post(path, {})
+        assert nothing.status in (400, 401, 403)
+        assert TOOL not in nothing.text
+    assert answer(other.get(f"/platform/authorize?{request}"))["error"] == "login_required"
+    assert "id_token" in answer(bridge.get(f"/platform/authorize?{request}"))
 
 
 @pytest.mark.spec("P13AZ-08")
@@ -224,7 +245,7 @@ def test_of_many_requests_at_once_one_gets_the_launch(bridge: Bridge13) -> None:
     assert sum("id_token" in answer(page) for page in pages) == 1
 
 
-@pytest.mark.spec("P13AZ-12", "P13LI-06")
+@pytest.mark.spec("P13AZ-12", "P13LI-06", "BR-04")
 @pytest.mark.parametrize(("minutes", "given"), [(4.9, True), (5, False), (60, False)])
 def test_a_launch_waits_five_minutes(minutes: float, given: bool) -> None:
     clicked = datetime(2026, 1, 1, tzinfo=UTC)
@@ -255,6 +276,26 @@ def test_the_answer_is_kept_by_nobody_and_goes_nowhere_else(
     directives = page.headers["Content-Security-Policy"].split("; ")
     assert f"form-action {TOOL}" in directives
     assert "default-src 'none'" in directives
+
+
+@pytest.mark.spec("SECP-30")
+def test_no_address_on_a_page_holds_what_its_form_carries(bridge: Bridge13) -> None:
+    preview = bridge.launch(roles="Instructor", user_id="tess")
+    login = bridge.post("/course/go-on", preview.form().fields)
+    answered = bridge.authorize(dict(login.form().fields))
+    token = bridge.verified(answer(answered)["id_token"], "client-of-full")
+    back = bridge.get(urlsplit(token[claims.PRESENTATION]["return_url"]).path)
+    learner = bridge.login()
+    sourced = bridge.verified(answer(bridge.authorize(learner))["id_token"], "client-of-full")
+    carried = {
+        *(value for page in (preview, login, answered) for _, value in page.form().fields),
+        sourced[claims.BASIC_OUTCOME]["lis_result_sourcedid"],
+    } - {PUBLIC, "client-of-full", "deployment of full", f"{TOOL}/full"}
+    assert len(carried) == 6  # token, two hints, id_token, state, sourcedid
+    for page in (preview, login, answered, back):
+        addresses = re.findall(r'(?:href|action|src|data-\w+)="([^"]*)"', page.text)
+        addresses += [page.headers.get("Location", ""), token[claims.PRESENTATION]["return_url"]]
+        assert not [one for one in addresses if any(text in one for text in carried)]
 
 
 @pytest.mark.spec("P13AZ-13", "SECP-29")

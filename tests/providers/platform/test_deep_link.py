@@ -81,6 +81,15 @@ class Desk:
         engine.dispose()
         return int(found)
 
+    def tokens(self) -> set[str]:
+        """The tokens that the database holds."""
+        engine = create_engine(self.database)
+        with engine.connect() as link:
+            query = "SELECT token FROM held_launches UNION SELECT token FROM tool_choices"
+            found = set(link.execute(text(query)).scalars())
+        engine.dispose()
+        return found
+
     def activity(self) -> Any:
         """The newest activity's settings."""
         engine = create_engine(self.database)
@@ -271,6 +280,22 @@ def test_an_answer_is_worth_nothing_in_another_browser(desk: Desk, tool: str) ->
     assert desk.bridge.post(PATH, fields).status == 200
 
 
+@pytest.mark.spec("SECP-20")
+def test_whoever_reads_the_database_cannot_go_on_for_somebody_who_chooses(desk: Desk) -> None:
+    before = desk.tokens()
+    data = desk.ask()
+    kept = desk.tokens() - before
+    assert kept
+    for token in kept:
+        page = desk.bridge.post("/course/place", {"token": token, "do": "start"})
+        assert page.status == 403
+    page = desk.send(signed(claims(data, LINK)))
+    fields = dict(page.form().fields)
+    assert fields["token"] not in desk.tokens()
+    page = desk.bridge.post("/course/place", {"token": fields["token"], "do": "start"})
+    assert page.status == 200, page.text
+
+
 @pytest.mark.spec("P13DL-02")
 def test_only_a_posted_jwt_counts(desk: Desk) -> None:
     data = desk.ask()
@@ -362,15 +387,17 @@ def test_absent_items_mean_that_nothing_was_chosen(desk: Desk) -> None:
 
 
 @pytest.mark.spec("P13DL-15", "SECP-07")
-def test_what_the_tool_wants_logged_stays_on_one_line(
+def test_what_the_tool_says_is_shown_as_text_and_not_logged(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    said = {f"{DL}log": "first\r\nsecond", f"{DL}errormsg": "<b>Sorry</b>"}
-    page = desk.send(signed(claims(desk.ask(), **said)))
+    said = {f"{DL}log": "first\r\nAnn Student", f"{DL}errormsg": "<b>Sorry</b>"}
+    page = desk.send(signed(claims(desk.ask(), **said, **{f"{DL}errorlog": ["Ann Student"]})))
     assert "&lt;b&gt;Sorry&lt;/b&gt;" in page.text
-    [record] = [one for one in caplog.records if one.msg == "tool.said"]
-    assert vars(record)["reason"] == "first  second"
+    desk.bridge.post(PATH, form11(data_of(desk.leave("old")), lti_errorlog="Ann Student"))
+    told = [vars(one) for one in caplog.records if one.msg == "tool.said"]
+    assert [(one["kind"], one["size"]) for one in told] == [("log", 18), ("errorlog", 11)]
+    assert not [one for one in caplog.records if "Ann" in str(vars(one))]
 
 
 def data_of(page: Page) -> str:

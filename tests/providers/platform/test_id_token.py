@@ -66,7 +66,7 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(part)
 
 
-@pytest.mark.spec("P13ID-01", "P13ID-02", "P13ID-03", "CERTP-03", "CERTP-09")
+@pytest.mark.spec("P13ID-01", "P13ID-02", "P13ID-03", "CERTP-03", "CERTP-09", "GEN-08")
 def test_the_token_is_signed_and_for_one_tool_and_minute(bridge: Bridge13) -> None:
     login = bridge.login()
     token = answer(bridge.authorize(login, nonce="n-1"))["id_token"]

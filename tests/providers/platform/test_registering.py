@@ -84,7 +84,7 @@ def metadata(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-@pytest.mark.spec("P13DR-02", "P13DR-03")
+@pytest.mark.spec("P13DR-02", "P13DR-03", "GEN-01")
 def test_the_platform_says_what_it_is(registry: Registry) -> None:
     told = json.loads(registry.bridge.get("/.well-known/openid-configuration").text)
     assert told["issuer"] == PUBLIC
@@ -132,7 +132,7 @@ def test_a_good_registration_waits_for_an_admin(registry: Registry) -> None:
     assert registry.bridge.post("/platform/authorize", login).status == 400
 
 
-@pytest.mark.spec("P13DR-04")
+@pytest.mark.spec("P13DR-04", "SECP-55")
 def test_a_token_is_needed_and_good_once(registry: Registry) -> None:
     name, token = registry.invite()
     for wrong, scheme in ((None, "Bearer"), ("", "Bearer"), ("x", "Bearer"), (token, "Basic")):
@@ -227,7 +227,7 @@ def test_an_incomplete_registration_is_refused(registry: Registry, bad: str) -> 
     _refused(registry, metadata(**BAD[bad]))
 
 
-@pytest.mark.spec("P13DR-07")
+@pytest.mark.spec("P13DR-07", "SECP-55")
 @pytest.mark.parametrize("foreign", FOREIGN)
 def test_what_is_not_the_tools_own_is_refused(registry: Registry, foreign: str) -> None:
     _refused(registry, metadata(**FOREIGN[foreign]))

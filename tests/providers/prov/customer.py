@@ -101,7 +101,7 @@ class Customer:
     now: datetime = NOW
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def provider(self, timeout_s: float = 5.0, **settings: Any) -> Prov:
+    def provider(self, timeout_s: float = 30.0, **settings: Any) -> Prov:
         """The provider of a new connection to this customer's API."""
         http = Http(loopback=True, user_agent="test", timeout_s=timeout_s)
 
@@ -206,3 +206,8 @@ def callback(document: Any, attempt_id: str = "") -> Callback:
     """A message as the bridge's door hands it over."""
     text = document if isinstance(document, str) else json.dumps(document)
     return Callback("POST", {}, {}, {}, text.encode(), attempt_id)
+
+
+def limit_of(fault: dict[str, Any]) -> float:
+    """The seconds that a call may take: few only where the answer is to come too late."""
+    return 1 if "delay_s" in fault else 30

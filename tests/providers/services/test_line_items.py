@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from lti_bridge.providers.grade_services import MAX_ITEMS
 from tests.providers.services.platform import (
     ITEM_TYPE,
     LINE_ITEM,
@@ -295,6 +297,7 @@ def test_addresses_work_on_after_a_restart(fresh: Platform) -> None:
     assert fresh.quiz.call("GET", made["id"], READ_ONLY).json == made
     assert {item["id"] for item in listed(fresh, ann)} == {made["id"], ann.line_item}
     assert put(fresh, made["id"], label="x", scoreMaximum=0.1).json["scoreMaximum"] == 0.1
+    assert fresh.quiz.score(ann).status_code == 200
     assert fresh.quiz.call("DELETE", made["id"], LINE_ITEM).status_code == 204
 
 
@@ -337,7 +340,7 @@ def test_a_launch_names_the_line_item_of_its_link_if_it_is_the_only_one(
     assert platform.open(**place).line_item == first.line_item
 
 
-@pytest.mark.spec("CERTP-07", "CERTP-08")
+@pytest.mark.spec("CERTP-07", "CERTP-08", "P13AL-24")
 def test_the_two_grade_parts_of_the_certification(platform: Platform) -> None:
     here = platform.open(context_id="part-1", resource_link_id="part-1", user="part")
     items = [platform.quiz.create(here, label=label).get_json()["id"] for label in ("1", "2")]
@@ -365,3 +368,31 @@ def test_a_chosen_items_line_item_is_listed_and_a_copy_has_one_of_its_own(
     copy = platform.open("chosen", context_id="the copy", resource_link_id="the copy")
     assert copy.link != learner.link
     assert listed(platform, copy) == [{**told, "id": copy.line_item, "resourceLinkId": copy.link}]
+
+
+FILL = """
+INSERT INTO tool_line_items (id, context_id, label, maximum, resource_id, tag, more, by_tool,
+  created_at)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
+SELECT 'filled-' || i, :context_id, 'x', '1', '', '', '{}', 1, 0 FROM n
+"""
+
+
+def test_a_tool_cannot_fill_a_course_with_line_items(platform: Platform) -> None:
+    full = platform.open(context_id="full course")
+    context_id = full.line_items.split("/")[-2]
+    made = len(listed(platform, full))
+    with platform.bridge.store.database.writing() as connection:
+        connection.execute(text(FILL), {"count": MAX_ITEMS - made - 1, "context_id": context_id})
+    last = platform.quiz.create(full)
+    assert last.status_code == 201
+    before = platform.snapshot()
+    refused = platform.quiz.create(full)
+    assert refused.status_code == 400
+    assert refused.json["error"] == "service-refused"
+    assert str(MAX_ITEMS) in refused.json["error_description"]
+    assert platform.snapshot() == before
+    assert put(platform, last.json["id"], label="changed", scoreMaximum=1).status_code == 200
+    assert platform.quiz.create(platform.open(context_id="another course")).status_code == 201
+    platform.quiz.call("DELETE", last.json["id"], LINE_ITEM)
+    assert platform.quiz.create(full).status_code == 201

@@ -218,3 +218,12 @@ def test_the_scope_is_needed(platform: Platform, ann: Learner) -> None:
     assert platform.quiz.call("GET", address(ann), SCORE).status_code == 403
     assert platform.lean.ask(MEMBERS).json == {"error": "invalid_scope"}
     assert f"{AGS}claim/endpoint" in ann.claims
+
+
+@pytest.mark.spec("AMB-14")
+def test_a_learner_who_is_inactive_by_now_can_be_scored(platform: Platform, ann: Learner) -> None:
+    ben = platform.open(user="ben")
+    listing = listed(platform, ann)["Ben"]
+    assert (listing["user_id"], listing["status"]) == (ben.user_id, "Inactive")
+    assert platform.quiz.score(ben, scoreGiven=0.5).status_code == 200
+    assert platform.grade("ben")[:2] == ("0.5", "1")

@@ -63,7 +63,7 @@ def result(platform: Platform, learner: Learner) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-@pytest.mark.spec("P13AS-01")
+@pytest.mark.spec("P13AS-01", "P13ID-04")
 def test_a_score_is_taken_and_is_on_its_way_to_the_lms(fresh: Platform) -> None:
     ann = fresh.open()
     answer = fresh.quiz.score(ann, scoreGiven=0.85)
@@ -198,7 +198,7 @@ def test_a_third_of_a_maximum_of_six_is_two(platform: Platform, bob: Learner) ->
     assert (found["resultScore"], found["resultMaximum"]) == (2, 6)
 
 
-@pytest.mark.spec("P13AS-08")
+@pytest.mark.spec("P13AS-08", "AMB-09")
 @pytest.mark.parametrize("nothing", [..., None])
 def test_a_score_without_score_clears(platform: Platform, bob: Learner, nothing: Any) -> None:
     platform.quiz.score(bob, scoreGiven=0.5)
@@ -289,6 +289,19 @@ def test_progress_without_a_full_grade_is_kept_and_gives_none(
     platform.quiz.score(bob, gradingProgress="Pending", scoreGiven=0.9)
     assert grade(platform, bob) == ("0.8", "1")
     assert (result(platform, bob) or {})["resultScore"] == 80
+
+
+@pytest.mark.spec("AMB-09")
+def test_progress_of_the_tool_is_no_message_to_the_lms(platform: Platform, bob: Learner) -> None:
+    """So nothing that the bridge sends on can clear a grade by mistake."""
+    told = "SELECT version FROM grades WHERE user_id = :user"
+    versions = []
+    for grading, score in (("FullyGraded", 0.8), ("Pending", 0.9), ("PendingManual", 0.1)):
+        answer = platform.quiz.score(bob, gradingProgress=grading, scoreGiven=score)
+        assert answer.status_code == 200
+        assert grade(platform, bob) == ("0.8", "1")
+        versions.append(platform.rows(told, user=bob.claims["name"]))
+    assert versions == [[(1,)]] * 3
 
 
 @pytest.mark.spec("P13AS-13")

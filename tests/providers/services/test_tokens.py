@@ -161,7 +161,7 @@ def test_issuer_subject_and_client_id_are_one_registered_client(platform: Platfo
     assert quiz.ask(SCORE, client_id="quiz-client").status_code == 200
 
 
-@pytest.mark.spec("P13TK-06", "SECP-19")
+@pytest.mark.spec("P13TK-06", "SECP-19", "AMB-06")
 def test_an_assertion_is_meant_for_this_token_endpoint(platform: Platform) -> None:
     quiz, url = platform.quiz, f"{URL}/platform/token"
     for good in (url, [url], ["https://other.example.org", url], URL, [URL]):
@@ -190,6 +190,13 @@ def test_an_assertion_is_fresh_and_short_lived(platform: Platform) -> None:
     refused(quiz.ask(SCORE, assertion=late), "invalid_client")
 
 
+@pytest.mark.spec("AMB-11")
+def test_no_client_may_write_times_as_text(platform: Platform) -> None:
+    quiz, now = platform.quiz, int(time.time())
+    for texts in ({"iat": str(now)}, {"exp": str(now + 300)}):
+        refused(quiz.ask(SCORE, assertion=quiz.assertion(**texts)), "invalid_client")
+
+
 @pytest.mark.spec("P13TK-08", "SECP-17")
 def test_an_assertion_counts_once_whoever_is_faster(fresh: Platform) -> None:
     quiz = fresh.quiz
@@ -213,6 +220,7 @@ def test_what_is_not_proved_is_not_remembered(fresh: Platform) -> None:
 
 
 @pytest.mark.spec("P13TK-09", "P13TK-10", "SECP-09", "SECP-10", "SECP-11", "SECP-13")
+@pytest.mark.spec("GEN-08", "GEN-09", "CERTP-09")
 def test_only_the_registered_key_and_algorithm_sign(platform: Platform) -> None:
     quiz = platform.quiz
     claims = quiz.claims()

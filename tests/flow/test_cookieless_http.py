@@ -81,6 +81,19 @@ def test_a_login_by_get_is_asked_with_all_it_said(scene: Scene) -> None:
     assert answer.headers["Location"] == f"{url}&lti_bridge=tried"
 
 
+@pytest.mark.parametrize("mark", ["", "&lti_bridge=tried", "x&lti_bridge=tried"])
+def test_no_address_leads_in_a_circle(scene: Scene, mark: str) -> None:
+    answer = login(scene, f"?lti_bridge={mark}", Sec_Fetch_Dest="iframe")
+    assert answer.status == 200
+    assert "Open the test" in answer.data.decode()
+
+
+@pytest.mark.parametrize("dest", ["object", "embed", "fencedframe"])
+def test_whatever_shows_a_page_within_a_page_is_a_frame(scene: Scene, dest: str) -> None:
+    assert login(scene, Sec_Fetch_Dest=dest).status == 307
+    assert login(scene, "?lti_bridge=tried", Sec_Fetch_Dest=dest).status == 200
+
+
 @pytest.mark.parametrize("mark", ["", "?lti_bridge=tried"])
 def test_a_bad_login_is_refused_before_any_page(scene: Scene, mark: str) -> None:
     url = f"{scene.world.bridge.url}/lti/login{mark}"
@@ -116,10 +129,11 @@ def test_without_cookie_and_storage_the_launch_gets_a_reason_and_a_button(scene:
 
 
 @pytest.mark.spec("T13ST-09")
-def test_a_window_without_cookies_gets_no_button_again(scene: Scene) -> None:
+@pytest.mark.parametrize("told", [{"Sec_Fetch_Dest": "document"}, {}], ids=["new", "old browser"])
+def test_a_window_without_cookies_gets_no_button_again(scene: Scene, told: Fields) -> None:
     browser = Browser()
     browser.get(f"{scene.second.url}/as/student1")
-    to_lms = login(scene, "?lti_bridge=window", Sec_Fetch_Dest="document").headers["Location"]
+    to_lms = login(scene, "?lti_bridge=window", **told).headers["Location"]
     answer = launch(scene, dict(browser.get(to_lms).form().fields))
     assert answer.status == 401
     assert "Open the test" not in answer.data.decode()

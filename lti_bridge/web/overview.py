@@ -1,0 +1,37 @@
+"""What the instructor's page of one link shows: plain data, from a launch that staff opened."""
+
+from __future__ import annotations
+
+from lti_bridge.core.launching import Opened, Preview
+from lti_bridge.core.substitution import variable_in
+from lti_bridge.web.views import InstructorView, Manage, PreviewForm
+
+GO_ON_PATH = "/course/go-on"
+PEOPLE_PATH = "/course/people"
+
+
+def instructor_view(preview: Preview, public_url: str, manage: Manage | None) -> InstructorView:
+    """The page's content. `manage` is what this person may do about the activity."""
+    opened, token = preview.opened, (("token", preview.token),)
+    custom = tuple(
+        (name, _shown(name, value, opened), variable_in(value) in preview.resolved.unresolved)
+        for name, value in sorted(preview.resolved.values.items())
+    )
+    return InstructorView(
+        activity_title=opened.activity.title,
+        activity_id=opened.activity.id,
+        connection=opened.connection.name,
+        provider_kind=opened.connection.kind,
+        course_title=opened.launch.context.title,
+        link_title=opened.launch.resource_link.title,
+        grade_policy=opened.activity.grade,
+        custom=custom,
+        preview=PreviewForm(public_url + GO_ON_PATH, token),
+        back_url=opened.launch.presentation.return_url,
+        manage=manage,
+        people=PreviewForm(public_url + PEOPLE_PATH, token),
+    )
+
+
+def _shown(name: str, value: str, opened: Opened) -> str:
+    return "(not shown)" if name in opened.connection.hidden else value

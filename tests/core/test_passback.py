@@ -1,0 +1,81 @@
+"""Tries that fail for now: how long each pause is, and when a person has to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from lti_bridge.core.launch import GradeTarget
+from lti_bridge.core.passback import DELAYS_S, GIVE_UP_AFTER, Passback
+from lti_bridge.core.people import Cell, merge
+from lti_bridge.core.ports import Outcome, Receipt
+from lti_bridge.core.records import Delivery
+from lti_bridge.core.scoring import Score
+from lti_bridge.errors import BridgeError, DeliveryFailed, DeliveryRefused
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+HALF = Score(Decimal(1), Decimal(2))
+DUE = Delivery("g", 1, HALF, "campus", "1", "4", GradeTarget(), NOW, tries=0, lease="l")
+
+
+@dataclass
+class Gradebook:
+    """An LMS that always answers with this error."""
+
+    error: BridgeError
+
+    def deliver(self, delivery: Delivery) -> Receipt:
+        raise self.error
+
+    def readable(self, delivery: Delivery) -> bool:
+        return False
+
+
+@dataclass
+class Settled:
+    """What is recorded of each try."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
+def outcomes(error: BridgeError, tries: int, spread: float = 0.5) -> list[Outcome]:
+    """How the first tries of one grade end."""
+    store = Settled()
+    passback = Passback(store, Gradebook(error), lambda: NOW, lambda: spread)  # type: ignore[arg-type]
+    for number in range(tries):
+        passback.deliver(replace(DUE, tries=number))
+    return store.outcomes
+
+
+@pytest.mark.spec("BR-16", "T11O-09")
+@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0])
+def test_pauses_grow_for_a_month_and_then_a_person_has_to_look(spread: float) -> None:
+    *passing, last = outcomes(DeliveryFailed("down"), GIVE_UP_AFTER, spread)
+    assert {one.state for one in passing} == {"pending"}
+    pauses = [one.due_at - NOW for one in passing if one.due_at]
+    assert len(pauses) == GIVE_UP_AFTER - 1
+    growing = pauses[: len(DELAYS_S)]
+    assert all(earlier < later for earlier, later in pairwise(growing))
+    assert set(pauses[len(DELAYS_S) :]) == {growing[-1]}
+    assert timedelta(days=14) < sum(pauses, timedelta()) < timedelta(days=60)
+    assert (last.state, last.due_at, last.error) == ("waiting", None, "down")
+
+
+@pytest.mark.spec("BR-16")
+@pytest.mark.parametrize(
+    ("error", "tries"), [(DeliveryRefused("404"), 1), (DeliveryFailed("down"), GIVE_UP_AFTER)]
+)
+def test_what_is_tried_no_more_stands_on_the_instructors_page(
+    error: BridgeError, tries: int
+) -> None:
+    last = outcomes(error, tries)[-1]
+    assert last.due_at is None
+    [line] = merge([], [Cell("4", "graded", HALF, last.state)])
+    assert line.stage == "refused"

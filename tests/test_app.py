@@ -1,0 +1,11 @@
+"""The parts that every other part is given."""
+
+from __future__ import annotations
+
+from lti_bridge.app import new_id
+
+
+def test_an_id_can_be_given_to_a_command_as_it_is() -> None:
+    ids = {new_id() for _ in range(2000)}
+    assert len(ids) == 2000
+    assert not [one for one in ids if one.startswith("-")]
