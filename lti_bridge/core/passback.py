@@ -99,7 +99,8 @@ class Passback:
         keep = self.keeps(delivery.registration, delivery.activity_id) and not delivery.forced
         delivery = replace(delivery, keep=keep)
         readable = self.gradebook.readable(delivery)
-        if readable and delivery.delivered_before:
+        # word of marks to come must not wipe a teacher's value, nor the marks one that was seen
+        if readable and (delivery.delivered_before or delivery.awaiting or delivery.reads):
             try:
                 shown = self.gradebook.read(delivery)
             except DeliveryRefused:

@@ -16,7 +16,9 @@ from lti_bridge.core.scoring import Score
 from lti_bridge.errors import BridgeError
 
 WAIT_S = 4.0  # that a page waits for the list before it says that it is being fetched
-Stage = Literal["not started", "started", "graded", "delivered", "refused", "overridden"]
+Stage = Literal[
+    "not started", "started", "being marked", "graded", "delivered", "refused", "overridden"
+]
 Listing = Literal["listed", "not offered", "being fetched", "not readable"]
 
 
@@ -118,6 +120,8 @@ def _stage(cell: Cell) -> Stage:
         return "overridden"
     if cell.delivery in ("refused", "waiting"):
         return "refused"
+    if cell.state == "awaiting-marks" and cell.score is None:
+        return "being marked"
     if cell.delivery == "delivered":
         return "delivered"
     return "graded" if cell.score else "started"

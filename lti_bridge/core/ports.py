@@ -324,8 +324,10 @@ class Transaction(ActivitySteps, Protocol):
     def scores(self, link_id: str, learner_id: str) -> list[Scored]:
         """The scores of all attempts of this cell."""
 
-    def want_grade(self, link_id: str, learner_id: str, score: Score | None, now: datetime) -> bool:
-        """Let the gradebook cell want this score; False when it already does."""
+    def want_grade(
+        self, link_id: str, learner_id: str, score: Score | None, pending: str, now: datetime
+    ) -> bool:
+        """Let the gradebook cell want this score, or that it is `pending`; False when it does."""
 
 
 class Store(Protocol):

@@ -127,9 +127,10 @@ class Delivery:
 
     `told` are the values (as `Told` writes them) that the LMS may hold from us, this one last;
     `delivered_before` that it has taken one. `family` is what the LMS calls its product.
-    `submitted_at` is when the newest counted attempt was first scored, `submission_known` that
+    `submitted_at` is when the newest counted attempt was handed in, `submission_known` that
     the LMS was told a grade since. `forced`: a person wants it whatever the LMS holds; `keep`: a
-    value of a teacher's stays. `comment` stands beside the grade and is to stay there.
+    value of a teacher's stays. `comment` stands beside the grade and is to stay there. `awaiting`:
+    the LMS is told only that marks are being made: Pending or PendingManual, else empty.
     """
 
     grade_id: str
@@ -153,6 +154,7 @@ class Delivery:
     keep: bool = False
     comment: str = ""
     reads: int = 0
+    awaiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,8 @@ class Incoming:
 
     `score` None clears the attempt's score; `state` None leaves an ungraded attempt as it is and
     takes a grade back from a graded one. `event` makes the same message count once;
-    `raw` is what the provider sent, without anything about the learner.
+    `raw` is what the provider sent, without anything about the learner. `pending` is how a tool
+    that speaks AGS calls its awaiting marks: Pending or PendingManual.
     """
 
     source: str
@@ -193,3 +196,4 @@ class Incoming:
     state: AttemptState | None
     score: Score | None
     raw: Mapping[str, Any] = field(default_factory=dict)
+    pending: str = ""

@@ -65,7 +65,7 @@ class Results:
         tx.save_score(attempt, incoming, now)
         scored = tx.scores(attempt.link_id, attempt.learner_id)
         grade = grade_of(attempt.grade_policy, scored)
-        return tx.want_grade(attempt.link_id, attempt.learner_id, grade, now)
+        return tx.want_grade(attempt.link_id, attempt.learner_id, grade, incoming.pending, now)
 
     def read(self, once: Once, attempt_id: str, connection: str) -> Attempt:
         """The attempt with its present score, for a provider that asks. Raises as `record`."""

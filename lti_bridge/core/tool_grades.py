@@ -239,7 +239,8 @@ def _incoming(attempt: Attempt, line_item_id: str, post: ScorePost) -> Incoming:
     raw = {"activityProgress": post.activity, "gradingProgress": post.grading}
     if post.score is not None:
         raw |= {"scoreGiven": str(post.score.given), "scoreMaximum": str(post.score.maximum)}
-    return Incoming("ags", f"ags:{line_item_id}:{post.at}", _state(post), score, raw)
+    pending = post.grading if post.grading in PENDING else ""
+    return Incoming("ags", f"ags:{line_item_id}:{post.at}", _state(post), score, raw, pending)
 
 
 def _state(post: ScorePost) -> AttemptState | None:

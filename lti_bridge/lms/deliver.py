@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from typing import cast
 
 from lti_bridge.core.launch import GradeTarget
 from lti_bridge.core.ports import Receipt
@@ -99,20 +100,20 @@ class Gradebooks:
 
     def _score(self, delivery: Delivery, registration: Registration13) -> Receipt:
         """AGS 2.0 §3.4: one compact JSON score, its timestamp kept for retries."""
-        score = delivery.score
+        score, handed_in = delivery.score, bool(delivery.score or delivery.awaiting)
         dialect = dialects.of(delivery.family, registration.issuer)
-        submission = delivery.submitted_at if dialect.submission and score else None
+        submission = delivery.submitted_at if dialect.submission and handed_in else None
         body = ags.score_body(
             user_id=delivery.user_id,
             score=score.given if score else None,
             maximum=score.maximum if score else None,
             timestamp=delivery.stamp,
-            activity="Completed" if score else "Initialized",
-            grading="FullyGraded" if score else "NotReady",
+            activity="Completed" if handed_in else "Initialized",
+            grading=_grading(delivery),
             # one that is not sent again is wiped (AGS §3.4.11)
             comment="" if dialect.keeps_comments else delivery.comment,
             submitted_at=submission - BACKDATED if submission else None,
-            extensions=_canvas(delivery) if dialect.submission and score else None,
+            extensions=_canvas(delivery) if dialect.submission and handed_in else None,
         )
         reply = self._post_score(delivery, registration, body)
         if reply.status == CONFLICT:
@@ -238,6 +239,12 @@ def _conflict(delivery: Delivery) -> Receipt:
     if delivery.later_stamp:
         raise DeliveryRefused("scores: HTTP 409, the LMS holds a later grade")
     raise DeliveryConflict("scores: HTTP 409")
+
+
+def _grading(delivery: Delivery) -> ags.Grading:
+    if delivery.score:
+        return "FullyGraded"
+    return cast(ags.Grading, delivery.awaiting or "NotReady")
 
 
 def _by_ags(target: GradeTarget) -> bool:

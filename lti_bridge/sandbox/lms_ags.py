@@ -167,7 +167,8 @@ def _post_score(lms: Lms, item_id: str) -> Response:
         if old and score.stamp <= old.stamp:
             return Response("The score is not later than the one that is kept", 409)
         points = None if score.part is None else score.part * item.maximum
-        lms.state.put_grade(item, score.user_id, points, score.comment, score.stamp)
+        cell = (item, score.user_id, points, score.comment, score.stamp)
+        lms.state.put_grade(*cell, pending=score.pending)
     return Response("", 200)
 
 

@@ -127,6 +127,7 @@ def _columns(lms: Lms) -> list[dict[str, Any]]:
                         "score": None if grade.points is None else float(grade.points),
                         "comment": grade.comment,
                         "changed": grade.changed,
+                        "pending": grade.pending,
                     }
                     for user_id, grade in item.grades.items()
                 },

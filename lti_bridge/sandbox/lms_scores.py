@@ -21,6 +21,7 @@ class Score:
     comment: str
     stamp: int
     logged: str
+    pending: bool
 
 
 def read(body: bytes) -> Score:
@@ -39,7 +40,9 @@ def read(body: bytes) -> Score:
     if not isinstance(comment, str):
         raise ValueError("comment")
     part, logged = _part(sent)
-    return Score(user.id, part, comment.strip(), _stamp(sent.get("timestamp")), logged)
+    pending = sent["gradingProgress"] in ("Pending", "PendingManual")
+    stamp = _stamp(sent.get("timestamp"))
+    return Score(user.id, part, comment.strip(), stamp, logged, pending)
 
 
 def number(value: Any) -> Decimal | None:
@@ -53,7 +56,7 @@ def number(value: Any) -> Decimal | None:
 def _part(sent: dict[str, Any]) -> tuple[Decimal | None, str]:
     maximum, given = number(sent.get("scoreMaximum")), number(sent.get("scoreGiven"))
     if sent.get("scoreGiven") is None:
-        return None, ""
+        return None, sent["gradingProgress"]
     if maximum is None or maximum <= 0:
         raise ValueError("scoreMaximum")
     if given is None or given < 0:

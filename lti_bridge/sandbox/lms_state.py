@@ -34,12 +34,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Grade:
-    """One cell: points of the item's maximum, or None when cleared; `stamp` in whole seconds."""
+    """One cell: points of the item's maximum, or None when cleared; `stamp` in whole seconds.
+
+    `pending`: the test was handed in, and its marks are yet to come.
+    """
 
     points: Decimal | None
     comment: str
     stamp: int
     changed: str
+    pending: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,13 +155,20 @@ class State:
         return bound[0] if len(bound) == 1 else None
 
     def put_grade(
-        self, item: Item, user_id: str, points: Decimal | None, comment: str, stamp: int
+        self,
+        item: Item,
+        user_id: str,
+        points: Decimal | None,
+        comment: str,
+        stamp: int,
+        *,
+        pending: bool = False,
     ) -> None:
         """Store a cell."""
         kept = None if points is None else points.quantize(_STORED_DIGITS)
         changed = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self.lock:
-            item.grades[user_id] = Grade(kept, comment, stamp, changed)
+            item.grades[user_id] = Grade(kept, comment, stamp, changed, pending)
 
     def take_tamper(self, kind: str) -> Any:
         """What the next message of this kind must get wrong, once; None when nothing."""

@@ -13,7 +13,7 @@ from lti_bridge.store.engine import Database
 
 LIST = text(
     "SELECT id, registration, user_id, given, maximum, delivery, last_error, tries, changed_at,"
-    " shown, shown_at, overridden"
+    " shown, shown_at, overridden, awaiting"
     " FROM grades WHERE version > 0 AND (:stuck = 0 OR delivery IN ('refused', 'waiting'))"
     " ORDER BY changed_at DESC LIMIT :limit"
 )
@@ -35,7 +35,7 @@ def list_grades(database: Database, *, stuck: bool, limit: int) -> list[dict[str
             "id": row.id,
             "registration": row.registration,
             "user": row.user_id,
-            "grade": f"{row.given}/{row.maximum}" if row.given is not None else "cleared",
+            "grade": rows.wanted(row.given, row.maximum, row.awaiting),
             "delivery": row.delivery,
             "reason": row.last_error,
             "tries": row.tries,

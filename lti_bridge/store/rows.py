@@ -40,6 +40,13 @@ def score_columns(value: Score | None) -> dict[str, str | None]:
     return {"given": _plain(value.given), "maximum": _plain(value.maximum)}
 
 
+def wanted(given: str | None, maximum: str | None, awaiting: str) -> str:
+    """What an LMS is to show, for people."""
+    if given is not None:
+        return f"{given}/{maximum}"
+    return "being marked" if awaiting else "cleared"
+
+
 def attempt(row: Any) -> Attempt:
     """The attempt of a row selected with transaction.ATTEMPT_COLUMNS.
 
@@ -103,6 +110,7 @@ def delivery(row: Any, lease: str, stamp: int, told: tuple[str, ...]) -> Deliver
         submission_known=None not in (delivered_at, submitted) and submitted <= delivered_at,
         forced=row.forced_version == row.version,
         reads=row.reads,
+        awaiting=row.awaiting,
     )
 
 

@@ -28,7 +28,7 @@ OVERVIEW = (
     "SELECT a.id, a.state, a.connection, a.activity_id, a.number, a.reference, a.given, a.maximum,"  # noqa: S608 - constants
     f" a.created_at, a.changed_at, a.poll_at, l.registration, l.user_id, {STUCK} AS stuck,"
     " g.id AS grade_id, g.given AS grade_given, g.maximum AS grade_maximum, g.version, g.delivery,"
-    " g.delivered_at, g.last_error, g.tries"
+    " g.delivered_at, g.last_error, g.tries, g.awaiting"
     " FROM attempts a JOIN learners l ON l.id = a.learner_id"
     " LEFT JOIN grades g ON g.link_id = a.link_id AND g.learner_id = a.learner_id"
 )
@@ -236,7 +236,7 @@ def _overview(row: Any) -> dict[str, Any]:
 def _grade(row: Any) -> dict[str, Any]:
     return {
         "id": row.grade_id,
-        "grade": _score(row.grade_given, row.grade_maximum) or "cleared",
+        "grade": rows.wanted(row.grade_given, row.grade_maximum, row.awaiting),
         "delivery": row.delivery,
         "delivered_at": _time(row.delivered_at),
         "tries": row.tries,

@@ -22,12 +22,15 @@ from lti_bridge.store.transaction import Steps
 GRADE_COLUMNS = (
     "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"
     " line_item, line_items, scopes, tries, stamp, stamp_version, told, family, delivered_at,"
-    " forced_version, reads,"
+    " forced_version, reads, awaiting,"
     " (SELECT l.activity_id FROM links l WHERE l.id = grades.link_id) AS activity_id,"
-    # when the newest attempt that has a score first had one: a correction is no new submission
-    " (SELECT min(r.received_at) FROM results r JOIN attempts a ON a.id = r.attempt_id"
+    # when the newest attempt that counts was handed in, as far as its provider said: its marks may
+    # come weeks later, and a correction is no new submission
+    " (SELECT min(c.at) FROM attempt_changes c JOIN attempts a ON a.id = c.attempt_id"
     " WHERE a.link_id = grades.link_id AND a.learner_id = grades.learner_id"
-    " AND r.given IS NOT NULL GROUP BY a.id ORDER BY 1 DESC LIMIT 1) AS submitted"
+    " AND c.state IN ('finished', 'awaiting-marks', 'graded')"
+    " AND (a.scored_at IS NOT NULL OR a.state = 'awaiting-marks')"
+    " GROUP BY a.id ORDER BY 1 DESC LIMIT 1) AS submitted"
 )
 STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an equal one
 CLOCKS_APART = 60_000  # milliseconds that an LMS's clock may be ahead of ours

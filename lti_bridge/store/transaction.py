@@ -119,13 +119,26 @@ SCORES = text(
     "SELECT number, given, maximum, scored_at FROM attempts WHERE link_id = :link_id"
     " AND learner_id = :learner_id AND scored_at IS NOT NULL ORDER BY number"
 )
+# That marks are being made, for an LMS which hears it (AGS 2.0 §3.4.8; Basic Outcomes has no word
+# for it), and only where it would clear no grade of ours.
+AWAITING = (
+    "CASE WHEN CAST(:given AS TEXT) IS NOT NULL OR grades.line_item || grades.line_items = ''"
+    " OR replace(grades.scopes, '/lti-ags/scope/score', '') = grades.scopes"
+    " OR (grades.line_item = '' AND grades.outcome_url <> '' AND grades.sourced_id <> '')"
+    " OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.link_id = grades.link_id"
+    " AND a.learner_id = grades.learner_id AND a.state = 'awaiting-marks') THEN ''"
+    " WHEN CAST(:pending AS TEXT) <> '' THEN CAST(:pending AS TEXT)"
+    " WHEN grades.awaiting <> '' THEN grades.awaiting ELSE 'Pending' END"
+)
 WANT_GRADE = text(
-    "UPDATE grades SET given = :given, maximum = :maximum, version = version + 1, tries = 0,"
+    "UPDATE grades SET given = :given, maximum = :maximum, version = version + 1, tries = 0,"  # noqa: S608
+    f" awaiting = {AWAITING},"
     " delivery = 'pending', due_at = :now, last_error = '', changed_at = :now"
     " WHERE link_id = :link_id AND learner_id = :learner_id"
-    " AND (version > 0 OR CAST(:given AS TEXT) IS NOT NULL)"
+    f" AND (version > 0 OR CAST(:given AS TEXT) IS NOT NULL OR {AWAITING} <> '')"
     " AND (coalesce(given, '') <> coalesce(CAST(:given AS TEXT), '')"
-    " OR coalesce(maximum, '') <> coalesce(CAST(:maximum AS TEXT), ''))"
+    " OR coalesce(maximum, '') <> coalesce(CAST(:maximum AS TEXT), '')"
+    f" OR awaiting <> {AWAITING})"
 )
 
 
@@ -293,12 +306,19 @@ class Steps(CourseActivities, Aliases):
             for number, given, maximum, scored_at in self._cursor.fetchall()
         ]
 
-    def want_grade(self, link_id: str, learner_id: str, score: Score | None, now: datetime) -> bool:
-        """Let the gradebook cell want this score; False when it already does."""
+    def want_grade(
+        self, link_id: str, learner_id: str, score: Score | None, pending: str, now: datetime
+    ) -> bool:
+        """Let the gradebook cell want this score; False when it already does.
+
+        Without a score, an LMS that can hear it is told that marks are being made, if an attempt
+        awaits them; in the word `pending`, or in the one that was used before, or Pending.
+        """
         return self._changes(
             WANT_GRADE,
             link_id=link_id,
             learner_id=learner_id,
+            pending=pending,
             now=rows.ms(now),
             **rows.score_columns(score),
         )

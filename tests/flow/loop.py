@@ -63,11 +63,17 @@ class Loop:
 
     def grade(self, user: str, link: str) -> float | None:
         """What the gradebook shows, as a fraction."""
+        cell = self.cell(user, link)
+        if cell.get("score") is None:
+            return None
+        return float(round(cell["score"] / cell["maximum"], 6))
+
+    def cell(self, user: str, link: str) -> dict[str, Any]:
+        """What the gradebook keeps for a user, with the maximum; empty before the first word."""
         for column in self.world.gradebook()["columns"]:
-            cell = column["cells"].get(USERS[user]) if column["link"] == link else None
-            if cell and cell["score"] is not None:
-                return float(round(cell["score"] / column["maximum"], 6))
-        return None
+            if column["link"] == link and USERS[user] in column["cells"]:
+                return {**column["cells"][USERS[user]], "maximum": column["maximum"]}
+        return {}
 
     def rows(self, sql: str) -> list[Any]:
         """Rows of the bridge's database, or none for a change to it."""

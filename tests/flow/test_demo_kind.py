@@ -79,6 +79,19 @@ def test_a_test_taken_in_the_browser_is_in_the_gradebook(scene: Scene, link: str
     assert session["asked"]["callback_url"].rpartition("/")[2] not in scene.world.bridge.log()
 
 
+@pytest.mark.spec("BR-11")
+def test_an_lms_that_can_hear_it_shows_that_marks_are_being_made(scene: Scene) -> None:
+    for number, link in enumerate(("last13", "last11")):
+        scene.click("student1", link)
+        scene.control("hand-in", number)
+        eventually(lambda at=link: "being marked" in scene.click("student1", at).text, True)
+    eventually(lambda: scene.cell("student1", "last13").get("pending"), True)
+    for number, link in enumerate(("last13", "last11")):
+        scene.control("mark", number, score=7, maximum=8)
+        eventually(lambda at=link: scene.grade("student1", at), 0.875)
+    assert not scene.cell("student1", "last13")["pending"]
+
+
 @on_each_database
 def test_lost_callbacks_and_killed_servers_lose_no_grade(scene: Scene) -> None:
     bridge = scene.world.bridge

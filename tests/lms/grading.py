@@ -26,7 +26,7 @@ from lti_bridge.core.launch import (
 from lti_bridge.core.passback import Passback
 from lti_bridge.core.readback import ReadBack
 from lti_bridge.core.records import Attempt, AttemptState, Incoming
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.scoring import Score, grade_of
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.line_items import LineItems
 from lti_bridge.lms.tokens import Tokens
@@ -223,6 +223,8 @@ class Bridge:
         user: str = "u1",
         number: int = 1,
         maximum: str = "100",
+        state: AttemptState | None = None,
+        pending: str = "",
         **target: Any,
     ) -> None:
         """A provider's score for an attempt, recorded as the bridge does it."""
@@ -236,11 +238,13 @@ class Bridge:
             )
             tx.create_attempt(attempt, self.clock())
             value = None if score is None else Score(Decimal(score), Decimal(maximum))
-            state: AttemptState = "graded" if value else "invalidated"
+            state = state or ("graded" if value else "invalidated")
             incoming = Incoming("provider", f"e{self._event}", state, value)
             tx.save_result(f"r{self._event}", attempt, incoming, self.clock())
             tx.save_score(attempt, incoming, self.clock())
-            tx.want_grade(link.id, learner, value, self.clock())
+            if value is None and state != "invalidated":
+                value = grade_of("last", tx.scores(link.id, learner))
+            tx.want_grade(link.id, learner, value, pending, self.clock())
 
     def deliver(self, seconds: float = 2) -> dict[str, Any]:
         """Deliver what is due; the row of the first learner, after that time."""

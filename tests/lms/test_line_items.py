@@ -163,7 +163,7 @@ class Bridge:
             link_id = tx.save_link(launch, activity, f"link-of-{link}").id
             learner = tx.learner("lms", user, f"learner-{user}", NOW)
             tx.save_target(f"grade-{user}-{link}", launch, link_id, learner)
-            assert tx.want_grade(link_id, learner, Score(Decimal(4), Decimal(5)), self.clock())
+            assert tx.want_grade(link_id, learner, Score(Decimal(4), Decimal(5)), "", self.clock())
         [delivery] = self.store.claim_deliveries(self.clock(), 15, 1)
         return delivery
 

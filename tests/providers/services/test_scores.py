@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from lti_bridge.bench.statements import counted
+from lti_bridge.lti import ags
 from tests.providers.services.platform import (
     SCORE,
     SCORE_TYPE,
@@ -35,6 +37,12 @@ def bob(platform: Platform) -> Learner:
 def grade(platform: Platform, learner: Learner) -> tuple[str | None, str | None]:
     """What the LMS is to show."""
     return platform.grade(learner.claims["name"])[:2]
+
+
+def awaiting(platform: Platform, learner: Learner) -> str:
+    """How the LMS is to hear of marks to come."""
+    sql = "SELECT awaiting FROM grades WHERE user_id = :user"
+    return str(platform.rows(sql, user=learner.claims["name"])[0][0])
 
 
 def state(platform: Platform, learner: Learner) -> str:
@@ -151,9 +159,9 @@ def test_numbers_that_json_does_not_have_change_nothing(platform: Platform, bob:
     }
     before = platform.snapshot()
     url = f"{bob.line_item}/scores"
-    for text in (b"NaN", b"Infinity", b"-Infinity", b"1e999999", b"0x7", b"07", b"1" * 5000):
-        body = json.dumps(good).encode().replace(b": 7", b": " + text)
-        assert platform.quiz.call("POST", url, SCORE, body, SCORE_TYPE).status_code == 400, text
+    for written in (b"NaN", b"Infinity", b"-Infinity", b"1e999999", b"0x7", b"07", b"1" * 5000):
+        body = json.dumps(good).encode().replace(b": 7", b": " + written)
+        assert platform.quiz.call("POST", url, SCORE, body, SCORE_TYPE).status_code == 400, written
     assert platform.snapshot() == before
 
 
@@ -261,7 +269,7 @@ def test_a_time_far_ahead_is_refused(platform: Platform, bob: Learner) -> None:
     assert platform.snapshot() == before
 
 
-@pytest.mark.spec("P13AS-12", "P13AS-08")
+@pytest.mark.spec("P13AS-12", "P13AS-08", "BR-11")
 def test_progress_without_a_full_grade_is_kept_and_gives_none(
     platform: Platform, bob: Learner
 ) -> None:
@@ -280,6 +288,7 @@ def test_progress_without_a_full_grade_is_kept_and_gives_none(
         )
         assert answer.status_code == 200
         assert (state(platform, bob), grade(platform, bob)) == (wanted, (None, None))
+        assert awaiting(platform, bob) == ""  # an LMS of version 1.1 has no word for it
         progress = {"activityProgress": activity, "gradingProgress": grading}
         assert kept(platform, bob).items() >= progress.items()
         assert result(platform, bob) is None
@@ -291,8 +300,26 @@ def test_progress_without_a_full_grade_is_kept_and_gives_none(
     assert (result(platform, bob) or {})["resultScore"] == 80
 
 
+@pytest.mark.spec("BR-11")
+def test_the_tools_own_word_for_marks_to_come_goes_on(platform: Platform, bob: Learner) -> None:
+    with platform.bridge.store.database.writing() as connection:  # as if the LMS spoke 1.3
+        place = {"item": "https://lms.example.edu/item", "scopes": ags.SCORE}
+        target = "UPDATE grades SET outcome_url = '', line_item = :item, scopes = :scopes"
+        connection.execute(text(target), place)
+    for grading, told in (
+        ("PendingManual", "PendingManual"),
+        ("Pending", "Pending"),
+        ("NotReady", ""),
+        ("PendingManual", "PendingManual"),
+        ("FullyGraded", ""),
+    ):
+        score = 0.4 if grading == "FullyGraded" else ...
+        platform.quiz.score(bob, gradingProgress=grading, scoreGiven=score)
+        assert awaiting(platform, bob) == told
+
+
 @pytest.mark.spec("AMB-09")
-def test_progress_of_the_tool_is_no_message_to_the_lms(platform: Platform, bob: Learner) -> None:
+def test_progress_after_a_grade_is_no_message_to_the_lms(platform: Platform, bob: Learner) -> None:
     """So nothing that the bridge sends on can clear a grade by mistake."""
     told = "SELECT version FROM grades WHERE user_id = :user"
     versions = []
