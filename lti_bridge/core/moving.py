@@ -24,8 +24,8 @@ def learner(tx: Transaction, launch: Launch, fresh: str) -> str:
     if before and known != before and not (known and tx.has_begun(learner_id=known)):
         tx.alias_learner(registration, user_id, before)
         return before
-    if before and known and known != before and (begun := _begun(tx, launch, old)):
-        return begun[0]
+    if before and known and known != before and (where := begun(tx, launch)):
+        return where[0]
     if not known:
         known = tx.learner(registration, user_id, fresh, now)
     if not before:
@@ -43,8 +43,8 @@ def find_link(tx: Transaction, launch: Launch) -> Link | None:
     if before is None or (link is not None and link.id == before.id):
         return link
     if link is not None and tx.has_begun(link_id=link.id):
-        begun = _begun(tx, launch, old)
-        return begun[1] if begun else link
+        where = begun(tx, launch)
+        return where[1] if where else link
     tx.alias_link(launch, before.id)
     return before
 
@@ -57,10 +57,14 @@ def keep_link(tx: Transaction, launch: Launch, link: Link) -> None:
             tx.alias_link(old, link.id)
 
 
-def _begun(tx: Transaction, launch: Launch, old: Launch) -> tuple[str, Link] | None:
-    """Under which of their two names, and at which of the two links, somebody has attempts."""
-    names = [tx.known_learner(one.registration, one.person.id) for one in (launch, old)]
-    for link in (tx.find_link(launch), tx.find_link(old)):
+def begun(tx: Transaction, launch: Launch) -> tuple[str, Link] | None:
+    """As which learner, and at which link, the person of a launch has attempts, if any.
+
+    Both may stand under the names of now or the former ones.
+    """
+    ways = [launch] if launch.former is None else [launch, _formerly(launch, launch.former)]
+    names = [tx.known_learner(one.registration, one.person.id) for one in ways]
+    for link in map(tx.find_link, ways):
         for name in names:
             if link and name and tx.last_attempt(link.id, name)[0]:
                 return name, link

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from lti_bridge.core import moving
 from lti_bridge.core.handoff import Note
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.launch import Launch, Person
 from lti_bridge.core.ports import Transaction
 from lti_bridge.core.records import AttemptState
 from lti_bridge.core.scoring import Score
@@ -76,13 +76,18 @@ def review(store: Store, launch: Launch) -> Note:
     with store.transaction() as tx:
         if not tx.use_once(launch.once):
             raise BrowserRefused("this id_token was already used")
-        link = moving.find_link(tx, launch)
-        learner_id = tx.known_learner(launch.registration, user_id)
-    done = store.done(link.id, learner_id) if link and learner_id else ()
+        begun = moving.begun(tx, _of_user(launch, user_id))
+    done = store.done(begun[1].id, begun[0]) if begun else ()
     if not done:
         return Note("No attempt yet", ("There is nothing to see for this person at this link.",))
     details = tuple(detail for one in done for detail in _described(one))
     return Note("Attempts", (), details)
+
+
+def _of_user(launch: Launch, user_id: str) -> Launch:
+    """The same launch, had this user clicked; the claim has no other name from LTI 1.1."""
+    former = launch.former and replace(launch.former, user_id=user_id)
+    return replace(launch, person=Person(id=user_id), former=former)
 
 
 def _described(one: Done) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from lti_bridge.app import now
 from lti_bridge.core.handoff import Note
-from lti_bridge.core.launch import Context, Launch, Once, Person, ResourceLink
+from lti_bridge.core.launch import Context, Former, Launch, Once, Person, ResourceLink
 from lti_bridge.core.reviewing import FOR_USER, review
 from tests.cli.office import COUNTER, Office
 
@@ -23,10 +24,11 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     made.stop()
 
 
-def reviewed(office: Office, user: str) -> Note:
-    """What the LMS's staff sees of this learner."""
+def reviewed(office: Office, user: str, former: Former | None = None) -> Note:
+    """What the LMS's staff sees of this learner, perhaps of an LMS that has moved."""
     launch = Launch(
-        registration="campus",
+        registration="moved" if former else "campus",
+        former=former,
         lti="1.3",
         once=Once("nonce", f"review-{next(COUNTER)}", now() + timedelta(hours=1)),
         received_at=now(),
@@ -46,3 +48,11 @@ def test_a_start_is_called_unclear_only_as_long_as_it_is(office: Office) -> None
     assert "unclear" not in history
     office.lose("ben", "demo")
     assert "unclear" in dict(reviewed(office, "ben").details)["Attempt 1: history"]
+
+
+def test_who_only_came_by_lti_11_is_found_too(office: Office) -> None:
+    office.begin("cleo", "demo")
+    former = Former("campus", "tess", "course", "link-demo")
+    assert "Attempt 1" in dict(reviewed(office, "cleo", former).details)
+    for user, at in (("nobody", former), ("cleo", replace(former, resource_link_id="other"))):
+        assert reviewed(office, user, at).title == "No attempt yet"

@@ -225,6 +225,9 @@ def test_an_admin_links_an_old_registration_to_a_new_one_and_parts_them(moving: 
         return len(attempts(scene, ("strict11", who), ("strict13", who))) == 1
 
     eventually(linked, True)
+    # a teacher reviews it before its learner has ever come by LTI 1.3
+    claims = {**token["claims"], **review_of("6")}
+    assert "Attempt 1" in launch13(scene, party, "teacher", claims=claims).text
     assert launch13(scene, party, "student3", **token).status == 200
     assert attempts(scene, old, new) == [before]
     # who came by LTI 1.3 first is known when she comes by LTI 1.1
@@ -332,13 +335,17 @@ def test_the_documents_hold_our_addresses_and_no_secret(moving: Scene) -> None:
 
 def reviewed(scene: Scene, by: str, of: str, link: str = "best13") -> Page:
     """What the LMS's gradebook opens for the submission of a user, clicked by another."""
+    return launch13(scene, scene.second, by, claims=review_of(of, link))
+
+
+def review_of(user: str, link: str = "best13") -> dict[str, Any]:
+    """What makes a launch a submission review."""
     lti = "https://purl.imsglobal.org/spec/lti/claim/"
-    claims = {
+    return {
         f"{lti}message_type": "LtiSubmissionReviewRequest",
-        f"{lti}for_user": {"user_id": of, "name": "Somebody"},
+        f"{lti}for_user": {"user_id": user, "name": "Somebody"},
         f"{lti}resource_link": {"id": link},
     }
-    return launch13(scene, scene.second, by, claims=claims)
 
 
 @pytest.mark.spec("T13MX-01", "T13MX-02")
