@@ -185,6 +185,7 @@ def web_app(bridge: Bridge) -> Flask:
         site.to_lms,
         site.alone,
         site.unproved,
+        site.unconfirmed,
     )
     app.register_blueprint(lms_routes.blueprint(door))
     app.register_blueprint(routes_register.blueprint(bridge.lms.registering, site.registered))

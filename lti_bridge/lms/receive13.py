@@ -44,6 +44,15 @@ from lti_bridge.lti.claims import DEPLOYMENT_ID, MESSAGE_TYPE, TARGET_LINK_URI
 from lti_bridge.lti.keysets import KeySets
 
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
+# OpenID Connect Core 1.0 §3.1.2.6: a person would have to do something, which a frame may not allow
+NEEDS_PERSON = frozenset(
+    {
+        "account_selection_required",
+        "consent_required",
+        "interaction_required",
+        "login_required",
+    }
+)
 KEPT = "lti_bridge_kept"  # the form field for what the LMS's storage gave back
 
 # PyLTI1p3 would make an HTTP session of its own per launch, and could call out with it.
@@ -55,6 +64,14 @@ class Unproved:
     """A good message of which nothing shows that this browser asked for it: not to be opened."""
 
     launch: Launch
+    alone: Alone
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A login of ours that the LMS, `registration`, confirmed nobody for, and how to begin anew."""
+
+    registration: str
     alone: Alone
 
 
@@ -137,7 +154,7 @@ class Lms13:
         """
         arrival = _Arrival(self, Values(form), {}, proof=False)
         launch, state = arrival.launch(), arrival.state
-        again = Form(self.login_url, state.again) if state.again else None
+        again = self._again(state)
         if not state.storage or form.get(KEPT):
             return Unproved(launch, Alone(again))
         sealed = form["state"][0]
@@ -149,6 +166,24 @@ class Lms13:
             form=Form(self.launch_url, fields),
         )
         return Unproved(launch, Alone(again, storage))
+
+    def unconfirmed(self, form: Mapping[str, Sequence[str]]) -> Unconfirmed | None:
+        """How a login may begin anew that the LMS answered with an error; None: in no way.
+
+        An LMS whose own cookies are not sent within a frame knows its people in a window.
+        """
+        values = Values(form)
+        if values.get_param("error") not in NEEDS_PERSON:
+            return None
+        sealed = values.get_param("state") or ""
+        try:
+            state = state13.unseal(sealed, self.state_key, self.clock().timestamp())
+        except BrowserRefused:
+            return None
+        return Unconfirmed(state.registration, Alone(self._again(state)))
+
+    def _again(self, state: State) -> Form | None:
+        return Form(self.login_url, state.again) if state.again else None
 
     def used_cookie(self, form: Mapping[str, Sequence[str]]) -> str:
         """Return the cookie to delete once a launch or a failed login came back, "" if none."""

@@ -10,7 +10,13 @@ from flask import Blueprint, Response, after_this_request, request
 
 from lti_bridge.core.handoff import Alone, Form
 from lti_bridge.core.launch import Launch
-from lti_bridge.errors import BridgeError, BrowserRefused, LaunchRefused, MessageRefused
+from lti_bridge.errors import (
+    BridgeError,
+    BrowserRefused,
+    LaunchRefused,
+    LoginFailed,
+    MessageRefused,
+)
 from lti_bridge.lms.login13 import STORAGE_TARGET, LoginRedirect
 from lti_bridge.lms.receive11 import Lms11, Relaunch
 from lti_bridge.lms.receive13 import Lms13
@@ -37,6 +43,7 @@ class LmsDoor:
     relaunch: Callable[[Form, tuple[str, ...]], Response]
     alone: Callable[[Alone], Response]
     unproved: Callable[[Launch, Alone, BrowserRefused], Response]
+    unconfirmed: Callable[[str, Alone, LoginFailed], Response]
 
 
 def frame_ancestors(
@@ -95,6 +102,11 @@ def blueprint(door: LmsDoor) -> Blueprint:
             received = door.lms13.launch(fields, request.cookies, own_page=_own_page(door.lms13))
         except BrowserRefused as refusal:
             return _unproved(door, fields, refusal)
+        except LoginFailed as refusal:
+            found = door.lms13.unconfirmed(fields)
+            if found is None:
+                raise
+            return door.unconfirmed(found.registration, found.alone, refusal)
         return door.launched(received)
 
     @routes.get(JWKS_PATH)

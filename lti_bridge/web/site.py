@@ -21,6 +21,7 @@ from lti_bridge.errors import (
     BridgeError,
     BrowserRefused,
     LaunchRefused,
+    LoginFailed,
     MethodNotAllowed,
     NotFound,
     PageExpired,
@@ -131,16 +132,28 @@ class Site:
         Raises the refusal where no other window could help.
         """
         frame_ancestors = self.remember(launch)
-        refused = None if alone.storage else refusal
-        if refused and alone.again is None:
-            raise refused
-        if refused:
-            self._log_refusal(refused)
+        if alone.storage:
+            return self.pages.alone(alone, frame_ancestors=frame_ancestors, back_url=g.back_url)
+        return self._anew(alone, refusal, frame_ancestors)
+
+    def unconfirmed(self, registration: str, alone: Alone, refusal: LoginFailed) -> Response:
+        """For a login that the LMS confirmed nobody for. Raises as `unproved` does."""
+        if not self.trusted(registration):
+            raise refusal
+        g.registration = registration
+        return self._anew(alone, refusal, self.framing(registration, ""))
+
+    def _anew(
+        self, alone: Alone, refusal: LaunchRefused, frame_ancestors: tuple[str, ...]
+    ) -> Response:
+        if alone.again is None:
+            raise refusal
+        self._log_refusal(refusal)
         return self.pages.alone(
             alone,
             frame_ancestors=frame_ancestors,
-            back_url=g.back_url,
-            refusal=refused,
+            back_url=g.get("back_url", ""),
+            refusal=refusal,
             reference=self.reference(),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from urllib3 import BaseHTTPResponse
@@ -15,6 +15,7 @@ from tests.flow.scene import Scene
 KEPT = "lti_bridge_kept"
 FORM_TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
 FRAMED = {"Sec-Fetch-Dest": "iframe"}
+IN_FRAME = {"Sec_Fetch_Dest": "iframe"}
 Fields = dict[str, str]
 
 
@@ -138,6 +139,60 @@ def test_a_window_without_cookies_gets_no_button_again(scene: Scene, told: Field
     assert answer.status == 401
     assert "Open the test" not in answer.data.decode()
     assert "allow cookies" in answer.data.decode()
+
+
+def unconfirmed(scene: Scene, error: str, mark: str = "", **headers: str) -> BaseHTTPResponse:
+    """The answer to an LMS that knows nobody in the frame in which this login began."""
+    address = login(scene, mark, **headers)
+    if address.status == 200:  # a page that goes on through the LMS's storage
+        onward = data(address.data.decode(), "onward")
+    else:
+        onward = address.headers["Location"]
+    state = parse_qs(urlsplit(onward).query)["state"][0]
+    return launch(scene, {"error": error, "error_description": "<b>no</b>", "state": state})
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["login_required", "interaction_required", "consent_required", "account_selection_required"],
+)
+def test_an_lms_that_knows_nobody_in_a_frame_is_asked_in_a_window(scene: Scene, error: str) -> None:
+    before = scene.count("launches")
+    answer = unconfirmed(scene, error, "?lti_bridge=tried", storage="_parent", **IN_FRAME)
+    page = answer.data.decode()
+    assert answer.status == 401
+    assert "login-failed" in page
+    assert "<b>no" not in page
+    assert 'lti_bridge=window" target="_blank"' in page
+    assert f"'self' {scene.second.url}" in answer.headers["Content-Security-Policy"]
+    (shown,) = re.findall(r'<dd class="copy">([0-9A-Z]{10})</dd>', page)
+    assert "code=login-failed" in scene.log_of(shown)
+    assert scene.count("launches") == before
+
+
+@pytest.mark.parametrize(
+    ("error", "mark", "told"),
+    [
+        ("login_required", "?lti_bridge=window", {}),
+        ("login_required", "", {"Sec_Fetch_Dest": "document"}),
+        ("access_denied", "?lti_bridge=tried", {}),
+    ],
+    ids=["in the window", "not in a frame", "another error"],
+)
+def test_where_no_window_helps_there_is_no_button(
+    scene: Scene, error: str, mark: str, told: Fields
+) -> None:
+    answer = unconfirmed(scene, error, mark, **told)
+    assert answer.status == 401
+    assert "login-failed" in answer.data.decode()
+    assert "Open the test" not in answer.data.decode()
+
+
+@pytest.mark.parametrize("state", ["", "x", "e30.x"])
+def test_an_error_without_a_login_of_ours_gets_no_button(scene: Scene, state: str) -> None:
+    answer = launch(scene, {"error": "login_required", "state": state})
+    assert answer.status == 401
+    assert "Open the test" not in answer.data.decode()
 
 
 @pytest.mark.spec("T13ST-03", "T13ST-10", "SECP-17")
