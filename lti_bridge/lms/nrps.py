@@ -26,8 +26,8 @@ MAX_MEMBERS = 20_000
 KEPT_FOR = timedelta(minutes=5)
 MAX_KEPT = 100  # courses
 
-DEPARTED = frozenset({"inactive", "deleted"})
 
+_DEPARTED = frozenset({"inactive", "deleted"})
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 _PERSON = {
@@ -113,7 +113,9 @@ class Memberships:
         found: dict[str, Member] = {}
         for page in pages(call, address, MEDIA_TYPE, "members"):
             for member in read_members(page):
-                found.setdefault(member.person.id, member)
+                # who is listed twice is active if one of the entries says so
+                if member.active or member.person.id not in found:
+                    found[member.person.id] = member
             if len(found) > MAX_MEMBERS:
                 raise DeliveryRefused("members: the list has no end")
         return list(found.values())
@@ -138,7 +140,7 @@ def _member(entry: object) -> Member | None:
     held = [role for role in named if isinstance(role, str)] if isinstance(named, list) else []
     person = Person(**{name: _text(entry.get(key)) for name, key in _PERSON.items()})
     # a missing status means Active (NRPS 2.0 §2.3), and an unknown one takes no grade from anybody
-    active = str(entry.get("status")).lower() not in DEPARTED
+    active = str(entry.get("status")).lower() not in _DEPARTED
     return Member(person, roles.normalize(held), active)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from lti_bridge.core.people import Cell
 from lti_bridge.core.rosters import Member
@@ -27,13 +28,15 @@ DEPARTED = (
     " AND n.registration = grades.registration AND n.deployment_id = grades.deployment_id))"
 )
 URL = text(f"SELECT url FROM rosters WHERE {COURSE}")  # noqa: S608 - constants
+HAS_LEFT = text(
+    f"SELECT 1 FROM departures WHERE {COURSE} AND user_id = :user_id AND seen_at > :at"  # noqa: S608
+)
+KEPT = text(f"SELECT user_id, seen_at FROM departures WHERE {COURSE}")  # noqa: S608 - constants
 GRADED = text(
-    "SELECT g.id, g.user_id, g.launched_at, d.seen_at FROM grades g LEFT JOIN departures d"  # noqa: S608
-    " ON d.registration = g.registration AND d.deployment_id = g.deployment_id"
-    " AND d.context_id = :context_id AND d.user_id = g.user_id"
-    " WHERE g.registration = :registration AND g.deployment_id = :deployment_id AND g.link_id IN"
+    "SELECT id, user_id, launched_at, delivery FROM grades"  # noqa: S608 - constants
+    " WHERE registration = :registration AND deployment_id = :deployment_id AND link_id IN"
     f" (SELECT id FROM links WHERE {COURSE} UNION ALL SELECT link_id FROM link_aliases"
-    f" WHERE {COURSE}) ORDER BY g.id"  # so that two at once do not wait for each other
+    f" WHERE {COURSE}) ORDER BY id"  # so that two at once do not wait for each other
 )
 LEFT = text(
     "INSERT INTO departures (registration, deployment_id, context_id, user_id, seen_at)"
@@ -59,7 +62,7 @@ CELLS = text(
 
 
 class Rosters:
-    """Reads what is known of courses and their learners. Every method is one transaction."""
+    """What is known of courses and their learners."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -84,26 +87,15 @@ class Rosters:
         for somebody to be active again are due.
         """
         course = _course(registration, deployment_id, context_id)
-        at = rows.ms(read_at)
         active = {one.person.id: one.active for one in members}
         with self._database.reading() as connection:
+            kept = {row.user_id: row.seen_at for row in connection.execute(KEPT, course)}
             graded = connection.execute(GRADED, course).fetchall()
-        back = [one for one in graded if active.get(one.user_id) and one.seen_at is not None]
-        left = [  # what is known already is written again only after a launch, which made it old
-            one
-            for one in graded
-            if active.get(one.user_id) is False and (one.seen_at or 0) <= one.launched_at < at
-        ]
-        steps = (
-            (BACK, [{**course, "user_id": one.user_id, "at": at} for one in back]),
-            (SEND, [{"id": one.id, "at": at} for one in back]),
-            (LEFT, [{"context_id": context_id, "id": one.id, "at": at} for one in left]),
-        )
-        if back or left:
+        news = _news(course, active, kept, graded, rows.ms(read_at))
+        if news:
             with self._database.writing() as connection:
-                for statement, values in steps:
-                    if values:
-                        connection.execute(statement, values)
+                for statement, values in news:
+                    connection.execute(statement, values)
 
     def cells(self, link_id: str) -> list[Cell]:
         """What is known of each learner who has opened this link."""
@@ -128,3 +120,27 @@ def _course(registration: str, deployment_id: str, context_id: str) -> dict[str,
         "deployment_id": deployment_id,
         "context_id": context_id,
     }
+
+
+def _news(
+    course: Mapping[str, str],
+    active: Mapping[str, bool],
+    kept: Mapping[str, int],
+    graded: Sequence[Any],
+    at: int,
+) -> list[tuple[TextClause, list[dict[str, Any]]]]:
+    """What a list read `at` this time changes: `kept` has left before, the cells are `graded`."""
+    back = {user for user in kept if active.get(user)}
+    waiting = [one.id for one in graded if one.user_id in back and one.delivery == "pending"]
+    # what is known already is written again only after a launch, which made it old
+    left = [
+        one.id
+        for one in graded
+        if active.get(one.user_id) is False and kept.get(one.user_id, 0) <= one.launched_at < at
+    ]
+    steps: list[tuple[TextClause, list[dict[str, Any]]]] = [
+        (BACK, [{**course, "user_id": user, "at": at} for user in sorted(back)]),
+        (SEND, [{"id": grade, "at": at} for grade in waiting]),
+        (LEFT, [{"context_id": course["context_id"], "id": grade, "at": at} for grade in left]),
+    ]
+    return [(statement, values) for statement, values in steps if values]

@@ -17,7 +17,7 @@ from lti_bridge.store import rows
 from lti_bridge.store.activities import CourseActivities
 from lti_bridge.store.aliases import FIND_LEARNER, FIND_LINK, Aliases, placement
 from lti_bridge.store.engine import Database
-from lti_bridge.store.rosters import DEPARTED
+from lti_bridge.store.rosters import DEPARTED, HAS_LEFT
 
 ATTEMPT_COLUMNS = (
     "a.id, a.link_id, a.learner_id, a.number, a.activity_id, a.connection, a.grade_policy,"
@@ -259,6 +259,13 @@ class Steps(CourseActivities, Aliases):
             now=rows.ms(launch.received_at),
             **rows.target_columns(launch.grade_target),
         )
+
+    def has_left(self, launch: Launch) -> bool:
+        """Whether a list that was read after this launch says that its user left the course."""
+        where = placement(launch)
+        del where["resource_link_id"]
+        who = {"user_id": launch.person.id, "at": rows.ms(launch.received_at)}
+        return self._row(HAS_LEFT, **where, **who) is not None
 
     def save_memberships_url(self, launch: Launch, url: str) -> None:
         """Keep where the members of this launch's course are listed."""
