@@ -136,7 +136,7 @@ def _news(
     left = [
         one.id
         for one in graded
-        if active.get(one.user_id) is False and kept.get(one.user_id, 0) <= one.launched_at < at
+        if active.get(one.user_id) is False and kept.get(one.user_id, 0) <= one.launched_at
     ]
     steps: list[tuple[TextClause, list[dict[str, Any]]]] = [
         (BACK, [{**course, "user_id": user, "at": at} for user in sorted(back)]),

@@ -50,6 +50,14 @@ def due(desk: Desk) -> list[tuple[str, bool]]:
     return [(one.user_id, one.departed) for one in desk.claim()]
 
 
+def leave(desk: Desk, *whom: str) -> None:
+    """Whoever this is (registration, deployment, course and user) is listed as gone for ever."""
+    values = dict(zip(("registration", "deployment", "context", "user"), whom, strict=True))
+    into = "INSERT INTO departures VALUES (:registration, :deployment, :context, :user, :at)"
+    with desk.database.writing() as connection:
+        connection.execute(text(into), {**values, "at": 9_999_999_999_999})
+
+
 def launch(desk: Desk, user: str, link: str = "link-1") -> None:
     """A later click of somebody who has been here."""
     desk.clock.move(1)
@@ -122,15 +130,7 @@ def test_a_list_of_another_course_says_nothing_of_equal_ids(
     desk.score(desk.attempt(), "0.5")
     listed(desk, course, ann=False)
     assert desk.rows("SELECT * FROM departures") == []
-    with desk.database.writing() as connection:
-        values = dict(zip(("registration", "deployment", "context"), course, strict=True))
-        connection.execute(
-            text(
-                "INSERT INTO departures VALUES (:registration, :deployment, :context, 'ann',"
-                " 9999999999999)"
-            ),
-            values,
-        )
+    leave(desk, *course, "ann")
     assert due(desk) == [("ann", False)]
 
 
@@ -160,8 +160,8 @@ def test_of_an_lms_that_moved_the_list_counts_that_the_grade_goes_to(desk: Desk)
     click(desk, old)
     click(desk, new)
     assert [row["registration"] for row in desk.rows("SELECT registration FROM links")] == ["old"]
-    listed(desk, ("new", "7", "course"), **{"uuid-of-ann": False})
-    listed(desk, ("old", "", "course"), ann=False)
+    leave(desk, "new", "7", "course", "uuid-of-ann")  # the old id, which is another course's now
+    leave(desk, "old", "", "course", "uuid-of-ann")
     assert due(desk) == [("uuid-of-ann", False)]
     desk.clock.move(20)
     listed(desk, ("new", "7", "course-13"), **{"uuid-of-ann": False})
