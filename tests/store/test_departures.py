@@ -99,6 +99,15 @@ def test_the_later_word_counts_of_the_list_and_of_a_launch(desk: Desk) -> None:
     assert due(desk) == [("ann", False)]
 
 
+@pytest.mark.spec("T13NR-04")
+def test_a_list_that_took_longer_to_read_takes_back_nothing(desk: Desk) -> None:
+    began = desk.clock()
+    desk.score(desk.attempt(), "0.5")
+    listed(desk, ann=False)
+    Rosters(desk.database).note_members(*COURSE, [Member(Person(id="ann"), ())], began)
+    assert due(desk) == [("ann", True)]
+
+
 def test_a_grade_under_way_is_not_due_a_second_time(desk: Desk) -> None:
     desk.score(desk.attempt(), "0.5")
     listed(desk, ann=False)
