@@ -128,7 +128,7 @@ class Launching:
     def go_on(self, token: str) -> Opened:
         """Record the second click of a held launch: a preview, or a test after a notice.
 
-        Raises PageExpired when nothing is held under this token.
+        Raises PageExpired when nothing is held under this token, or not for this learner any more.
         """
         held = self.store.held_launch(digest(token))
         if held is None:
@@ -137,6 +137,8 @@ class Launching:
         with self.store.transaction() as tx:
             opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch))
             if _sits(launch):
+                if tx.has_left(launch):
+                    raise PageExpired("the LMS has listed this learner as gone since")
                 attempt = tx.open_attempt(opened.link.id, opened.learner_id)
                 if attempt is None:
                     raise PageExpired("the attempt is over")

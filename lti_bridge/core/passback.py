@@ -25,6 +25,9 @@ UNDER_WAY = 32  # claimed grades at most
 UNREADABLE_FOR = timedelta(hours=1)
 UNREADABLE = timedelta(minutes=1)
 OVERRIDDEN = "the LMS shows a grade that is not from here: resend with --force, or wait"
+# The LMS has listed the learner as gone since it last let them in: how long until another look.
+DEPARTED_FOR = timedelta(days=1)
+DEPARTED = "the LMS lists this learner as no longer active in the course"
 LOOK_S = 0.05  # how often, while some are under way, others are claimed
 
 
@@ -96,6 +99,8 @@ class Passback:
         )
 
     def _deliver(self, delivery: Delivery) -> Outcome:
+        if delivery.departed and not delivery.forced:
+            return Outcome("pending", self.clock() + DEPARTED_FOR, DEPARTED, count_try=False)
         keep = self.keeps(delivery.registration, delivery.activity_id) and not delivery.forced
         delivery = replace(delivery, keep=keep)
         readable = self.gradebook.readable(delivery)

@@ -307,6 +307,9 @@ class Transaction(ActivitySteps, Protocol):
     def save_target(self, grade_id: str, launch: Launch, link_id: str, learner_id: str) -> None:
         """Keep the newest place for this learner's grade."""
 
+    def has_left(self, launch: Launch) -> bool:
+        """Whether a list that was read after this launch says that its user left the course."""
+
     def save_memberships_url(self, launch: Launch, url: str) -> None:
         """Keep where the members of this launch's course are listed."""
 

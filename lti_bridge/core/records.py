@@ -131,6 +131,7 @@ class Delivery:
     the LMS was told a grade since. `forced`: a person wants it whatever the LMS holds; `keep`: a
     value of a teacher's stays. `comment` stands beside the grade and is to stay there. `awaiting`:
     the LMS is told only that marks are being made: Pending or PendingManual, else empty.
+    `departed`: since the learner's last launch of the link the LMS has listed them as gone.
     """
 
     grade_id: str
@@ -155,6 +156,7 @@ class Delivery:
     comment: str = ""
     reads: int = 0
     awaiting: str = ""
+    departed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from lti_bridge.core.launch import Person
 class Member:
     """One member of a course as the LMS lists it; `roles` are full URIs (LTI 1.3).
 
-    Not `active`: the member was in the course, or may not use it now.
+    Not `active`: the LMS says that the member has left the course, or may not use it now.
     """
 
     person: Person

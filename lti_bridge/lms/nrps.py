@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,6 +26,8 @@ MAX_MEMBERS = 20_000
 KEPT_FOR = timedelta(minutes=5)
 MAX_KEPT = 100  # courses
 
+
+_DEPARTED = frozenset({"inactive", "deleted"})
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 _PERSON = {
@@ -42,18 +44,28 @@ _PERSON = {
 
 
 class Courses(Protocol):
-    """Where the lists of members are."""
+    """Where the lists of members are, and what is kept of them."""
 
     def memberships_url(self, registration: str, deployment_id: str, context_id: str) -> str:
         """The address that the LMS last gave for this course's members; may be empty."""
+
+    def note_members(
+        self,
+        registration: str,
+        deployment_id: str,
+        context_id: str,
+        members: Iterable[Member],
+        read_at: datetime,
+    ) -> None:
+        """Keep who of those with a grade here has left the course, as its LMS lists it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memberships:
     """The `core.rosters.Roster` of all LTI 1.3 registrations.
 
-    Lists are kept in memory for five minutes, nowhere else, and one request at a time asks for a
-    course's. `role` (a URI) asks only for those who have it.
+    Lists are kept in memory for five minutes, and one request at a time asks for a course's; the
+    store keeps who has left. `role` (a URI) asks only for those who have it.
     """
 
     registrations: Mapping[str, Any]
@@ -85,7 +97,9 @@ class Memberships:
             kept = self._kept.get(course)
             if kept and self.clock() < kept[0] + KEPT_FOR:
                 return kept[1]
+            began = self.clock()  # a launch while the list is read is later than the list
             found = self._fetch(known, deployment_id, url)
+            self.courses.note_members(*course, found, began)
         with self._lock:
             self._kept[course] = self.clock(), found
             self._kept.move_to_end(course)
@@ -99,7 +113,9 @@ class Memberships:
         found: dict[str, Member] = {}
         for page in pages(call, address, MEDIA_TYPE, "members"):
             for member in read_members(page):
-                found.setdefault(member.person.id, member)
+                # who is listed twice is active if one of the entries says so
+                if member.active or member.person.id not in found:
+                    found[member.person.id] = member
             if len(found) > MAX_MEMBERS:
                 raise DeliveryRefused("members: the list has no end")
         return list(found.values())
@@ -123,8 +139,8 @@ def _member(entry: object) -> Member | None:
     named = entry.get("roles")
     held = [role for role in named if isinstance(role, str)] if isinstance(named, list) else []
     person = Person(**{name: _text(entry.get(key)) for name, key in _PERSON.items()})
-    # a missing status means Active (NRPS 2.0 §2.3)
-    active = str(entry.get("status") or "Active").lower() == "active"
+    # a missing status means Active (NRPS 2.0 §2.3), and an unknown one takes no grade from anybody
+    active = str(entry.get("status")).lower() not in _DEPARTED
     return Member(person, roles.normalize(held), active)
 
 

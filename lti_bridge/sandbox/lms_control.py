@@ -74,6 +74,14 @@ def blueprint(lms: Lms) -> Blueprint:
             lms.state.put_grade(item, sent["user"], points, sent.get("comment", ""), stamp)
         return {"ok": True}
 
+    @bp.post("/status")
+    def status() -> dict[str, Any]:
+        """List a member as Active, Inactive or Deleted: {"user": id, "status"}; "" says nothing."""
+        sent = request.get_json()
+        with lms.state.lock:
+            lms.state.statuses[sent["user"]] = sent["status"]
+        return {"ok": True}
+
     @bp.post("/tamper")
     def tamper() -> dict[str, Any]:
         """Spoil the next launch: {"launch": name} for 1.1, {"id_token": {…}} for 1.3."""

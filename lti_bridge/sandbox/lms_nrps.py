@@ -22,7 +22,7 @@ def blueprint(lms: Lms) -> Blueprint:
         if request.headers.get("Accept", "*/*") not in (_TYPE, "*/*"):
             return Response("No handler for this media type", 400)
         role = request.args.get("role", "").rpartition("#")[2]
-        found = [_member(user) for user in USERS if role in ("", user.role)]
+        found = [_member(lms, user) for user in USERS if role in ("", user.role)]
         shown, following = paged(lms, found)
         context = {"id": course, "label": f"COURSE{course}", "title": lms.settings.course_title}
         answer = jsonify(id=lms_launch.members_url(lms), context=context, members=shown)
@@ -34,9 +34,10 @@ def blueprint(lms: Lms) -> Blueprint:
     return bp
 
 
-def _member(user: User) -> dict[str, object]:
+def _member(lms: Lms, user: User) -> dict[str, object]:
+    status = lms.state.statuses.get(user.id, "Active")
     return {
-        "status": "Active",
+        **({"status": status} if status else {}),
         "roles": [user.role],
         "user_id": user.id,
         "lis_person_sourcedid": f"SIS-{user.username}",

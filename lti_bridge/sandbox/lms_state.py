@@ -79,6 +79,7 @@ class State:
         self.log: list[dict[str, Any]] = []
         self.faults: list[dict[str, Any]] = []
         self.tamper: dict[str, Any] = {}
+        self.statuses: dict[str, str] = {}  # of members by id, if not Active; empty: not said
         self.placed: list[LinkSpec] = []
         self._asked: dict[str, Asked] = {}
         self._next_item = len(links) + 1

@@ -1,16 +1,55 @@
-"""What the page about a course's learners needs: where the LMS lists them, and their cells."""
+"""Courses and their learners: where the LMS lists them, who has left, and their cells."""
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import TextClause, text
 
 from lti_bridge.core.people import Cell
+from lti_bridge.core.rosters import Member
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 
-URL = text(
-    "SELECT url FROM rosters WHERE registration = :registration"
-    " AND deployment_id = :deployment_id AND context_id = :context_id"
+COURSE = (
+    "registration = :registration AND deployment_id = :deployment_id AND context_id = :context_id"
+)
+# Whether a list that was read after the learner's last launch of the link says that they left.
+# It is the list of the LMS that the grade goes to: of the link's names the one that is used there.
+DEPARTED = (
+    "EXISTS (SELECT 1 FROM departures d WHERE d.registration = grades.registration"
+    " AND d.deployment_id = grades.deployment_id AND d.user_id = grades.user_id"
+    " AND d.seen_at > grades.launched_at AND d.context_id IN (SELECT l.context_id FROM links l"
+    " WHERE l.id = grades.link_id AND l.registration = grades.registration"
+    " AND l.deployment_id = grades.deployment_id UNION ALL SELECT n.context_id"
+    " FROM link_aliases n WHERE n.link_id = grades.link_id"
+    " AND n.registration = grades.registration AND n.deployment_id = grades.deployment_id))"
+)
+URL = text(f"SELECT url FROM rosters WHERE {COURSE}")  # noqa: S608 - constants
+HAS_LEFT = text(
+    f"SELECT 1 FROM departures WHERE {COURSE} AND user_id = :user_id AND seen_at > :at"  # noqa: S608
+)
+KEPT = text(f"SELECT user_id, seen_at FROM departures WHERE {COURSE}")  # noqa: S608 - constants
+GRADED = text(
+    "SELECT id, user_id, launched_at, delivery FROM grades"  # noqa: S608 - constants
+    " WHERE registration = :registration AND deployment_id = :deployment_id AND link_id IN"
+    f" (SELECT id FROM links WHERE {COURSE} UNION ALL SELECT link_id FROM link_aliases"
+    f" WHERE {COURSE}) ORDER BY id"  # so that two at once do not wait for each other
+)
+LEFT = text(
+    "INSERT INTO departures (registration, deployment_id, context_id, user_id, seen_at)"
+    " SELECT g.registration, g.deployment_id, CAST(:context_id AS TEXT), g.user_id,"
+    " CAST(:at AS BIGINT) FROM grades g WHERE g.id = :id"  # who was forgotten meanwhile has none
+    " ON CONFLICT (registration, deployment_id, context_id, user_id)"
+    " DO UPDATE SET seen_at = excluded.seen_at WHERE departures.seen_at < excluded.seen_at"
+)
+BACK = text(
+    f"DELETE FROM departures WHERE {COURSE} AND user_id = :user_id AND seen_at < :at"  # noqa: S608
+)
+SEND = text(
+    "UPDATE grades SET due_at = :at WHERE id = :id AND delivery = 'pending' AND lease IS NULL"
 )
 # every learner who has opened the link, with the last attempt and the gradebook cell
 CELLS = text(
@@ -23,20 +62,40 @@ CELLS = text(
 
 
 class Rosters:
-    """Reads what is known of courses and their learners. Every method is one transaction."""
+    """What is known of courses and their learners."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def memberships_url(self, registration: str, deployment_id: str, context_id: str) -> str:
         """The address that the LMS last gave for this course's members; may be empty."""
-        course = {
-            "registration": registration,
-            "deployment_id": deployment_id,
-            "context_id": context_id,
-        }
+        course = _course(registration, deployment_id, context_id)
         with self._database.reading() as connection:
             return connection.execute(URL, course).scalar_one_or_none() or ""
+
+    def note_members(
+        self,
+        registration: str,
+        deployment_id: str,
+        context_id: str,
+        members: Iterable[Member],
+        read_at: datetime,
+    ) -> None:
+        """Keep who of those with a grade here has left the course, as its LMS lists it.
+
+        Who is not in the list stays what they were: lists may be filtered. The grades that waited
+        for somebody to be active again are due.
+        """
+        course = _course(registration, deployment_id, context_id)
+        active = {one.person.id: one.active for one in members}
+        with self._database.reading() as connection:
+            kept = {row.user_id: row.seen_at for row in connection.execute(KEPT, course)}
+            graded = connection.execute(GRADED, course).fetchall()
+        news = _news(course, active, kept, graded, rows.ms(read_at))
+        if news:
+            with self._database.writing() as connection:
+                for statement, values in news:
+                    connection.execute(statement, values)
 
     def cells(self, link_id: str) -> list[Cell]:
         """What is known of each learner who has opened this link."""
@@ -53,3 +112,35 @@ class Rosters:
             )
             for row in found
         ]
+
+
+def _course(registration: str, deployment_id: str, context_id: str) -> dict[str, str]:
+    return {
+        "registration": registration,
+        "deployment_id": deployment_id,
+        "context_id": context_id,
+    }
+
+
+def _news(
+    course: Mapping[str, str],
+    active: Mapping[str, bool],
+    kept: Mapping[str, int],
+    graded: Sequence[Any],
+    at: int,
+) -> list[tuple[TextClause, list[dict[str, Any]]]]:
+    """What a list read `at` this time changes: `kept` has left before, the cells are `graded`."""
+    back = {user for user in kept if active.get(user)}
+    waiting = [one.id for one in graded if one.user_id in back and one.delivery == "pending"]
+    # what is known already is written again only after a launch, which made it old
+    left = [
+        one.id
+        for one in graded
+        if active.get(one.user_id) is False and kept.get(one.user_id, 0) <= one.launched_at
+    ]
+    steps: list[tuple[TextClause, list[dict[str, Any]]]] = [
+        (BACK, [{**course, "user_id": user, "at": at} for user in sorted(back)]),
+        (SEND, [{"id": grade, "at": at} for grade in waiting]),
+        (LEFT, [{"context_id": course["context_id"], "id": grade, "at": at} for grade in left]),
+    ]
+    return [(statement, values) for statement, values in steps if values]

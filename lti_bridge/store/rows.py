@@ -111,6 +111,7 @@ def delivery(row: Any, lease: str, stamp: int, told: tuple[str, ...]) -> Deliver
         forced=row.forced_version == row.version,
         reads=row.reads,
         awaiting=row.awaiting,
+        departed=bool(row.departed),
     )
 
 

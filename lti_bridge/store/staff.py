@@ -81,6 +81,10 @@ FORGET = {
     "adjustments": "DELETE FROM adjustments WHERE learner_id = :id",
     "attempts": "UPDATE attempts SET reference = '', data = '{}', poll_at = NULL"
     " WHERE learner_id = :id",
+    "departures": "DELETE FROM departures WHERE EXISTS (SELECT 1 FROM learners l WHERE l.id = :id"
+    " AND l.registration = departures.registration AND l.user_id = departures.user_id) OR EXISTS"
+    " (SELECT 1 FROM learner_aliases a WHERE a.learner_id = :id"
+    " AND a.registration = departures.registration AND a.user_id = departures.user_id)",
     # an alias may hide a row of its own name
     "learners": "UPDATE learners SET user_id = 'forgotten:' || id WHERE id = :id OR EXISTS"
     " (SELECT 1 FROM learner_aliases a WHERE a.learner_id = :id"

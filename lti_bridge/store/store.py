@@ -16,13 +16,14 @@ from lti_bridge.store import rows
 from lti_bridge.store.attempts import Attempts
 from lti_bridge.store.engine import Database
 from lti_bridge.store.reviews import Reviews
+from lti_bridge.store.rosters import DEPARTED
 from lti_bridge.store.staff import Staff
 from lti_bridge.store.transaction import Steps
 
 GRADE_COLUMNS = (
-    "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"
+    "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"  # noqa: S608 - constants
     " line_item, line_items, scopes, tries, stamp, stamp_version, told, family, delivered_at,"
-    " forced_version, reads, awaiting,"
+    f" forced_version, reads, awaiting, {DEPARTED} AS departed,"
     " (SELECT l.activity_id FROM links l WHERE l.id = grades.link_id) AS activity_id,"
     # when the newest attempt that counts was handed in, as far as its provider said: its marks may
     # come weeks later, and a correction is no new submission

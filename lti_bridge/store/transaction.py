@@ -17,6 +17,7 @@ from lti_bridge.store import rows
 from lti_bridge.store.activities import CourseActivities
 from lti_bridge.store.aliases import FIND_LEARNER, FIND_LINK, Aliases, placement
 from lti_bridge.store.engine import Database
+from lti_bridge.store.rosters import DEPARTED, HAS_LEFT
 
 ATTEMPT_COLUMNS = (
     "a.id, a.link_id, a.learner_id, a.number, a.activity_id, a.connection, a.grade_policy,"
@@ -80,20 +81,24 @@ MOVED = (
     " <> (excluded.outcome_url, excluded.sourced_id, excluded.line_item, excluded.line_items,"
     " excluded.scopes)"
 )
+# A launch is the LMS's newest word on who is in the course: whoever it lets in after it listed them
+# as Inactive or Deleted is graded again, and a grade that waited for that is due.
 SAVE_TARGET = text(
     "INSERT INTO grades (id, link_id, learner_id, version, registration,"  # noqa: S608 - constants
     " deployment_id, user_id,"
     " outcome_url, sourced_id, line_item, line_items, scopes, delivery, tries, stamp,"
-    " stamp_version, delivered_version, last_error, changed_at, family) VALUES (:id, :link_id,"
+    " stamp_version, delivered_version, last_error, changed_at, family, launched_at)"
+    " VALUES (:id, :link_id,"
     " :learner_id, 0, :registration, :deployment_id, :user_id, :outcome_url, :sourced_id,"
-    " :line_item, :line_items, :scopes, 'none', 0, 0, 0, 0, '', :now, :family)"
+    " :line_item, :line_items, :scopes, 'none', 0, 0, 0, 0, '', :now, :family, :now)"
     " ON CONFLICT (link_id, learner_id) DO UPDATE SET registration = excluded.registration,"
     " deployment_id = excluded.deployment_id, user_id = excluded.user_id,"
     " outcome_url = excluded.outcome_url, sourced_id = excluded.sourced_id,"
     " line_item = excluded.line_item, line_items = excluded.line_items, scopes = excluded.scopes,"
-    " family = excluded.family,"
+    " family = excluded.family, launched_at = excluded.launched_at,"
     f" delivery = {MOVED} THEN 'pending' ELSE grades.delivery END,"
-    f" due_at = {MOVED} THEN :now ELSE grades.due_at END,"
+    f" due_at = {MOVED} OR (grades.delivery = 'pending' AND grades.lease IS NULL AND {DEPARTED})"
+    " THEN :now ELSE grades.due_at END,"
     f" tries = {MOVED} THEN 0 ELSE grades.tries END"
 )
 SAVE_ROSTER = text(
@@ -254,6 +259,13 @@ class Steps(CourseActivities, Aliases):
             now=rows.ms(launch.received_at),
             **rows.target_columns(launch.grade_target),
         )
+
+    def has_left(self, launch: Launch) -> bool:
+        """Whether a list that was read after this launch says that its user left the course."""
+        where = placement(launch)
+        del where["resource_link_id"]
+        who = {"user_id": launch.person.id, "at": rows.ms(launch.received_at)}
+        return self._row(HAS_LEFT, **where, **who) is not None
 
     def save_memberships_url(self, launch: Launch, url: str) -> None:
         """Keep where the members of this launch's course are listed."""

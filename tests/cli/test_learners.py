@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from sqlalchemy import inspect, text
 
 from lti_bridge.core.by_hand import Forgotten
 from lti_bridge.core.handoff import Ask, Redirect
+from lti_bridge.core.launch import Person
 from lti_bridge.core.records import Incoming
+from lti_bridge.core.rosters import Member
 from lti_bridge.errors import NoAttemptsLeft, OutcomeRefused
+from lti_bridge.store.rosters import Rosters
 from tests.cli.office import Office
 
 
@@ -68,6 +72,9 @@ def under_way(office: Office, user: str) -> None:
     with office.bridge.store.transaction() as tx:
         tx.learner("other", f"{user}-13", "hidden-by-the-alias", at)
         tx.alias_learner("other", f"{user}-13", known)
+    gone = [Member(Person(id=user), (), active=False)]
+    course = office.rows("SELECT registration, deployment_id, context_id FROM links LIMIT 1")[0]
+    Rosters(office.bridge.store.database).note_members(*course, gone, at + timedelta(hours=1))
     claims = json.dumps({"sub": "p" * 32, "name": f"Given-{user}"})
     with office.bridge.store.database.writing() as connection:
         values = {"learner": known, "pairwise": "p" * 32, "claims": claims}
@@ -81,7 +88,8 @@ def under_way(office: Office, user: str) -> None:
             ),
             values,
         )
-    assert {"tool_launches", "learner_aliases", "held_launches"} <= set(kept(office, user))
+    tables = {"tool_launches", "learner_aliases", "held_launches", "departures"}
+    assert tables <= set(kept(office, user))
 
 
 PEOPLE = (("isograd", "candidates"), ("mettl", "candidates"))

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from lti_bridge.core.launch import GradeTarget
-from lti_bridge.core.passback import DELAYS_S, GIVE_UP_AFTER, Passback
+from lti_bridge.core.passback import DELAYS_S, DEPARTED, DEPARTED_FOR, GIVE_UP_AFTER, Passback
 from lti_bridge.core.people import Cell, merge
 from lti_bridge.core.ports import Outcome, Receipt
 from lti_bridge.core.records import Delivery
@@ -45,12 +45,14 @@ class Settled:
         self.outcomes.append(outcome)
 
 
-def outcomes(error: BridgeError, tries: int, spread: float = 0.5) -> list[Outcome]:
+def outcomes(
+    error: BridgeError, tries: int, spread: float = 0.5, due: Delivery = DUE
+) -> list[Outcome]:
     """How the first tries of one grade end."""
     store = Settled()
     passback = Passback(store, Gradebook(error), lambda: NOW, lambda: spread)  # type: ignore[arg-type]
     for number in range(tries):
-        passback.deliver(replace(DUE, tries=number))
+        passback.deliver(replace(due, tries=number))
     return store.outcomes
 
 
@@ -79,3 +81,14 @@ def test_what_is_tried_no_more_stands_on_the_instructors_page(
     assert last.due_at is None
     [line] = merge([], [Cell("4", "graded", HALF, last.state)])
     assert line.stage == "refused"
+
+
+@pytest.mark.spec("T13NR-04")
+def test_the_grade_of_somebody_who_has_left_waits_and_is_looked_at_every_day() -> None:
+    left = replace(DUE, departed=True)
+    refused = DeliveryRefused("the LMS was asked")
+    assert outcomes(refused, GIVE_UP_AFTER + 1, due=left) == [
+        Outcome("pending", NOW + DEPARTED_FOR, DEPARTED, count_try=False)
+    ] * (GIVE_UP_AFTER + 1)
+    (sent,) = outcomes(refused, 1, due=replace(left, forced=True))
+    assert (sent.state, sent.error) == ("refused", "the LMS was asked")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.flow.browser import Browser, Page
-from tests.flow.world import BASE, World, make_world
+from tests.flow.test_roster import people
+from tests.flow.world import BASE, World, eventually, make_world
 
 NOTICE = "Your name and address go to the test provider."
 
@@ -46,3 +47,17 @@ def test_a_notice_is_read_once_and_before_anything_leaves(world: World, link: st
     assert test.status == 200, test.text
     assert NOTICE not in click(world, "student1", link).text
     assert NOTICE in click(world, "student2", link).text
+
+
+@pytest.mark.spec("T13NR-04")
+def test_who_has_left_since_the_click_does_not_go_on(world: World) -> None:
+    asked = click(world, "student3", "best13")
+    assert NOTICE in asked.text
+    world.control(world.lms, "status", user="6", status="Inactive")
+    eventually(lambda: "(no longer active)" in people(world).text, True)
+    page = Browser().submit(asked)
+    assert page.status == 403
+    assert "open the link again" in page.text
+    # the LMS lets them in again: that is its later word
+    test = Browser().through(click(world, "student3", "best13"), world.isograd.url)
+    assert test.status == 200, test.text

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from lti_bridge.core.passback import DEPARTED
 from tests.flow.browser import Browser, Page
-from tests.flow.test_launch_to_gradebook import open_test
+from tests.flow.test_launch_to_gradebook import grade, open_test
 from tests.flow.world import BASE, World, eventually, make_world
 
 LINK = "best13"
@@ -85,6 +86,38 @@ def test_names_are_fetched_and_never_kept(campus: World) -> None:
     assert "Zoë".encode() not in stored  # she has never clicked
     assert b"student3@example.invalid" not in stored
     assert "Zoë" not in campus.bridge.log()
+
+
+def reads_the_list(world: World, **status: str) -> None:
+    """The LMS lists Ben so, and a teacher asks for the list when the bridge knows none."""
+    world.control(world.lms, "status", user="5", **status)
+    world.bridge.stop()  # what is kept of the list goes with the process
+    world.bridge.serve()
+    eventually(lambda: "Zoë Exämple" in lines(people(world)), True)
+
+
+@pytest.mark.spec("T13NR-04")
+def test_whom_the_lms_lists_as_gone_is_graded_when_the_list_or_a_launch_says_otherwise(
+    campus: World,
+) -> None:
+    link, browser = "own13", Browser()
+    begun = open_test(campus, browser, "student2", link)
+    reads_the_list(campus, status="Inactive")
+    assert lines(people(campus, link)).keys() >= {"Ben Example (no longer active)"}
+    browser.submit(begun, score="0.4")
+    eventually(lambda: campus.bridge.log().count(DEPARTED), 1)
+    assert grade(campus, "student2", link) is None
+    reads_the_list(campus, status="")  # not said: active
+    eventually(lambda: grade(campus, "student2", link), 0.4)
+
+    begun = open_test(campus, browser, "student2", link)
+    reads_the_list(campus, status="Deleted")
+    browser.submit(begun, score="0.6")
+    eventually(lambda: campus.bridge.log().count(DEPARTED), 2)
+    assert grade(campus, "student2", link) == 0.4
+    assert open_test(campus, browser, "student2", link).status == 200
+    eventually(lambda: grade(campus, "student2", link), 0.6)
+    reads_the_list(campus, status="Active")
 
 
 def test_an_lms_without_a_list_shows_those_who_came(campus: World) -> None:

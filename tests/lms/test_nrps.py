@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ class Lms:
         self.status, self.delay_s, self.endless = 200, 0.0, False
         self.body: bytes | None = None
         self.redirect = ""
+        self.meanwhile: Callable[[], object] = lambda: None
         self.running = serving.start(self._app)
         self.url = self.running.url
         self.members = f"{self.url}/members?tenant=7"
@@ -73,6 +75,7 @@ class Lms:
         if request.headers["Accept"] != TYPE:
             return Response(status=400)
         time.sleep(self.delay_s)
+        self.meanwhile()
         if self.redirect:
             return Response(status=307, headers={"Location": self.redirect})
         number = request.args.get("p", 0, type=int)
@@ -88,12 +91,26 @@ class Lms:
 
 @dataclass
 class Course:
-    """Where the store says the members are."""
+    """Where the store says the members are, and what it is told of them."""
 
     urls: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    noted: list[tuple[tuple[str, str, str], dict[str, bool], datetime]] = field(
+        default_factory=list
+    )
 
     def memberships_url(self, registration: str, deployment_id: str, context_id: str) -> str:
         return self.urls.get((registration, deployment_id, context_id), "")
+
+    def note_members(
+        self,
+        registration: str,
+        deployment_id: str,
+        context_id: str,
+        members: Iterable[Member],
+        read_at: datetime,
+    ) -> None:
+        active = {one.person.id: one.active for one in members}
+        self.noted.append(((registration, deployment_id, context_id), active, read_at))
 
 
 class World:
@@ -205,7 +222,7 @@ def test_a_next_page_that_is_nowhere_is_given_up(world: World, lms: Lms) -> None
         world.members()
 
 
-@pytest.mark.spec("T13NR-03", "T13NR-07")
+@pytest.mark.spec("T13NR-03", "T13NR-04", "T13NR-07")
 def test_members_of_few_words() -> None:
     entries = [
         {"user_id": "1", "roles": ["Instructor"]},
@@ -214,13 +231,35 @@ def test_members_of_few_words() -> None:
         {"user_id": "4", "roles": ["Learner"], "status": None},
         {"user_id": "5", "roles": "Learner", "name": 7},
         {"user_id": "6"},
+        {"user_id": "7", "status": "Perhaps"},
     ]
     found = read_members(json.dumps({"members": entries}).encode())
-    assert [one.person.id for one in found] == ["1", "2", "3", "4", "5", "6"]
-    assert [one.active for one in found] == [True, False, False, True, True, True]
+    assert [one.person.id for one in found] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert [one.active for one in found] == [True, False, False, True, True, True, True]
     assert found[0].roles == (MEMBER + "Instructor",)
     assert found[1].roles == (MEMBER + "Learner", MEMBER + "Mentor")
     assert (found[4].roles, found[4].person.full_name) == ((), "")
+
+
+@pytest.mark.spec("T13NR-04")
+def test_who_has_left_is_told_to_the_store_once_for_each_whole_list(world: World, lms: Lms) -> None:
+    gone, back = ANN | {"status": "Inactive"}, {"user_id": "5", "roles": [], "status": "Deleted"}
+    lms.pages = [[gone, back], [ANN | {"user_id": "5"}, ANN | {"user_id": "6"}]]
+    asked_at = world.clock()
+    lms.meanwhile = lambda: world.clock.forward(seconds=30)  # a launch then is the later word
+    world.members()
+    world.members()  # kept in memory: no news
+    told = {"4": False, "5": True, "6": True}
+    assert world.course.noted == [(("lms", "1", "c"), told, asked_at)]
+
+
+@pytest.mark.spec("T13NR-04")
+def test_a_list_that_breaks_off_says_nothing_of_anybody(world: World, lms: Lms) -> None:
+    lms.pages = [[ANN | {"status": "Inactive"}], [ANN]]
+    lms.link = f'<{lms.members}>; rel="next"'  # a loop
+    with pytest.raises(DeliveryRefused):
+        world.members()
+    assert world.course.noted == []
 
 
 @pytest.mark.spec("T13NR-03")

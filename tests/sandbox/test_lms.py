@@ -403,6 +403,14 @@ def test_members_come_in_pages(lms: Lms) -> None:
     assert seen == [["4", "5"], ["6"]]
 
 
+def test_members_have_the_status_that_a_test_gives_them(lms: Lms) -> None:
+    lms.control("status", user="5", status="Inactive")
+    lms.control("status", user="6", status="")
+    answer = lms.call("GET", "/lti/nrps/101/memberships?role=Learner", headers=lms.bearer(NRPS))
+    found = [member.get("status") for member in answer.json()["members"]]
+    assert found == ["Active", "Inactive", None]
+
+
 def test_outcomes_replace_read_delete(lms: Lms) -> None:
     old = lms.launch("11")["fields"]["lis_result_sourcedid"]
     sourcedid = lms.launch("11")["fields"]["lis_result_sourcedid"]
