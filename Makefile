@@ -5,7 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-PYTEST_WORKERS ?= 3
+# More than a small machine has cores: many tests wait for leases, retries and time limits.
+PYTEST_WORKERS ?= 4
 TESTS  ?= tests
 
 .PHONY: help demo serve test check node conformance bench stress clean

@@ -18,7 +18,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -306,15 +306,21 @@ class _TlsConnection(_Connection, HTTPSConnection):
 
 class _Pools(urllib3.PoolManager):
     def __init__(self, guard: _Guard, pool_size: int) -> None:
+        super().__init__(num_pools=50, maxsize=pool_size)
+        self._guard = guard
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Not before it is needed: to read what a machine trusts takes 20 ms of every start.
         context = ssl.create_default_context()
         context.sslsocket_class = _TimedTls
-        super().__init__(num_pools=50, maxsize=pool_size, ssl_context=context)
-        self._guard = guard
+        return context
 
     def _new_pool(self, scheme: str, *args: Any, **kwargs: Any) -> urllib3.HTTPConnectionPool:
         pool = super()._new_pool(scheme, *args, **kwargs)
+        tls = {"ssl_context": self._tls} if scheme == "https" else {}
         connection = _TlsConnection if scheme == "https" else _Connection
-        pool.ConnectionCls = partial(connection, guard=self._guard)  # type: ignore[assignment]  # only called
+        pool.ConnectionCls = partial(connection, guard=self._guard, **tls)  # type: ignore[assignment]  # only called
         return pool
 
     def urlopen_once(

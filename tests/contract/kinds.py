@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -28,9 +29,10 @@ class Case:
         return f"{self.kind}-{self.party.__name__}"
 
 
-def cases() -> list[Case]:
+@cache
+def cases() -> tuple[Case, ...]:
     """All parties of all remote kinds; kinds without them are named by `problems`."""
-    return [case for name in remote_kinds() if has_contract(name) for case in _cases(name)]
+    return tuple(case for name in remote_kinds() if has_contract(name) for case in _cases(name))
 
 
 def remote_kinds(folder: Path = PROVIDERS) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,18 +35,43 @@ def shared_database(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """A database for the tests of a module."""
-    if request.param == "sqlite":
+    with module_database(request.param, request, tmp_path_factory) as url:
+        yield url
+
+
+@contextmanager
+def module_database(
+    engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database of this engine; it may be used until the block ends."""
+    if engine == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('shared')}/bridge.sqlite3"
         return
     with fresh_database(request.getfixturevalue("postgres")) as url:
         yield url
 
 
-@pytest.fixture
-def fresh_scene(tmp_path: Path, database_url: str) -> Iterator[Scene]:
-    """A running scene on each database, for one test; two web processes."""
-    with running_scene(tmp_path, database_url, "--workers", "2") as made:
+@pytest.fixture(scope="module")
+def each_database(
+    engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database of each engine, for the tests of a module."""
+    with module_database(engine, request, tmp_path_factory) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def each_scene(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A running scene on each database; two web processes."""
+    with running_scene(tmp_path_factory.mktemp("each"), each_database, "--workers", "2") as made:
         yield made
+
+
+@pytest.fixture
+def fresh_scene(each_scene: Scene, each_database: str) -> Scene:
+    """The same one, in whose bridge nothing has happened yet."""
+    each_scene.world.bridge.begin_anew(each_database)
+    return each_scene
 
 
 @pytest.fixture
@@ -71,10 +97,18 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     made.stop()
 
 
-@pytest.fixture
-def fresh_rig(tmp_path: Path, database_url: str) -> Iterator[Rig]:
-    """A running rig on each database, for one test."""
-    made = Rig(tmp_path, database_url)
+@pytest.fixture(scope="module")
+def each_rig(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A running rig on each database."""
+    made = Rig(tmp_path_factory.mktemp("each"), each_database)
     made.bridge.serve()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def fresh_rig(each_rig: Rig, each_database: str) -> Rig:
+    """The same one, in which nothing has happened yet."""
+    each_rig.bridge.begin_anew(each_database)
+    each_rig.school.forget()
+    return each_rig

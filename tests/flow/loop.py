@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 from flask import Flask
-from sqlalchemy import MetaData, create_engine, text
+from sqlalchemy import create_engine, text
 
 from lti_bridge.sandbox import serving
 from tests.flow.browser import Browser, Page
@@ -103,19 +102,9 @@ class Loop:
 
     def begin_anew(self) -> None:
         """As if nothing had ever happened: no rows, grades, log lines or faults anywhere."""
-        if not self.world.bridge.processes:
-            self.world.bridge.serve()
-        engine = create_engine(self.database_url)
-        tables = MetaData()
-        tables.reflect(engine)
-        with engine.begin() as connection:
-            for table in reversed(tables.sorted_tables):
-                if table.name != "alembic_version":
-                    connection.execute(table.delete())
-        engine.dispose()
+        self.world.bridge.begin_anew(self.database_url)
         self.world.control(self.world.lms, "clear", grades=True)
         self.pull("clear", all=True)
-        os.truncate(self.world.bridge.folder / "log.txt", 0)
 
 
 Kind = TypeVar("Kind", bound=Loop)

@@ -132,6 +132,12 @@ class School:
         self._server.shutdown()
         self._server.server_close()
 
+    def forget(self) -> None:
+        """As if no grade had ever come; access tokens go on being good."""
+        with self.lock:
+            for kept in (self.calls, self.reads, self.errs, self.cells, self.stamps, self.granted):
+                kept.clear()
+
     def of(self, learner: str) -> list[Call]:
         """The calls for this learner, oldest first."""
         with self.lock:

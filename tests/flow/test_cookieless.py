@@ -216,7 +216,7 @@ def test_the_frame_that_the_login_names_is_used_where_the_page_around_is_silent(
 
     tab.route("**/storage.js", silent_above)
     open_framed(tab, school, "beside")
-    expect(tool(tab).get_by_text(QUESTION)).to_be_visible(timeout=10_000)
+    expect(tool(tab).get_by_text(QUESTION)).to_be_visible()
 
 
 @pytest.mark.spec("T13ST-10")

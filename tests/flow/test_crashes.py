@@ -97,24 +97,6 @@ def test_every_acknowledged_grade_arrives_through_kills(fresh_rig: Rig) -> None:
     assert states <= {"delivered", "pending"}
 
 
-def test_a_killed_server_leaves_no_process_behind(fresh_rig: Rig) -> None:
-    (serving,) = fresh_rig.bridge.processes
-    eventually(lambda: set(processes(serving.pid)), {"web", "worker"})
-    left = processes(serving.pid).values()
-    serving.kill()
-    serving.wait()
-    fresh_rig.bridge.processes.clear()
-    eventually(lambda: [pid for pid in left if alive(pid)], [])
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_grade_whose_hint_was_lost_is_delivered(rig: Rig) -> None:
     sitting = rig.sit()
     eventually(lambda: "worker.started" in rig.bridge.log(), True)
@@ -196,18 +178,14 @@ def test_a_locked_database(fresh_rig: Rig) -> None:
     not_stored(fresh_rig, locked_sqlite if sqlite else locked_postgres)
 
 
-@pytest.fixture
-def postgres_rig(tmp_path: Path, postgres_database: str) -> Iterator[Rig]:
-    """A running rig on PostgreSQL, for one test."""
-    made = Rig(tmp_path, postgres_database)
-    made.bridge.serve()
-    yield made
-    made.stop()
+ON_POSTGRES = pytest.mark.parametrize(
+    "engine", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True, scope="module"
+)
 
 
-@pytest.mark.postgres
-def test_a_database_that_cuts_its_connections(postgres_rig: Rig) -> None:
-    rig = postgres_rig
+@ON_POSTGRES
+def test_a_database_that_cuts_its_connections(fresh_rig: Rig) -> None:
+    rig = fresh_rig
     sittings = [rig.sit(("old", "new")[n % 2], "last", f"learner-{n:03}") for n in range(20)]
     stop = threading.Event()
     cut = (
@@ -244,3 +222,21 @@ def test_a_worker_killed_between_the_lms_and_the_database(rig: Rig) -> None:
         eventually(settled(rig, sitting), True)
         assert {call.value for call in rig.school.of(sitting.learner)} == {"0.5"}
         assert len(rig.school.of(sitting.learner)) > 1
+
+
+def test_a_killed_server_leaves_no_process_behind(fresh_rig: Rig) -> None:
+    (serving,) = fresh_rig.bridge.processes
+    eventually(lambda: set(processes(serving.pid)), {"web", "worker"})
+    left = processes(serving.pid).values()
+    serving.kill()
+    serving.wait()
+    fresh_rig.bridge.processes.clear()
+    eventually(lambda: [pid for pid in left if alive(pid)], [])
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -10,7 +10,7 @@ from flask import Flask
 
 from lti_bridge.sandbox import demo
 from tests.flow.browser import Browser
-from tests.flow.loop import Loop, on_each_database, running_loop
+from tests.flow.loop import Loop, running_loop
 from tests.flow.world import eventually
 
 DEMO = """
@@ -92,7 +92,6 @@ def test_an_lms_that_can_hear_it_shows_that_marks_are_being_made(scene: Scene) -
     assert not scene.cell("student1", "last13")["pending"]
 
 
-@on_each_database
 def test_lost_callbacks_and_killed_servers_lose_no_grade(scene: Scene) -> None:
     bridge = scene.world.bridge
     for user in USERS:

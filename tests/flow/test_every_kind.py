@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 import urllib3
-from flask import Flask
 
 from lti_bridge.providers.itep.errors import REFUSALS
+from lti_bridge.sandbox import serving
+from lti_bridge.sandbox.lms import LinkSpec
 from tests.contract.kinds import Case, cases
 from tests.contract.party import Party
 from tests.flow.browser import Page
-from tests.flow.loop import HOOK_TOKEN, Loop, on_postgres, running_loop
+from tests.flow.loop import HOOK_TOKEN, LMSS, Loop, on_postgres
 from tests.flow.scene import refusal
 from tests.flow.test_crashes import processes
-from tests.flow.world import eventually
+from tests.flow.world import ACTIVITIES, eventually, make_world
 
-PARTY_URL = "http://party.example.org"
 REPEATABLE = ("isograd", "mettl")  # where asking again for the same thing gives the same thing
 # Asked and told of, with a start that may be repeated; two that only tell; one that is asked.
 KILLED = [case for case in cases() if str(case) in ("mettl-Schedule", "itep-Gtx", "prov-Told")]
@@ -89,6 +89,14 @@ class Circle(Loop):
     case: Case
     kit: Party
 
+    def click(self, user: str, link: str) -> Page:
+        """Click the course link of this case."""
+        return super().click(user, f"{link}-{self.case}")
+
+    def grade(self, user: str, link: str) -> float | None:
+        """What the gradebook shows at the link of this case."""
+        return super().grade(user, f"{link}-{self.case}")
+
     def fault(self, **how: Any) -> None:
         """Break the call that buys."""
         self.pull("fault", **{**self.kit.paid_call(), **how})
@@ -107,13 +115,14 @@ class Circle(Loop):
 
 
 def config_of(case: Case, kit: Party) -> str:
-    """The connection and its activity, as operators write them, to be formatted."""
-    kit.url = PARTY_URL
-    connection = {"name": case.kind, "kind": case.kind, "hook_token": HOOK_TOKEN}
-    activity = {"id": "best", "title": "A test", "connection": case.kind}
+    """The connection and its activity, as operators write them."""
+    name = str(case)
+    connection = {"name": name, "kind": case.kind, "hook_token": HOOK_TOKEN}
+    activity = {"id": name, "title": "A test", "connection": name}
     written = f"[[connection]]\n{_lines({**connection, **kit.connection()})}\n"
-    written += f"[[activity]]\n{_lines(activity)}\n[activity.settings]\n{_lines(kit.activity())}\n"
-    return written.replace("{", "{{").replace("}", "}}").replace(PARTY_URL, "{party}")
+    return written + (
+        f"[[activity]]\n{_lines(activity)}\n[activity.settings]\n{_lines(kit.activity())}\n"
+    )
 
 
 def _lines(table: dict[str, Any]) -> str:
@@ -122,33 +131,45 @@ def _lines(table: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def running(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    shared_database: str,
-) -> Iterator[Circle]:
-    """A running bridge between the LMS and the pretend provider of a case."""
-    case: Case = request.param
-    kit = case.party()
-
-    def party(bridge_url: str) -> Callable[[str], Flask]:
-        return kit.served(f"{bridge_url}/hooks/{case.kind}/{HOOK_TOKEN}")
-
-    config = config_of(case, kit)
-    folder = tmp_path_factory.mktemp(case.kind)
-    with running_loop(Circle, folder, shared_database, party, config) as made:
-        made.case, made.kit, kit.url = case, kit, made.party.url
+def circles(
+    tmp_path_factory: pytest.TempPathFactory, shared_database: str
+) -> Iterator[dict[str, Circle]]:
+    """A running bridge between the LMS and the pretend providers of all cases, by case."""
+    links = tuple(
+        LinkSpec(f"{name}-{case}", "A test", lti, {"activity": str(case)})
+        for case in cases()
+        for name, lti in (("best13", "1.3"), ("best11", "1.1"))
+    )
+    folder = tmp_path_factory.mktemp("kinds")
+    world = make_world(folder, shared_database, base=LMSS, links=links)
+    written = world.bridge.config.read_text(encoding="utf-8").replace(ACTIVITIES, "")
+    made = {}
+    for case in cases():
+        kit = case.party()
+        hooks = f"{world.bridge.url}/hooks/{case}/{HOOK_TOKEN}"
+        circle = Circle(world, serving.start(kit.served(hooks)), shared_database)
+        circle.case, circle.kit, kit.url = case, kit, circle.party.url
+        written += config_of(case, kit)
+        made[str(case)] = circle
+    world.bridge.config.write_text(written, encoding="utf-8")
+    try:
+        world.bridge.serve()
         yield made
+    finally:
+        world.stop()
+        for circle in made.values():
+            circle.party.stop()
 
 
 @pytest.fixture
-def circle(running: Circle) -> Circle:
-    """The same one, in which nothing has happened yet."""
-    running.begin_anew()
-    return running
+def circle(circles: dict[str, Circle], request: pytest.FixtureRequest) -> Circle:
+    """That of a case; nothing has happened yet."""
+    made = circles[str(request.param)]
+    made.begin_anew()
+    return made
 
 
-@pytest.mark.parametrize("running", cases(), ids=str, indirect=True, scope="module")
+@pytest.mark.parametrize("circle", cases(), ids=str, indirect=True)
 def test_a_launch_of_each_version_ends_in_the_gradebook(circle: Circle) -> None:
     for number, link in enumerate(("best13", "best11")):
         user = f"student{number + 1}"  # a second click of one address is the same sitting at Mettl
@@ -165,7 +186,7 @@ def test_a_launch_of_each_version_ends_in_the_gradebook(circle: Circle) -> None:
     assert circle.attempts() == ["graded", "graded"]
 
 
-@pytest.mark.parametrize("running", cases(), ids=str, indirect=True, scope="module")
+@pytest.mark.parametrize("circle", cases(), ids=str, indirect=True)
 def test_each_documented_refusal_is_a_page_and_buys_nothing(circle: Circle) -> None:
     for number, (code, answer) in enumerate(DOCUMENTED[circle.case.kind]):
         circle.fault(**answer)
@@ -191,7 +212,7 @@ def vanishing(click: Callable[[], Page]) -> str:
 
 
 @on_postgres
-@pytest.mark.parametrize("running", KILLED, ids=str, indirect=True, scope="module")
+@pytest.mark.parametrize("circle", KILLED, ids=str, indirect=True)
 def test_killed_while_a_test_is_bought(circle: Circle) -> None:
     """One call is carried out after its caller is gone, and one never is."""
     again = circle.case.kind in REPEATABLE
@@ -223,7 +244,7 @@ def test_killed_while_a_test_is_bought(circle: Circle) -> None:
 
 
 @on_postgres
-@pytest.mark.parametrize("running", KILLED, ids=str, indirect=True, scope="module")
+@pytest.mark.parametrize("circle", KILLED, ids=str, indirect=True)
 def test_killed_on_the_way_back(circle: Circle) -> None:
     """Three grades: one recorded, one only told of, and one about which nobody could be told."""
     users = ("student1", "student2", "student3")

@@ -162,7 +162,6 @@ def test_a_refusal_is_a_page_and_the_next_click_works(scene: Scene) -> None:
     assert shown(scene.click("student1", "best11"))["Test ID"]
 
 
-@on_each_database
 def test_killed_servers_and_lost_web_hooks(scene: Scene) -> None:
     before = shown(scene.click("student1", "best13"))
     scene.die()

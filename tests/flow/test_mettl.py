@@ -11,7 +11,7 @@ from flask import Flask
 
 from lti_bridge.sandbox import mettl
 from tests.flow.browser import Browser, Page
-from tests.flow.loop import HOOK_TOKEN, Loop, on_each_database, running_loop
+from tests.flow.loop import HOOK_TOKEN, Loop, running_loop
 from tests.flow.world import HTTP, eventually
 
 METTL = """
@@ -148,7 +148,6 @@ def test_pseudonyms_marks_by_a_person_and_a_later_correction(scene: Scene) -> No
         eventually(lambda marks=marks: scene.grade("student1", "last11"), marks / 10)
 
 
-@on_each_database
 def test_lost_web_hooks_and_killed_servers_lose_no_grade(scene: Scene) -> None:
     bridge = scene.world.bridge
     for user in ("student1", "student2"):
@@ -172,7 +171,6 @@ def test_a_click_after_lost_web_hooks_brings_the_grade_at_once(scene: Scene) -> 
     eventually(lambda: scene.grade("student1", "best13"), 0.9)
 
 
-@on_each_database
 def test_a_lost_answer_is_found_again_without_a_second_registration(scene: Scene) -> None:
     scene.pull("fault", path=REGISTER, drop=True)
     page = scene.click("student1", "best11")

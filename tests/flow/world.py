@@ -9,13 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import urllib3
+from sqlalchemy import MetaData, create_engine
 
 from lti_bridge.sandbox import isograd, lms, serving
 from lti_bridge.sandbox.tool13_oidc import Platform
@@ -28,6 +30,7 @@ HTTP = urllib3.PoolManager(retries=False, timeout=PATIENCE_S)
 # Below the ports that outgoing connections and `bind(0)` get, so that nobody takes one of these
 # in the moments when its server is not up.
 PORTS = range(11_000, 32_000)  # Chromium refuses 10080
+SHARES = 8  # each process of a test run takes ports that no other one takes
 
 BASE = """
 [bridge]
@@ -79,10 +82,20 @@ grade = "last"
 """
 
 
+def _own_ports() -> Iterator[int]:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = list(PORTS)[number % SHARES :: SHARES]
+    random.SystemRandom().shuffle(ports)
+    return cycle(ports)
+
+
+OWN_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    """A port that is free, and stays free until its server starts."""
+    """A port that is free, and stays free until its server starts: it is not given again soon."""
     while True:
-        port = random.SystemRandom().choice(PORTS)
+        port = next(OWN_PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -91,10 +104,11 @@ def free_port() -> int:
 def eventually(look: Callable[[], Any], wanted: Any, seconds: float = PATIENCE_S) -> None:
     """Wait until `look` sees what is wanted."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while (begun := time.monotonic()) < deadline:
         if look() == wanted:
             return
-        time.sleep(0.03)
+        # whoever is waited for needs the processor: the dearer a look, the fewer of them
+        time.sleep(min(max(0.03, 3 * (time.monotonic() - begun)), 0.5))
     assert look() == wanted
 
 
@@ -156,6 +170,20 @@ class Bridge:
         """Kill everything, which is quicker, when nothing is looked at afterwards."""
         for process in list(self.processes):
             self.kill(process)
+
+    def begin_anew(self, database_url: str) -> None:
+        """As if nothing had ever happened here: it runs, and has no rows and no log lines."""
+        if not self.processes:
+            self.serve()
+        engine = create_engine(database_url)
+        tables = MetaData()
+        tables.reflect(engine)
+        with engine.begin() as connection:
+            for table in reversed(tables.sorted_tables):
+                if table.name != "alembic_version":
+                    connection.execute(table.delete())
+        engine.dispose()
+        os.truncate(self.folder / "log.txt", 0)
 
     def log(self) -> str:
         """What the processes wrote."""

@@ -30,7 +30,7 @@ class Gtx(Party):
         self.hook_url = hook_url
         settings = itep.ItepSettings(
             secret="key-of-the-account",
-            stock=2000,
+            stock=500,
             tracks=(itep.Track("RC", hook_url, notify_finished=True),),
             graded_later=True,
         )
