@@ -13,6 +13,7 @@ from lti_bridge.errors import BridgeError
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import given_keys
 from lti_bridge.lti.keys import parse_key_set
+from lti_bridge.providers.contract import ToolRegistration
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
 
@@ -27,7 +28,7 @@ class Finding:
 
 
 def examine(bridge: Bridge) -> Iterator[Finding]:
-    """Look at the database, the queue, the keys, attempts, grades and every LMS's key set."""
+    """Look at the database, the queue, the keys, attempts, grades and everybody's key sets."""
     database = _database(bridge)
     yield database
     yield _try(
@@ -42,7 +43,18 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
     for name in sorted(bridge.lms.directory.names()):
         lms = bridge.lms.directory.get(name)
         if isinstance(lms, Registration13):
-            yield _key_set(bridge, lms)
+            yield _key_set(bridge, f"lms {lms.name}", lms.jwks_url)
+    for connection in bridge.catalogue.connections():
+        if tool := bridge.catalogue.tool13_of(connection.name):
+            yield tool_keys(bridge, tool)
+
+
+def tool_keys(bridge: Bridge, tool: ToolRegistration) -> Finding:
+    """Whether the keys of an LTI 1.3 tool can be had, without which no grade of it is taken."""
+    what = f"tool {tool.connection}"
+    if tool.public_key:
+        return Finding(what, "1 key, given by hand")
+    return _key_set(bridge, what, tool.jwks_url)
 
 
 def _database(bridge: Bridge) -> Finding:
@@ -79,12 +91,11 @@ def _strangers(bridge: Bridge) -> Finding:
     return Finding("lms keys", f"not registered: {found}", "Correct the name, or register the LMS.")
 
 
-def _key_set(bridge: Bridge, lms: Registration13) -> Finding:
-    what = f"lms {lms.name}"
-    if lms.jwks_url.startswith(given_keys.PREFIX):
-        return Finding(what, f"{len(given_keys.keys_at(lms.jwks_url))} keys, given by hand")
+def _key_set(bridge: Bridge, what: str, url: str) -> Finding:
+    if url.startswith(given_keys.PREFIX):
+        return Finding(what, f"{len(given_keys.keys_at(url))} keys, given by hand")
     try:
-        answer = http_client(bridge.settings.bridge).send("GET", lms.jwks_url)
+        answer = http_client(bridge.settings.bridge).send("GET", url)
         keys = parse_key_set(json.loads(answer.body)) if answer.status == 200 else {}
     except (BridgeError, ValueError) as error:
         return Finding(what, f"key set: {type(error).__name__}: {error}", "Check jwks_url.")
@@ -93,7 +104,7 @@ def _key_set(bridge: Bridge, lms: Registration13) -> Finding:
     off = _clock_offset(answer.headers.get("Date", ""))
     said = f"{len(keys)} keys, clocks differ by {off.total_seconds():.0f} s"
     skew = timedelta(seconds=bridge.settings.bridge.clock_skew_s)
-    return Finding(what, said, "Set the clock of this machine or of the LMS." if off > skew else "")
+    return Finding(what, said, "Set the clock of this machine or of theirs." if off > skew else "")
 
 
 def _clock_offset(date: str) -> timedelta:

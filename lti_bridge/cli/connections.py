@@ -12,6 +12,7 @@ from lti_bridge.app import Bridge
 from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
 from lti_bridge.core import capabilities
 from lti_bridge.core.ports import Connection
+from lti_bridge.providers.contract import ToolRegistration
 from lti_bridge.providers.routes import HOOKS_PATH
 
 EXPECTED = frozenset({"started", "finished", "awaiting-marks"})
@@ -59,8 +60,21 @@ def list_connections(config: Path, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def check(config: Path, name: str, as_json: bool) -> None:
-    """Ask a provider whether the account works, and what is left of credits or stock."""
-    said = capabilities.checks(_connection(config, name)).check()
+    """Ask a provider whether the account works, and what is left of credits or stock.
+
+    An LTI 1.3 tool is asked for its keys, which is all that can be asked without a student.
+    """
+    bridge = open_bridge(config)
+    connection, tool = bridge.catalogue.connection(name), bridge.catalogue.tool13_of(name)
+    if tool is not None:
+        said = _keys_of(bridge, tool)
+    elif capabilities.can(connection, capabilities.CHECK):
+        said = capabilities.checks(connection).check()
+    else:
+        refuse(
+            f"kind {connection.kind!r} has no check: nothing can be asked of {name!r} without a"
+            " student. Open one of its links as a teacher, and there the preview."
+        )
     if as_json:
         write_json({"connection": name, "said": said})
     else:
@@ -129,6 +143,19 @@ def admin_url(config: Path, name: str, email: str, sub_account: str) -> None:
 
 def _connection(config: Path, name: str) -> Connection:
     return open_bridge(config).catalogue.connection(name)
+
+
+def _keys_of(bridge: Bridge, tool: ToolRegistration) -> str:
+    # imported here: the command line is quicker without what only this needs
+    from lti_bridge.doctor import tool_keys
+
+    found = tool_keys(bridge, tool)
+    if found.remedy:
+        refuse(f"{found.what}: {found.said}. {found.remedy}")
+    return (
+        f"The keys of the tool: {found.said}. Its logins begin at {tool.login_url}, and launches go"
+        f" to {', '.join(tool.redirect_uris)}."
+    )
 
 
 def _hook(bridge: Bridge, connection: Connection) -> str:

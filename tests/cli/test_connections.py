@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask import Flask, jsonify
 
 import lti_bridge
+from lti_bridge.cli import main
+from lti_bridge.sandbox import serving
 from tests.cli.office import Office
+from tests.flow.world import free_port
+from tests.lms.platform13 import jwk, rsa_key
 
 PACKAGE = Path(lti_bridge.__file__).parent
 
@@ -111,3 +120,72 @@ def test_what_a_kind_cannot_do(
     assert f"kind 'lti' has no {capability}" in said
     assert "no connection named 'x'" in office.refused("connections", command, "x", *more)
     office.refused("connections", command, status=2)
+
+
+TOOL_13 = """
+[[connection]]
+name = "{name}"
+kind = "lti"
+version = "1.3"
+client_id = "{name}"
+launch_url = "http://127.0.0.1:9/launch"
+login_url = "http://127.0.0.1:9/login"
+{keys}
+"""
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Iterator[Callable[..., Result]]:
+    """The commands of a bridge with LTI 1.3 tools, of which two have usable keys."""
+
+    def answers(_: str) -> Flask:
+        app, keys = Flask("keys"), {"keys": [jwk("one", rsa_key("tool"))]}
+        app.get("/good", endpoint="good")(lambda: jsonify(keys))
+        app.get("/empty", endpoint="empty")(lambda: jsonify(keys=[]))
+        app.get("/page", endpoint="page")(lambda: "<p>no keys</p>")
+        return app
+
+    running, config = serving.start(answers), tmp_path / "config.toml"
+    pem = rsa_key("tool").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    keys = {name: f'jwks_url = "{running.url}/{name}"' for name in ("good", "empty", "page", "no")}
+    keys["pem"] = f'public_key = """{pem.decode()}"""'
+    keys["down"] = f'jwks_url = "http://127.0.0.1:{free_port()}/keys"'
+    written = [TOOL_13.format(name=name, keys=text) for name, text in keys.items()]
+    bridge = f'[bridge]\npublic_url = "http://127.0.0.1:9"\nkeys_dir = "{tmp_path}/keys"\n'
+    bridge += f'database_url = "sqlite:///{tmp_path}/bridge.sqlite3"\n'
+    bridge += f'queue_url = "sqlite:///{tmp_path}/queue.sqlite3"\n'
+    config.write_text(bridge + "".join(written), encoding="utf-8")
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(main, [*words, "--config", str(config)], catch_exceptions=False)
+
+    assert run("migrate").exit_code == 0
+    yield run
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("good", "Its logins begin at http://127.0.0.1:9/login"),
+        ("pem", "1 key, given by hand"),
+    ],
+)
+def test_a_tools_keys_are_looked_at(tools: Callable[..., Result], name: str, said: str) -> None:
+    found = tools("connections", "check", name)
+    assert found.exit_code == 0, found.output
+    assert said in found.stdout
+    assert said in json.loads(tools("connections", "check", name, "--json").stdout)["said"]
+
+
+@pytest.mark.parametrize("name", ["empty", "page", "no", "down"])
+def test_a_tool_without_usable_keys_is_told_from_the_others(
+    tools: Callable[..., Result], name: str
+) -> None:
+    found = tools("connections", "check", name)
+    assert found.exit_code == 1
+    assert f"tool {name}: " in found.stderr
+    assert "Check jwks_url." in found.stderr
+    examined = {one["what"]: one for one in json.loads(tools("doctor", "--json").stdout)}
+    assert examined[f"tool {name}"]["remedy"] == "Check jwks_url."
+    assert [examined[f"tool {one}"]["remedy"] for one in ("good", "pem")] == ["", ""]
