@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +11,7 @@ from lti_bridge.app import Bridge, http_client, now
 from lti_bridge.errors import BridgeError
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import given_keys
-from lti_bridge.lti.keys import parse_key_set
+from lti_bridge.lti.keysets import read_keys
 from lti_bridge.providers.contract import ToolRegistration
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
@@ -96,11 +95,11 @@ def _key_set(bridge: Bridge, what: str, url: str) -> Finding:
         return Finding(what, f"{len(given_keys.keys_at(url))} keys, given by hand")
     try:
         answer = http_client(bridge.settings.bridge).send("GET", url)
-        keys = parse_key_set(json.loads(answer.body)) if answer.status == 200 else {}
-    except (BridgeError, ValueError) as error:
+        keys = read_keys(answer)
+    except BridgeError as error:
         return Finding(what, f"key set: {type(error).__name__}: {error}", "Check jwks_url.")
     if not keys:
-        return Finding(what, f"no usable key (HTTP {answer.status})", "Check jwks_url.")
+        return Finding(what, "no usable key", "Check jwks_url.")
     off = _clock_offset(answer.headers.get("Date", ""))
     said = f"{len(keys)} keys, clocks differ by {off.total_seconds():.0f} s"
     skew = timedelta(seconds=bridge.settings.bridge.clock_skew_s)

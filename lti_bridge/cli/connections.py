@@ -154,7 +154,8 @@ def _keys_of(bridge: Bridge, tool: ToolRegistration) -> str:
         refuse(f"{found.what}: {found.said}. {found.remedy}")
     return (
         f"The keys of the tool: {found.said}. Its logins begin at {tool.login_url}, and launches go"
-        f" to {', '.join(tool.redirect_uris)}."
+        f" to {', '.join(tool.redirect_uris)}. There our client_id is {tool.client_id!r} and the"
+        f" deployment_id {tool.deployment_id!r}."
     )
 
 

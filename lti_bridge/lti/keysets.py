@@ -113,16 +113,23 @@ class KeySets:
             source.next_fetch = self._clock() + self._cooldown
 
 
-def _read(answer: Answer, now: datetime) -> _Known:
+def read_keys(answer: Answer) -> dict[str, RSAPublicKey]:
+    """Return the usable keys of a key set as it was fetched, by `kid`; there may be none.
+
+    Raises NetworkFailed for an answer that is no key set, or too long for one.
+    """
     if answer.status != 200 or len(answer.body) > MAX_BODY:
         raise NetworkFailed(f"status {answer.status}, {len(answer.body)} bytes")
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError) as err:
         raise NetworkFailed("the key set is not JSON") from err
-    keys = MappingProxyType(parse_key_set(document))
+    return parse_key_set(document)
+
+
+def _read(answer: Answer, now: datetime) -> _Known:
     fresh_until = now + _life(answer.headers)
-    return _Known(keys, fresh_until, fresh_until + GRACE)
+    return _Known(MappingProxyType(read_keys(answer)), fresh_until, fresh_until + GRACE)
 
 
 def _life(headers: Mapping[str, str]) -> timedelta:

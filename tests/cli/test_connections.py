@@ -143,11 +143,14 @@ def tools(tmp_path: Path) -> Iterator[Callable[..., Result]]:
         app.get("/good", endpoint="good")(lambda: jsonify(keys))
         app.get("/empty", endpoint="empty")(lambda: jsonify(keys=[]))
         app.get("/page", endpoint="page")(lambda: "<p>no keys</p>")
+        app.get("/deep", endpoint="deep")(lambda: "[" * 100_000)
+        app.get("/long", endpoint="long")(lambda: jsonify(keys | {"x": "x" * 300_000}))
         return app
 
     running, config = serving.start(answers), tmp_path / "config.toml"
     pem = rsa_key("tool").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    keys = {name: f'jwks_url = "{running.url}/{name}"' for name in ("good", "empty", "page", "no")}
+    paths = ("good", "empty", "page", "no", "deep", "long")
+    keys = {path: f'jwks_url = "{running.url}/{path}"' for path in paths}
     keys["pem"] = f'public_key = """{pem.decode()}"""'
     keys["down"] = f'jwks_url = "http://127.0.0.1:{free_port()}/keys"'
     written = [TOOL_13.format(name=name, keys=text) for name, text in keys.items()]
@@ -168,6 +171,7 @@ def tools(tmp_path: Path) -> Iterator[Callable[..., Result]]:
     ("name", "said"),
     [
         ("good", "Its logins begin at http://127.0.0.1:9/login"),
+        ("good", "client_id is 'good' and the deployment_id '1'"),
         ("pem", "1 key, given by hand"),
     ],
 )
@@ -178,7 +182,7 @@ def test_a_tools_keys_are_looked_at(tools: Callable[..., Result], name: str, sai
     assert said in json.loads(tools("connections", "check", name, "--json").stdout)["said"]
 
 
-@pytest.mark.parametrize("name", ["empty", "page", "no", "down"])
+@pytest.mark.parametrize("name", ["empty", "page", "no", "down", "deep", "long"])
 def test_a_tool_without_usable_keys_is_told_from_the_others(
     tools: Callable[..., Result], name: str
 ) -> None:
