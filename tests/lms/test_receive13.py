@@ -430,6 +430,26 @@ def test_a_bad_launch_without_proof_leads_nowhere() -> None:
             login.world.door.unproved({"id_token": [token], "state": [login.state]})
 
 
+def test_an_unconfirmed_login_begins_anew_only_by_a_state_of_ours_that_still_counts() -> None:
+    world = World()
+    login = world.login(again=True)
+    form = {"error": ["login_required"], "state": [login.state]}
+    found = world.door.unconfirmed(form)
+    assert found is not None
+    assert found.registration == "lms"
+    assert found.alone.again is not None
+    assert found.alone.again.action == f"{PUBLIC}/lti/login"
+    body, _, seal = login.state.partition(".")
+    other_seal = world.login(again=True).state.partition(".")[2]
+    other_body = World(Platform("other")).login(again=True).state.partition(".")[0]
+    for state in ("", body, f"{body}.", f"{body}.{other_seal}", f"{other_body}.{seal}"):
+        assert world.door.unconfirmed(form | {"state": [state]}) is None
+    assert world.door.unconfirmed({"error": form["error"]}) is None
+    assert world.door.unconfirmed(form | {"error": ["access_denied"]}) is None
+    world.clock.forward(seconds=600)
+    assert world.door.unconfirmed(form) is None
+
+
 def test_a_long_login_does_not_travel_in_the_state() -> None:
     login = World().login(again=True, lti_message_hint="m" * 1100)
     form = {"id_token": [login.token()], "state": [login.state]}
