@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Frame, Page
 
@@ -29,6 +28,7 @@ jwks_url = "{lms}/lti/jwks"
 """
 IN_FRAMES = "http://127.0.0.1:*,http://localhost:*"
 """Chromium's pattern for what 127.0.0.1 keeps within pages of localhost, however partitioned."""
+BLOCK = 2  # of Chromium's settings of a site
 EVERYWHERE = "http://127.0.0.1:*,*"
 QUESTION = "Which formula adds them up?"
 
@@ -101,15 +101,21 @@ def partitioning(chromium: Browser) -> Iterator[Browser]:
 
 @contextmanager
 def refusal_of(
-    chromium: Browser, folder: Path, pattern: str, **options: Any
+    chromium: Browser, folder: Path, pattern: str, *, scripts: bool = True
 ) -> Iterator[BrowserContext]:
-    """A Chromium whose user has blocked the cookies of this pattern."""
+    """A Chromium whose user has blocked the cookies of this pattern, and perhaps scripts.
+
+    Not Playwright's own switch for scripts, which has reached a frame when its page was read.
+    """
     (folder / "Default").mkdir(parents=True)
-    blocked = {"exceptions": {"cookies": {pattern: {"setting": 2}}}}
-    preferences = {"profile": {"content_settings": blocked}}
+    blocked = {"exceptions": {"cookies": {pattern: {"setting": BLOCK}}}}
+    values = {} if scripts else {"javascript": BLOCK}
+    preferences = {
+        "profile": {"content_settings": blocked, "default_content_setting_values": values}
+    }
     (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
     context = chromium.browser_type.launch_persistent_context(
-        str(folder), executable_path=executable(), args=CHROMIUM_ARGUMENTS, **options
+        str(folder), executable_path=executable(), args=CHROMIUM_ARGUMENTS
     )
     yield context
     context.close()

@@ -272,7 +272,7 @@ def test_the_window_opens_without_javascript_too(
     chromium: Browser, school: School, tmp_path: Path, link: str
 ) -> None:
     folder = tmp_path / "user"
-    with refusal_of(chromium, folder, IN_FRAMES, java_script_enabled=False) as context:
+    with refusal_of(chromium, folder, IN_FRAMES, scripts=False) as context:
         tab = context.new_page()
         tab.goto(f"{school.url}/as/student1")
         open_framed(tab, school, link)
