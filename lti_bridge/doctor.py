@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from lti_bridge.app import Bridge, http_client, now
 from lti_bridge.errors import BridgeError
@@ -15,6 +17,8 @@ from lti_bridge.lti.keysets import read_keys
 from lti_bridge.providers.contract import ToolRegistration
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
+
+AT_ONCE = 16  # key sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,19 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _attempts(bridge)
     yield _clashes(bridge)
     yield _strangers(bridge)
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # each that is down takes as long as a call may
+        looks = [pool.submit(look) for look in _key_sets(bridge)]
+        yield from (look.result() for look in looks)
+
+
+def _key_sets(bridge: Bridge) -> Iterator[Callable[[], Finding]]:
     for name in sorted(bridge.lms.directory.names()):
         lms = bridge.lms.directory.get(name)
         if isinstance(lms, Registration13):
-            yield _key_set(bridge, f"lms {lms.name}", lms.jwks_url)
+            yield partial(_key_set, bridge, f"lms {lms.name}", lms.jwks_url)
     for connection in bridge.catalogue.connections():
         if tool := bridge.catalogue.tool13_of(connection.name):
-            yield tool_keys(bridge, tool)
+            yield partial(tool_keys, bridge, tool)
 
 
 def tool_keys(bridge: Bridge, tool: ToolRegistration) -> Finding:
