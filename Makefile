@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # More than a small machine has cores: many tests wait for leases, retries and time limits.
-PYTEST_WORKERS ?= 4
+PYTEST_WORKERS ?= 3
 TESTS  ?= tests
 
 .PHONY: help demo serve test check node conformance bench stress clean

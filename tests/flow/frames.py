@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Frame, Page
+from playwright.sync_api import Browser, BrowserContext, Frame, Locator, Page, TimeoutError
 
 from lti_bridge.sandbox import lms, serving
 from tests.conftest import CHROMIUM_ARGUMENTS
@@ -132,3 +132,22 @@ def tool(tab: Page) -> Frame:
     found = tab.locator("iframe.tool").element_handle().content_frame()
     assert found
     return found
+
+
+def tool_with(tab: Page, url: str, see: Callable[[Frame], Locator]) -> Frame:
+    """Open an address of the course, until its tool's frame shows this.
+
+    Not always at once: on a busy machine the LMS's storage may answer later than the bridge waits,
+    and Playwright has been seen to lose a frame that changes its process.
+    """
+    for tries_left in (2, 1, 0):
+        tab.goto(url)
+        frame = tool(tab)
+        try:
+            see(frame).wait_for(timeout=20_000)
+        except TimeoutError:
+            if not tries_left:
+                raise
+        else:
+            return frame
+    raise AssertionError(url)

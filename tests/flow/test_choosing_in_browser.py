@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, TimeoutError, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Locator, Page, TimeoutError, expect
 
 from lti_bridge.sandbox import lms, serving, tool11, tool13
-from tests.flow.frames import IN_FRAMES, School, partitioning, refusal_of, running_school, tool
+from tests.flow.frames import (
+    IN_FRAMES,
+    School,
+    partitioning,
+    refusal_of,
+    running_school,
+    tool,
+    tool_with,
+)
 from tests.flow.test_deep_link_platform import CONFIG
 
 pytestmark = pytest.mark.browser
@@ -70,9 +78,12 @@ def press(page: Page | Frame, name: str) -> None:
 
 def leave(tab: Page, school: School, start: str, provider: str) -> Frame:
     """Begin in the course, as far as the button that leads to the tool."""
-    tab.goto(f"{school.url}/{start}")
-    frame = tool(tab)
-    frame.get_by_role("radio", name=f"tool-{provider}", exact=True).check()
+
+    def radio(page: Frame) -> Locator:
+        return page.get_by_role("radio", name=f"tool-{provider}", exact=True)
+
+    frame = tool_with(tab, f"{school.url}/{start}", radio)
+    radio(frame).check()
     press(frame, "Go on")
     press(frame, "Choose at the tool itself")
     return frame
