@@ -74,12 +74,13 @@ class Loop:
                 return {**column["cells"][USERS[user]], "maximum": column["maximum"]}
         return {}
 
-    def rows(self, sql: str) -> list[Any]:
-        """Rows of the bridge's database, or none for a change to it."""
-        engine = create_engine(self.database_url)
+    def rows(self, *statements: str) -> list[Any]:
+        """Rows of the bridge's database, or none for changes to it, made at once."""
+        engine, rows = create_engine(self.database_url), []
         with engine.begin() as connection:
-            found = connection.execute(text(sql))
-            rows = list(found.all()) if found.returns_rows else []
+            for sql in statements:
+                found = connection.execute(text(sql))
+                rows += found.all() if found.returns_rows else []
         engine.dispose()
         return rows
 
@@ -90,10 +91,12 @@ class Loop:
     def let_time_pass(self) -> None:
         """As if an hour had passed: attempts are due to be asked about, starts no longer fresh,
         grades due again, and what a killed worker held is free."""
-        self.rows("UPDATE attempts SET poll_at = 1 WHERE poll_at IS NOT NULL")
-        self.rows("UPDATE attempts SET changed_at = changed_at - 3600000")
-        self.rows("UPDATE grades SET due_at = due_at - 3600000")
-        self.rows("UPDATE grades SET leased_until = leased_until - 3600000")
+        self.rows(  # at once: what is asked for an attempt that changes meanwhile is dropped
+            "UPDATE attempts SET poll_at = 1 WHERE poll_at IS NOT NULL",
+            "UPDATE attempts SET changed_at = changed_at - 3600000",
+            "UPDATE grades SET due_at = due_at - 3600000",
+            "UPDATE grades SET leased_until = leased_until - 3600000",
+        )
 
     def die(self) -> None:
         """kill -9 everything that is the bridge."""
