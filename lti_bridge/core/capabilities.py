@@ -18,7 +18,8 @@ from lti_bridge.core.staff import Administers, Adopts, Exports, Imports
 from lti_bridge.core.tool_choices import PicksAtTool
 from lti_bridge.errors import Unsupported
 
-REMOTE = "remote"  # starting an attempt calls the provider and may cost something
+REMOTE = "remote"  # starting an attempt calls the provider
+COSTS = "costs"  # every attempt is bought there: limits and questions before another one
 CALLBACK = "callback"  # it tells us by itself
 JUDGE = "judge"  # what it tells us depends on how the attempt stands
 FETCH = "fetch"  # it can be asked about one attempt

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 LOGS = ("hooks", "callbacks")
 METHODS = {
     "remote": "resume",
+    "costs": "start",
     "callback": "read_callback",
     "judge": "judge",
     "fetch": "fetch",

@@ -117,6 +117,6 @@ KIND = Kind(
     wants=frozenset({"given_name"}),
     capabilities=lambda settings: frozenset(
         {can.REMOTE, can.CALLBACK, can.FETCH, can.CHOICES, can.CHECK, can.FORGET, can.PREVIEW}
-        | {can.ADOPT}
+        | {can.ADOPT, can.COSTS}
     ),
 )

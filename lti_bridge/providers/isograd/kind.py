@@ -12,6 +12,7 @@ from lti_bridge.core.capabilities import (
     CALLBACK,
     CHECK,
     CHOICES,
+    COSTS,
     FETCH,
     FORGET,
     PICK,
@@ -87,8 +88,10 @@ def _credentials(settings: Any) -> Credentials | None:
 
 def _capabilities(settings: Any) -> frozenset[str]:
     if isinstance(settings, ApiConnection):
-        return frozenset({REMOTE, CALLBACK, FETCH, CHOICES, CHECK, FORGET, ADOPT, ADMINISTER})
-    return frozenset({PICK} if settings.deep_link_url else ())
+        return frozenset(
+            {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET, ADOPT, ADMINISTER}
+        )
+    return frozenset({COSTS, PICK} if settings.deep_link_url else {COSTS})
 
 
 def _repeatable(settings: Any) -> bool:

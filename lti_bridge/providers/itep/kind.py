@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from lti_bridge.core.capabilities import ADOPT, CALLBACK, CHECK, IMPORT, JUDGE, REMOTE
+from lti_bridge.core.capabilities import ADOPT, CALLBACK, CHECK, COSTS, IMPORT, JUDGE, REMOTE
 from lti_bridge.core.handoff import Handoff, Note
 from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt
@@ -195,5 +195,5 @@ KIND = Kind(
     forms=lambda settings: (ActivitySettings,),
     build=Itep.connect,
     needs=NEEDS,
-    capabilities=lambda settings: frozenset({REMOTE, CALLBACK, JUDGE, CHECK, IMPORT, ADOPT}),
+    capabilities=lambda settings: frozenset({REMOTE, COSTS, CALLBACK, JUDGE, CHECK, IMPORT, ADOPT}),
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lti_bridge.core.capabilities import CALLBACK, CHECK, CHOICES, FETCH, FORGET, REMOTE
+from lti_bridge.core.capabilities import CALLBACK, CHECK, CHOICES, COSTS, FETCH, FORGET, REMOTE
 from lti_bridge.core.handoff import MARKING, Handoff, Redirect
 from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
 from lti_bridge.providers.contract import Kind, Tools
@@ -173,6 +173,8 @@ KIND = Kind(
     build=_build,
     needs=frozenset({"email", "given_name"}),
     wants=frozenset({"family_name"}),
-    capabilities=lambda settings: frozenset({REMOTE, CALLBACK, FETCH, CHOICES, CHECK, FORGET}),
+    capabilities=lambda settings: frozenset(
+        {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET}
+    ),
     repeatable=lambda settings: True,
 )

@@ -11,6 +11,7 @@ from lti_bridge.core.capabilities import (
     ADOPT,
     CALLBACK,
     CHECK,
+    COSTS,
     EXPORT,
     FETCH,
     IMPORT,
@@ -227,7 +228,7 @@ def _agree(told: Result, wanted: Result) -> bool:
 
 
 def _capabilities(settings: ConnectionSettings) -> frozenset[str]:
-    found = {REMOTE, IMPORT, EXPORT, ADOPT}
+    found = {REMOTE, COSTS, IMPORT, EXPORT, ADOPT}
     if settings.asks:
         found.add(FETCH)
     if settings.is_told:
