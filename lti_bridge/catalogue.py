@@ -245,6 +245,7 @@ class Catalogue:
             pseudonym_domain=table.pseudonym_domain,
             notice=table.notice,
             keeps_launches=tool is not None,
+            daily_limit=table.daily_limit,
         )
         return _Made(kind, settings, connection, tool)
 

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 
 from lti_bridge.app import Bridge, http_client, now
+from lti_bridge.core.capabilities import COSTS, can
+from lti_bridge.core.purchases import alarm_at
 from lti_bridge.errors import BridgeError
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import given_keys
@@ -17,6 +19,7 @@ from lti_bridge.lti.keysets import read_keys
 from lti_bridge.providers.contract import ToolRegistration
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
+from lti_bridge.store.purchases import bought_on
 
 AT_ONCE = 16  # key sets
 
@@ -41,6 +44,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
     if not database.remedy:
         yield _deliveries(bridge)
         yield _attempts(bridge)
+        yield _purchases(bridge)
     yield _clashes(bridge)
     yield _strangers(bridge)
     with ThreadPoolExecutor(AT_ONCE) as pool:  # each that is down takes as long as a call may
@@ -84,6 +88,24 @@ def _attempts(bridge: Bridge) -> Finding:
     said = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
     remedy = "See lti-bridge attempts list --stuck." if counts else ""
     return Finding("attempts", said or "none waits for a person", remedy)
+
+
+def _purchases(bridge: Bridge) -> Finding:
+    """What LMSs have bought today, and where a limit is near or there is none."""
+    today = now().date().isoformat()
+    limits = {
+        one.name: one.daily_limit for one in bridge.catalogue.connections() if can(one, COSTS)
+    }
+    said, near = [], False
+    for one in bought_on(bridge.store.database, today):
+        limit = limits.get(one.connection, 0)
+        near |= bool(limit) and one.count >= alarm_at(limit)
+        most = f"of {limit} " if limit else ""
+        said.append(f"{one.registration} at {one.connection}: {one.count} {most}today")
+    if unlimited := [name for name, limit in limits.items() if not limit]:
+        said.append(f"no daily_limit: {', '.join(unlimited)}")
+    remedy = "Look whether this is meant; raise daily_limit of the connection." if near else ""
+    return Finding("purchases", "; ".join(said) or "none today", remedy)
 
 
 def _clashes(bridge: Bridge) -> Finding:

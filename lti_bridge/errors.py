@@ -215,6 +215,15 @@ class NoAttemptsLeft(NotAvailable):
     remedy = "If you think this is wrong, contact your teacher."
 
 
+class DailyLimitReached(NotAvailable):
+    """The LMS has bought as many attempts at this connection today as it may."""
+
+    code = "daily-limit"
+    status = 403
+    sentence = "No further test can be started here today."
+    remedy = "Tell your teacher, who can ask the administrator to allow more tests a day."
+
+
 class NotOpen(NotAvailable):
     """Before the activity opens or after it closed."""
 

@@ -146,6 +146,7 @@ class ConnectionTable(BaseModel):
     hook_token: Annotated[str, StringConstraints(pattern=OPAQUE)] = ""
     timeout_s: float = Field(15.0, gt=0, le=40)
     max_in_flight: int = Field(20, ge=1, le=1000)
+    daily_limit: int = Field(0, ge=0)
     lms: list[Name] = []
 
     def own(self) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lti_bridge.core import capabilities, holding, identity, limits, linking, moving, sourcedids
+from lti_bridge.core import (
+    capabilities,
+    holding,
+    identity,
+    limits,
+    linking,
+    moving,
+    purchases,
+    sourcedids,
+)
 from lti_bridge.core.callbacks import attempt_token
 from lti_bridge.core.handoff import Ask, Handoff, Note
 from lti_bridge.core.launch import (
@@ -298,7 +307,11 @@ class Launching:
             grade_policy=activity.grade,
             state="created",
         )
-        return tx.create_attempt(fresh, opened.launch.received_at)
+        attempt = tx.create_attempt(fresh, opened.launch.received_at)
+        if not capabilities.can(opened.connection, capabilities.REMOTE):  # else when it is called
+            origin = self._origin(opened)
+            purchases.buy(tx, opened.connection, attempt.id, origin, opened.launch.received_at)
+        return attempt
 
     def _preview(self, opened: Opened) -> Preview:
         token = self.hold(opened)

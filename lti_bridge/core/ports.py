@@ -29,6 +29,7 @@ from lti_bridge.core.records import (
     Incoming,
     Link,
     Poll,
+    Purchase,
     Shown,
 )
 from lti_bridge.core.scoring import Score, Scored
@@ -211,7 +212,8 @@ class Connection:
     kind and settings (core.capabilities). `repeatable` says for an activity's settings whether
     starting twice gives the same attempt. `notice` is shown to a learner before anything leaves;
     `pseudonym_domain` makes addresses for those whose own may not leave. `keeps_launches`: a
-    start calls nobody and keeps the launch until the tool comes for it (LTI 1.3).
+    start calls nobody and keeps the launch until the tool comes for it (LTI 1.3). `daily_limit` is
+    how many attempts one LMS may buy there in a day, 0: any number.
     """
 
     name: str
@@ -227,6 +229,7 @@ class Connection:
     pseudonym_domain: str = ""
     notice: str = ""
     keeps_launches: bool = False
+    daily_limit: int = 0
 
 
 class Catalogue(Protocol):
@@ -296,6 +299,19 @@ class Transaction(ActivitySteps, Protocol):
     def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
         """Create the attempt; if another worker was faster, return the one it created."""
 
+    def claim_start(self, attempt_id: str, now: datetime, unclear_before: datetime | None) -> bool:
+        """Take the right to start an attempt; it is `unclear` until the provider has answered.
+
+        `unclear_before` also takes over a start that nobody has finished since then.
+        """
+
+    def buy(self, purchase: Purchase) -> int | None:
+        """Write a purchase down, once an attempt: how many there are of its LMS on its day.
+
+        0 when the attempt is in the ledger already, None when the limit is reached; then the
+        transaction is to be given up.
+        """
+
     def close_attempt(self, attempt: Attempt, now: datetime) -> None:
         """Close an attempt that nobody will finish: its link opens another activity now."""
 
@@ -345,19 +361,13 @@ class Store(Protocol):
     def held_launch(self, token: str) -> str | None:
         """The launch kept under this token, while it lasts."""
 
-    def claim_start(self, attempt_id: str, now: datetime, unclear_before: datetime | None) -> bool:
-        """Take the right to start an attempt; it is `unclear` until the provider has answered.
-
-        `unclear_before` also takes over a start that nobody has finished since then.
-        """
-
     def confirm_start(
         self, attempt_id: str, started: Started, now: datetime, poll_at: datetime | None
     ) -> None:
         """The provider has answered: the attempt is started."""
 
     def release_start(self, attempt_id: str, now: datetime, reason: str) -> None:
-        """The provider certainly did nothing: the attempt may be started later."""
+        """The provider certainly did nothing: nothing was bought, and it may be started later."""
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """An attempt as it stands now."""

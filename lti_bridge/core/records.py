@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from lti_bridge.core.launch import GradeTarget
@@ -114,6 +114,37 @@ class Adjustment:
 
     extra_attempts: int = 0
     extra_time_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One attempt bought at a connection, by a click in one course of one LMS.
+
+    `daily_limit` is how many this LMS may buy there in a day, 0: any number.
+    """
+
+    attempt_id: str
+    connection: str
+    registration: str
+    deployment_id: str
+    context_id: str
+    at: datetime
+    daily_limit: int = 0
+
+    @property
+    def day(self) -> str:
+        """The day that it counts for, in UTC: 2026-11-29."""
+        return self.at.astimezone(UTC).date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What one LMS has bought at one connection in one day."""
+
+    connection: str
+    registration: str
+    day: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lti_bridge.core import capabilities
+from lti_bridge.core import capabilities, purchases
 from lti_bridge.core.handoff import MARKING, Handoff
 from lti_bridge.core.polling import first_poll
 from lti_bridge.core.ports import Connection, Session, Store
@@ -43,7 +43,7 @@ class Starting:
             return self._preview(connection, session)
         if attempt.state in ("finished", "awaiting-marks"):
             return MARKING
-        if attempt.state == "created" and self.store.claim_start(attempt.id, self.clock(), None):
+        if attempt.state == "created" and self._claim(connection, attempt, session, None):
             return self._start(connection, attempt, session)
         attempt = self.store.attempt(attempt.id) or attempt
         if attempt.state == "unclear":
@@ -63,9 +63,24 @@ class Starting:
             raise StillStarting
         if not connection.repeatable(session.settings):
             raise AttemptUnclear(f"attempt {attempt.id} waits for a person")
-        if not self.store.claim_start(attempt.id, now, now - UNDER_WAY):
+        if not self._claim(connection, attempt, session, now - UNDER_WAY):
             raise StillStarting
         return self._start(connection, attempt, session)
+
+    def _claim(
+        self,
+        connection: Connection,
+        attempt: Attempt,
+        session: Session,
+        unclear_before: datetime | None,
+    ) -> bool:
+        """Take the right to start, and what is bought by it, in one commit."""
+        now = self.clock()
+        with self.store.transaction() as tx:
+            if not tx.claim_start(attempt.id, now, unclear_before):
+                return False
+            purchases.buy(tx, connection, attempt.id, session.origin, now)
+        return True
 
     def _start(self, connection: Connection, attempt: Attempt, session: Session) -> Handoff:
         """Call the provider. Whatever ends here without a word leaves the attempt unclear."""

@@ -13,12 +13,9 @@ from lti_bridge.core.records import Adjustment, Attempt, Poll
 from lti_bridge.store import rows
 from lti_bridge.store.aliases import FIND_LEARNER
 from lti_bridge.store.engine import Database
+from lti_bridge.store.purchases import give_back
 from lti_bridge.store.transaction import ATTEMPT_COLUMNS
 
-CLAIM_START = text(
-    "UPDATE attempts SET state = 'unclear', changed_at = :now WHERE id = :id"
-    " AND (state = 'created' OR (state = 'unclear' AND changed_at < :before))"
-)
 CONFIRM_START = text(
     "UPDATE attempts SET state = 'started', changed_at = :now, reference = :reference,"
     " data = :data, poll_at = CAST(:poll_at AS BIGINT), polls = 0"
@@ -92,16 +89,6 @@ class Attempts:
             f" WHERE a.poll_at <= :now ORDER BY a.poll_at LIMIT :limit {database.skip_locked}"
         )
 
-    def claim_start(self, attempt_id: str, now: datetime, unclear_before: datetime | None) -> bool:
-        """Take the right to start an attempt; it is `unclear` until the provider has answered."""
-        before = rows.ms(unclear_before) if unclear_before else 0
-        values = {"id": attempt_id, "now": rows.ms(now), "before": before}
-        with self.database.writing() as connection:
-            if connection.execute(CLAIM_START, values).rowcount == 0:
-                return False
-            note(connection, attempt_id, now, "unclear", "start", "")
-        return True
-
     def confirm_start(
         self, attempt_id: str, started: Started, now: datetime, poll_at: datetime | None
     ) -> None:
@@ -118,8 +105,9 @@ class Attempts:
             note(connection, attempt_id, now, "started", "provider", "")
 
     def release_start(self, attempt_id: str, now: datetime, reason: str) -> None:
-        """The provider certainly did nothing: the attempt may be started later."""
+        """The provider certainly did nothing: nothing was bought, and it may be started later."""
         with self.database.writing() as connection:
+            give_back(connection, attempt_id)
             connection.execute(RELEASE_START, {"id": attempt_id, "now": rows.ms(now)})
             note(connection, attempt_id, now, "created", "provider", reason)
 

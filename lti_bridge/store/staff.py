@@ -16,6 +16,7 @@ from lti_bridge.core.starting import UNDER_WAY
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import CHANGES, note
 from lti_bridge.store.engine import Database
+from lti_bridge.store.purchases import give_back
 from lti_bridge.store.transaction import ATTEMPT_COLUMNS, CLOSED
 
 # Nobody knows whether it was started, or nothing was heard of it for too long.
@@ -178,6 +179,8 @@ class Staff:
         with self.database.writing() as connection:
             if connection.execute(RESOLVE, values).rowcount == 0:
                 return False
+            if state == "created":
+                give_back(connection, attempt.id)
             note(connection, attempt.id, now, state, "person", "")
         return True
 

@@ -17,6 +17,7 @@ from lti_bridge.store import rows
 from lti_bridge.store.activities import CourseActivities
 from lti_bridge.store.aliases import FIND_LEARNER, FIND_LINK, Aliases, placement
 from lti_bridge.store.engine import Database
+from lti_bridge.store.purchases import PurchaseSteps
 from lti_bridge.store.rosters import DEPARTED, HAS_LEFT
 
 ATTEMPT_COLUMNS = (
@@ -64,6 +65,10 @@ ADD_ATTEMPT = text(
     "INSERT INTO attempts (id, link_id, learner_id, number, activity_id, connection, grade_policy,"
     " state, is_open, created_at, changed_at) VALUES (:id, :link_id, :learner_id, :number,"
     " :activity_id, :connection, :grade_policy, :state, 1, :now, :now) ON CONFLICT DO NOTHING"
+)
+CLAIM_START = text(
+    "UPDATE attempts SET state = 'unclear', changed_at = :now WHERE id = :id"
+    " AND (state = 'created' OR (state = 'unclear' AND changed_at < :before))"
 )
 CLOSE_ATTEMPT = text(
     "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now"
@@ -147,7 +152,7 @@ WANT_GRADE = text(
 )
 
 
-class Steps(CourseActivities, Aliases):
+class Steps(CourseActivities, Aliases, PurchaseSteps):
     """The `core.ports.Transaction` of one open transaction, by the driver's cursor."""
 
     def __init__(self, cursor: Any, database: Database) -> None:
@@ -225,6 +230,14 @@ class Steps(CourseActivities, Aliases):
         if created:
             return attempt
         return self.open_attempt(attempt.link_id, attempt.learner_id) or attempt
+
+    def claim_start(self, attempt_id: str, now: datetime, unclear_before: datetime | None) -> bool:
+        """Take the right to start an attempt; it is `unclear` until the provider has answered."""
+        at, before = rows.ms(now), rows.ms(unclear_before) if unclear_before else 0
+        if not self._changes(CLAIM_START, id=attempt_id, now=at, before=before):
+            return False
+        self._changes(ADD_CHANGE, id=attempt_id, now=at, state="unclear", source="start")
+        return True
 
     def close_attempt(self, attempt: Attempt, now: datetime) -> None:
         """Close an attempt that nobody will finish: its link opens another activity now."""

@@ -113,7 +113,8 @@ def bench(database_url: str) -> Bench:
             Attempt("a1", link.id, learner, 1, "activity", "c", "last", "created"), NOW
         )
         tx.save_target("g1", launch, link.id, learner)
-    made.store.claim_start("a1", NOW, None)
+    with made.store.transaction() as tx:
+        tx.claim_start("a1", NOW, None)
     return made
 
 
