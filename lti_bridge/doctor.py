@@ -22,6 +22,7 @@ from lti_bridge.store.engine import reachable
 from lti_bridge.store.purchases import bought_on
 
 AT_ONCE = 16  # key sets
+REASONS = 5  # why grades are not delivered: the most frequent ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def _database(bridge: Bridge) -> Finding:
 def _deliveries(bridge: Bridge) -> Finding:
     counts = bridge.store.delivery_counts()
     said = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "none yet"
+    for state, reason, count in bridge.store.delivery_reasons(REASONS):
+        said += f"; {count} {state}: {reason}"
     stuck = counts.get("refused", 0) + counts.get("waiting", 0)
     return Finding("grades", said, "See lti-bridge results list --stuck." if stuck else "")
 

@@ -48,6 +48,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _CHUNK = 16_384
+_TOO_MANY = re.compile(rb"rate.?limit\w* (?:was |is )?(?:exceeded|reached)|too many requests", re.I)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,21 @@ class Response:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "headers", urllib3.HTTPHeaderDict(self.headers))
+
+    @property
+    def too_many(self) -> bool:
+        """Whether it says that too many requests came, which never is for good (RFC 6585 §4).
+
+        Some write 403 (Canvas: request_throttle.rb, `403 Forbidden (Rate Limit Exceeded)`), and
+        whoever names a time for the next try has not refused (RFC 9110 §10.2.3).
+        """
+        if self.status == 429:
+            return True
+        if not 400 <= self.status < 500:
+            return False
+        return "Retry-After" in self.headers or (
+            self.status == 403 and bool(_TOO_MANY.search(self.body[:2000]))
+        )
 
 
 class Client:

@@ -32,17 +32,22 @@ class Cell:
     delivery: str = "none"
     shown: str = ""
     overridden: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One learner: who (empty where the LMS does not say), how far, and what the LMS shows."""
+    """One learner: who (empty where the LMS does not say), how far, and what the LMS shows.
+
+    `reason` is why the grade is not in the gradebook, in the LMS's words.
+    """
 
     person: Person
     stage: Stage
     score: Score | None = None
     shown: str = ""
     active: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,8 @@ def merge(learners: Sequence[Member], cells: Sequence[Cell]) -> tuple[Line, ...]
 def _line(person: Person, cell: Cell | None, *, active: bool) -> Line:
     if cell is None:
         return Line(person, "not started", active=active)
-    return Line(person, _stage(cell), cell.score, cell.shown, active)
+    reason = "" if cell.overridden else cell.reason  # which is what stands beside it
+    return Line(person, _stage(cell), cell.score, cell.shown, active, reason)
 
 
 def _stage(cell: Cell) -> Stage:

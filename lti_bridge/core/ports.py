@@ -431,12 +431,18 @@ class Columns(Protocol):
         """
 
     def settle(
-        self, link_id: str, lease: str, line_item: str, renewed_at: datetime | None = None
+        self,
+        link_id: str,
+        lease: str,
+        line_item: str,
+        renewed_at: datetime | None = None,
+        lost: str = "",
     ) -> None:
         """Remember what was found (nothing: an empty string) and give the lease back.
 
         `renewed_at`: it is an empty column in the place of another, so all grades that were
-        delivered for this link are due again at that time.
+        delivered for this link are due again at that time; only those whose launch named `lost`,
+        if that was the other one.
         """
 
     def forget(self, link_id: str, line_item: str) -> None:

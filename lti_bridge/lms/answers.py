@@ -1,18 +1,58 @@
-"""What the status of an LMS's answer means for a grade on its way."""
+"""What an LMS's answer means: the one place that judges it, by all that it says."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused
+from lti_bridge.lms import reasons
 from lti_bridge.net import Response
 
-TAKEN = frozenset({200, 201, 202, 204})
-GONE = frozenset({404, 410})
-TEMPORARY = frozenset({401, 408, 425, 429})
+Meaning = Literal["taken", "temporary", "gone", "refused"]
+
+# 302, 303 and 307 lead to a login or to a page about maintenance: no service that is there answers
+# so. 401 comes from a server whose clock or keys are being changed, too.
+_TEMPORARY = frozenset({302, 303, 307, 401, 408, 425})
+_GONE = frozenset({404, 410})
 
 
-def refusal(reply: Response, what: str) -> DeliveryFailed | DeliveryRefused:
-    """The error to raise: whether trying again later may help (AGS 2.0, OpenAPI)."""
-    detail = f"{what}: HTTP {reply.status}"
-    if reply.status >= 500 or reply.status in TEMPORARY or reply.status in TAKEN:
-        return DeliveryFailed(detail)
-    return DeliveryRefused(detail)
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`said` is the status with the LMS's own words, fit to be kept and shown."""
+
+    meaning: Meaning
+    said: str
+
+
+def read(reply: Response, private: Collection[str] = ()) -> Answer:
+    """What an answer to a request of ours means (AGS 2.0, NRPS 2.0; RFC 9110 §15).
+
+    `private` are texts that the LMS's words must not repeat. Temporary is what may pass by
+    itself: too many requests always, and a page for a browser in the place of an answer, which is
+    a login or a portal before the LMS. Gone is only what the address names: it may be one learner.
+    """
+    meaning = _meaning(reply)
+    why = "" if meaning == "taken" else reasons.reason(reply.body, private)
+    return Answer(meaning, f"HTTP {reply.status}: {why}" if why else f"HTTP {reply.status}")
+
+
+def refusal(
+    reply: Response, what: str, private: Collection[str] = ()
+) -> DeliveryFailed | DeliveryRefused:
+    """The error to raise for an answer that does not help: later again, or refused for good."""
+    answer = read(reply, private)
+    for_good = answer.meaning in ("gone", "refused")
+    return (DeliveryRefused if for_good else DeliveryFailed)(f"{what}: {answer.said}")
+
+
+def _meaning(reply: Response) -> Meaning:
+    status = reply.status
+    if reply.too_many or status in _TEMPORARY or status >= 500:
+        return "temporary"
+    if 200 <= status < 300:
+        if reasons.is_page(reply.body):
+            return "temporary"
+        return "refused" if reasons.told_error(reply.body) else "taken"
+    return "gone" if status in _GONE else "refused"

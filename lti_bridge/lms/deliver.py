@@ -21,8 +21,7 @@ from lti_bridge.errors import (
     NetworkRefused,
     OutcomeRefused,
 )
-from lti_bridge.lms import dialects
-from lti_bridge.lms.answers import GONE, TAKEN, refusal
+from lti_bridge.lms import answers, dialects, reasons
 from lti_bridge.lms.line_items import LineItems, offers_container
 from lti_bridge.lms.paging import pages
 from lti_bridge.lms.registration11 import Registration11
@@ -32,6 +31,7 @@ from lti_bridge.lti import ags, oauth1, outcomes
 from lti_bridge.net import Response
 
 CONFLICT = 409
+REPLACED = 2  # the launch's line item by our own, and that one by a new one
 BACKDATED = timedelta(seconds=60)  # Canvas refuses a submission in what it takes for the future
 UNSUPPORTED_FOR = timedelta(days=1)  # that an LMS which cannot tell grades is not asked again
 BASIC_OUTCOME_SCOPE = "https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome"
@@ -116,11 +116,11 @@ class Gradebooks:
             extensions=_canvas(delivery) if dialect.submission and handed_in else None,
         )
         reply = self._post_score(delivery, registration, body)
-        if reply.status == CONFLICT:
-            return _conflict(delivery)
-        if reply.status not in TAKEN:
-            raise refusal(reply, "scores")
-        if reply.status == 200 and reply.body.strip() == b"[]":
+        if reply.status == CONFLICT and not reply.too_many:
+            return _conflict(delivery, answers.read(reply, _private(delivery)).said)
+        if answers.read(reply).meaning != "taken":
+            raise answers.refusal(reply, "scores", _private(delivery))
+        if reply.body.strip() == b"[]":
             # how one LMS says that it stored nothing
             raise DeliveryRefused("scores: 200 with an empty list, nothing was stored")
         return Receipt(str(reply.status))
@@ -132,17 +132,20 @@ class Gradebooks:
 
         Our own one that is gone is found or made again, once.
         """
-        target = delivery.target
-        if target.line_item:
-            reply = self._post_to(target.line_item, delivery, registration, body)
-            if reply.status not in GONE or not offers_container(target):
+        address = delivery.target.line_item or self.line_items.get(delivery, registration)
+        for _ in range(REPLACED):
+            reply = self._post_to(address, delivery, registration, body)
+            gone = answers.read(reply).meaning == "gone"
+            if not gone or not offers_container(delivery.target):
                 return reply
-        own = self.line_items.get(delivery, registration, gone=target.line_item)
-        reply = self._post_to(own, delivery, registration, body)
-        if reply.status in GONE:
-            own = self.line_items.get(delivery, registration, gone=own)
-            reply = self._post_to(own, delivery, registration, body)
-        return reply
+            known = self.line_items.known(delivery)
+            instead = self.line_items.instead(delivery, registration, address)
+            if not instead:
+                return reply
+            address = instead
+            if address != known:
+                break  # one that is new to us is not replaced at once, whatever it answers
+        return self._post_to(address, delivery, registration, body)
 
     def _result(self, delivery: Delivery, registration: Registration13) -> Shown:
         target = delivery.target
@@ -155,7 +158,7 @@ class Gradebooks:
         for address in addresses:
             url = ags.results_url(address, delivery.user_id)
             reply = call("GET", url, {"Accept": ags.RESULTS_TYPE})
-            if reply.status not in GONE:
+            if answers.read(reply).meaning != "gone":
                 break
         else:
             return Shown(None)  # a teacher deleted the column
@@ -193,11 +196,12 @@ class Gradebooks:
         else:
             scopes = frozenset({BASIC_OUTCOME_SCOPE})
             reply = self._authorized(registration, delivery, scopes, url, OUTCOME_TYPE, body)
-        answer = _answer(reply, message_id)
+        answer = _answer(reply, message_id, _private(delivery))
         if answer.code_major == "unsupported" and operation == outcomes.READ:
             self.unsupported[_outcome_service(delivery)] = self.clock() + UNSUPPORTED_FOR
         if answer.code_major not in ("success", "processing"):
-            raise DeliveryRefused(f"outcomes: {answer.code_major}: {answer.description[:200]}")
+            said = reasons.clean(answer.description, _private(delivery))
+            raise DeliveryRefused(f"outcomes: {answer.code_major}: {said}")
         return answer
 
     def _signed(self, registration: Registration11, url: str, body: bytes) -> Response:
@@ -231,14 +235,19 @@ class Gradebooks:
         )
 
 
-def _conflict(delivery: Delivery) -> Receipt:
+def _private(delivery: Delivery) -> tuple[str, str]:
+    """What an LMS's words must not repeat: they are kept, shown and logged."""
+    return delivery.user_id, delivery.target.sourced_id
+
+
+def _conflict(delivery: Delivery, said: str) -> Receipt:
     """409: the LMS holds a score that is as late or later (AGS 2.0 §3.4.9)."""
     if delivery.tries > int(delivery.later_stamp):
         # the answer to an earlier try of this very score was lost; the LMS has it
         return Receipt("already there")
     if delivery.later_stamp:
-        raise DeliveryRefused("scores: HTTP 409, the LMS holds a later grade")
-    raise DeliveryConflict("scores: HTTP 409")
+        raise DeliveryRefused(f"scores: the LMS holds a later grade: {said}")
+    raise DeliveryConflict(f"scores: {said}")
 
 
 def _grading(delivery: Delivery) -> ags.Grading:
@@ -272,17 +281,25 @@ def _canvas(delivery: Delivery) -> dict[str, object]:
     return {dialects.CANVAS_SUBMISSION: members} if members else {}
 
 
-def _answer(reply: Response, message_id: str) -> outcomes.OutcomeResponse:
-    """Only a well-formed answer to our own message counts (LTI 1.1.1 §6.1)."""
+def _answer(reply: Response, message_id: str, private: tuple[str, ...]) -> outcomes.OutcomeResponse:
+    """Only a well-formed answer to our own message counts (LTI 1.1.1 §6.1).
+
+    An envelope that says no is a refusal whatever the status below 500 (Moodle: 200, Canvas: 422),
+    but too many requests are too many.
+    """
+    meaning = answers.read(reply).meaning
     try:
         answer = outcomes.parse_response(reply.body)
-    except DeliveryFailed:
-        if reply.status in TAKEN:
+    except DeliveryFailed as error:
+        if meaning == "taken":
             raise
-        raise refusal(reply, "outcomes") from None
+        raise answers.refusal(reply, "outcomes", private) from error
     failed = answer.code_major in ("failure", "unsupported")
-    if reply.status not in TAKEN and not (failed and reply.status in (400, 401, 403, 404)):
-        raise refusal(reply, "outcomes")
+    final = meaning != "temporary" or (reply.status == 401 and not reply.too_many)
+    if meaning != "taken" and not (failed and final):
+        raise answers.refusal(reply, "outcomes", private)
+    if failed and "busy" in answer.code_minor:
+        raise DeliveryFailed(f"outcomes: {reasons.clean(answer.description, private)}")
     ours = not answer.message_ref or answer.message_ref == message_id
     if answer.code_major == "success" and not ours:
         raise DeliveryFailed("outcomes: the answer belongs to another message")

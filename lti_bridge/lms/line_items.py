@@ -12,8 +12,7 @@ from lti_bridge.core.launch import GradeTarget
 from lti_bridge.core.ports import Columns
 from lti_bridge.core.records import Column, Delivery
 from lti_bridge.errors import AnswerLost, BridgeError, DeliveryHeld, DeliveryRefused
-from lti_bridge.lms import dialects
-from lti_bridge.lms.answers import TAKEN, refusal
+from lti_bridge.lms import answers, dialects
 from lti_bridge.lms.paging import Call, origin, pages
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.tokens import Tokens
@@ -23,6 +22,8 @@ from lti_bridge.net import Response
 TAG = "lti-bridge"
 MAXIMUM = "100"  # what an LMS gives a new column too; scores of any maximum are scaled to it
 MAX_ITEMS = 5000
+# Canvas: a link that is no assignment's, and one whose assignment is gone (line_items_controller)
+UNKNOWN_LINK = frozenset({404, 412})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,40 @@ class LineItems:
         except BridgeError:
             self.columns.settle(column.link_id, lease, "")
             raise
-        # a column in the place of a deleted one is empty: the others' grades are missing too
+        # a column in the place of a deleted one is empty: the others' grades are missing too,
+        # but where each section has a column of its own, only those of this one
         renewed = self.clock() if made or gone else None
-        self.columns.settle(column.link_id, lease, found, renewed)
+        lost = gone if gone == delivery.target.line_item else ""
+        self.columns.settle(column.link_id, lease, found, renewed, lost)
         return found
+
+    def instead(self, delivery: Delivery, registration: Registration13, address: str) -> str:
+        """Another line item for this grade if the one at `address` is gone; empty if it is not.
+
+        A 404 for a score may be about its learner (Brightspace: a deleted account), so the line
+        item itself is asked for; some LMSs have no such service and answer 404 here too, so the
+        list of line items has the last word. Raises as `get`.
+        """
+        column = self.columns.column(delivery.grade_id)
+        call = self._call(delivery, registration)
+        reply = call("GET", address, {"Accept": ags.LINE_ITEM_TYPE})
+        meaning = answers.read(reply).meaning
+        if meaning == "temporary":
+            raise answers.refusal(reply, "line item")
+        if meaning == "taken":
+            ags.parse_line_item(reply.body)
+        if meaning != "gone" or self._is_listed(call, delivery, column, address):
+            return ""
+        return self.get(delivery, registration, gone=address)
+
+    def _is_listed(self, call: Call, delivery: Delivery, column: Column, address: str) -> bool:
+        filters = _filters(delivery.target.line_items, column)
+        return any(item.url == address for one in filters for item in _pages(call, one))
+
+    def _call(self, delivery: Delivery, registration: Registration13) -> Call:
+        may_make = ags.LINE_ITEM in delivery.target.scopes
+        scopes = frozenset({ags.LINE_ITEM if may_make else ags.LINE_ITEM_READ})
+        return partial(self.tokens.call, registration, scopes, delivery.deployment_id)
 
     def known(self, delivery: Delivery) -> str:
         """The line item that was found or made for this grade's link before, or nothing."""
@@ -78,8 +109,7 @@ class LineItems:
     ) -> tuple[str, bool]:
         target = delivery.target
         may_make = ags.LINE_ITEM in target.scopes
-        scopes = frozenset({ags.LINE_ITEM if may_make else ags.LINE_ITEM_READ})
-        call = partial(self.tokens.call, registration, scopes, delivery.deployment_id)
+        call = self._call(delivery, registration)
         found, made = _find(call, target.line_items, column), False
         if not found and not may_make:
             raise DeliveryRefused("there is no line item, and the LMS lets us make none")
@@ -105,13 +135,18 @@ def _find(call: Call, container: str, column: Column) -> str:
     By the LMS's link id first, which survives the copy of a course, then by our own id, for an
     LMS that binds no line item to a link. An LMS that ignores the filters is no problem.
     """
-    for address in (
-        ags.filtered(container, resource_link_id=column.resource_link_id),
-        ags.filtered(container, resource_id=column.link_id, tag=TAG),
-    ):
+    for address in _filters(container, column):
         if found := _chosen(_pages(call, address), column):
             return found.url
     return ""
+
+
+def _filters(container: str, column: Column) -> tuple[str, str]:
+    """Where the line items that may be this link's are listed."""
+    return (
+        ags.filtered(container, resource_link_id=column.resource_link_id),
+        ags.filtered(container, resource_id=column.link_id, tag=TAG),
+    )
 
 
 def _chosen(items: Iterable[ags.LineItem], column: Column) -> ags.LineItem | None:
@@ -136,12 +171,12 @@ def _pages(call: Call, address: str) -> list[ags.LineItem]:
 
 def _make(call: Call, container: str, column: Column, title: str, dialect: dialects.Dialect) -> str:
     reply = _post(call, container, column, title, column.resource_link_id)
-    if reply.status == 404 and dialect.unbound_columns:
+    if reply.status in UNKNOWN_LINK and dialect.unbound_columns:
         reply = _post(call, container, column, title, "")
     if reply.status >= 500:
-        raise AnswerLost(f"line item: HTTP {reply.status}")
-    if reply.status not in TAKEN:
-        raise refusal(reply, "line item")
+        raise AnswerLost(f"line item: {answers.read(reply).said}")
+    if answers.read(reply).meaning != "taken":
+        raise answers.refusal(reply, "line item")
     return ags.parse_line_item(reply.body).url
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from lti_bridge.errors import DeliveryRefused
-from lti_bridge.lms.answers import refusal
+from lti_bridge.lms import answers
 from lti_bridge.lti import ags
 from lti_bridge.net import Response
 
@@ -24,7 +24,12 @@ class Call(Protocol):
 
 
 def pages(
-    call: Call, address: str, accept: str, what: str, first: Response | None = None
+    call: Call,
+    address: str,
+    accept: str,
+    what: str,
+    first: Response | None = None,
+    limit: int = MAX_PAGES,
 ) -> Iterator[bytes]:
     """The bodies of all pages, following rel="next" as the LMS writes it; `first` is there already.
 
@@ -34,15 +39,15 @@ def pages(
     seen: set[str] = set()
     url = address
     while url:
-        if url in seen or len(seen) == MAX_PAGES:
+        if url in seen or len(seen) == limit:
             raise DeliveryRefused(f"{what}: the pages have no end")
         if origin(url) != origin(address):
             raise DeliveryRefused(f"{what}: the next page is on another server")
         seen.add(url)
         reply = first or call("GET", url, {"Accept": accept})
         first = None
-        if reply.status != 200:
-            raise refusal(reply, what)
+        if answers.read(reply).meaning != "taken":
+            raise answers.refusal(reply, what)
         yield reply.body
         following = ags.next_link(reply.headers.get("Link", ""))
         url = _joined(url, following) if following else ""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused
-from lti_bridge.lms import dialects
+from lti_bridge.lms import answers, dialects
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import jwt
 from lti_bridge.lti.claims import DEPLOYMENT_ID
@@ -169,18 +169,27 @@ def _audience(registration: Registration13) -> str:
 def _read(answer: Response, asked: frozenset[str]) -> tuple[str, frozenset[str], timedelta]:
     """Return token, granted scopes and life; the answer's content type says nothing (Moodle)."""
     members = _members(answer.body)
-    if answer.status != 200:
-        error = members.get("error")
-        failure = DeliveryRefused if error in _REFUSED_FOR_GOOD else DeliveryFailed
-        raise failure(f"no token: status {answer.status}, error {error!r:.120}")
     token, kind = members.get("access_token"), members.get("token_type")
+    if not 200 <= answer.status < 300 or token is None:
+        raise _refusal(answer, members.get("error"))
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-        raise DeliveryFailed("no token: the answer holds no access_token")
+        raise DeliveryFailed("no token: the answer's access_token cannot be sent")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise DeliveryFailed(f"no token: token_type is {kind!r:.40}")
     scope = members.get("scope")
     granted = frozenset(scope.split()) if isinstance(scope, str) else asked
     return token, granted, timedelta(seconds=_seconds(members.get("expires_in")))
+
+
+def _refusal(answer: Response, error: object) -> DeliveryFailed | DeliveryRefused:
+    for_good = (
+        isinstance(error, str)
+        and error in _REFUSED_FOR_GOOD
+        and not answer.too_many
+        and answer.status < 500
+    )
+    failure = DeliveryRefused if for_good else DeliveryFailed
+    return failure(f"no token: {answers.read(answer).said}")
 
 
 def _members(body: bytes) -> dict[str, Any]:

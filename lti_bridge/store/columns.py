@@ -37,7 +37,7 @@ SETTLE = text(
 # A new version: the LMS may refuse the old timestamp where it found the column again.
 RENEW = text(
     "UPDATE grades SET delivery = 'pending', due_at = :now, tries = 0, version = version + 1"
-    " WHERE link_id = :link_id AND delivery = 'delivered'"
+    " WHERE link_id = :link_id AND delivery = 'delivered' AND (:lost = '' OR line_item = :lost)"
 )
 FORGET = text("UPDATE line_items SET url = '' WHERE link_id = :link_id AND url = :url")
 
@@ -64,17 +64,24 @@ class Columns:
         return self._changes(CLAIM, link_id=link_id, lease=lease, now=rows.ms(now), until=until)
 
     def settle(
-        self, link_id: str, lease: str, line_item: str, renewed_at: datetime | None = None
+        self,
+        link_id: str,
+        lease: str,
+        line_item: str,
+        renewed_at: datetime | None = None,
+        lost: str = "",
     ) -> None:
         """Remember what was found (nothing: an empty string) and give the lease back.
 
         `renewed_at`: it is an empty column in the place of another, so all grades that were
-        delivered for this link are due again at that time.
+        delivered for this link are due again at that time; only those whose launch named `lost`,
+        if that was the other one.
         """
         values = {"link_id": link_id, "lease": lease, "url": line_item}
         with self._database.writing() as connection:
             if connection.execute(SETTLE, values).rowcount and renewed_at:
-                connection.execute(RENEW, {"link_id": link_id, "now": rows.ms(renewed_at)})
+                due = {"link_id": link_id, "now": rows.ms(renewed_at), "lost": lost}
+                connection.execute(RENEW, due)
 
     def forget(self, link_id: str, line_item: str) -> None:
         """Forget this line item, which is gone, unless another one is remembered by now."""

@@ -53,7 +53,8 @@ SEND = text(
 )
 # every learner who has opened the link, with the last attempt and the gradebook cell
 CELLS = text(
-    "SELECT p.user_id, a.state, g.given, g.maximum, g.version, g.delivery, g.shown, g.overridden"
+    "SELECT p.user_id, a.state, g.given, g.maximum, g.version, g.delivery, g.shown, g.overridden,"
+    " g.last_error"
     " FROM attempts a JOIN learners p ON p.id = a.learner_id"
     " LEFT JOIN grades g ON g.link_id = a.link_id AND g.learner_id = a.learner_id"
     " WHERE a.link_id = :link_id AND a.number = (SELECT max(o.number) FROM attempts o"
@@ -109,6 +110,7 @@ class Rosters:
                 delivery=row.delivery or "none",
                 shown=row.shown or "",
                 overridden=bool(row.overridden),
+                reason=row.last_error or "",
             )
             for row in found
         ]

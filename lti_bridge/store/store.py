@@ -85,6 +85,11 @@ LAUNCH = text(
     "SELECT l.return_url, l.received_at, l.registration, a.state FROM launches l"
     " LEFT JOIN attempts a ON a.id = l.attempt_id WHERE l.id = :id"
 )
+REASONS = text(
+    "SELECT delivery, last_error, count(*) FROM grades WHERE last_error <> ''"
+    " AND delivery IN ('pending', 'refused', 'waiting')"
+    " GROUP BY delivery, last_error ORDER BY 3 DESC, 2 LIMIT :limit"
+)
 COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
 
 
@@ -218,6 +223,11 @@ class Store(Attempts, Staff, Reviews):
         """How many grades are in each delivery state."""
         with self.database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(COUNTS)}
+
+    def delivery_reasons(self, limit: int) -> list[tuple[str, str, int]]:
+        """Why grades are not delivered: state, reason and how many, the most frequent first."""
+        with self.database.reading() as connection:
+            return [tuple(row) for row in connection.execute(REASONS, {"limit": limit})]
 
     def forget(self, now: datetime, launches_days: int) -> int:
         """Delete expired once-only values and old launches; the number of rows deleted."""

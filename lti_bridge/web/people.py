@@ -48,7 +48,7 @@ def blueprint(site: Site, people: People) -> Blueprint:
 def _shown(line: Line) -> PersonLine:
     person = line.person
     name = person.full_name or f"{person.given_name} {person.family_name}".strip() or person.id
-    return PersonLine(name, line.stage, _grade(line.score), line.shown, line.active)
+    return PersonLine(name, line.stage, _grade(line.score), line.shown, line.active, line.reason)
 
 
 def _grade(score: Score | None) -> str:

@@ -50,13 +50,17 @@ class InstructorView:
 
 @dataclass(frozen=True, slots=True)
 class PersonLine:
-    """One learner: name (or the LMS's id), how far, our grade, what the LMS shows."""
+    """One learner: name (or the LMS's id), how far, our grade, what the LMS shows.
+
+    `reason` is why the grade is not there yet.
+    """
 
     name: str
     stage: str
     grade: str = ""
     shown: str = ""
     active: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,12 @@ class Err:
     late_s: float = 0
     hang_up: bool = False
     stores: bool = False  # the grade is taken before this happens
+    retry_after: str = ""
+
+    @property
+    def answer(self) -> tuple[int, str, bytes, str]:
+        """What is sent."""
+        return self.status, self.content_type, self.body or b"", self.retry_after
 
 
 @dataclass
@@ -109,11 +115,17 @@ class School:
         self.cells: dict[str, str | None] = {}
         self.stamps: dict[str, int] = {}  # whole seconds, as some LMSs compare them
         self.consumers = {"old-key": "old secret & ü", "other-key": "other-secret"}
+        self.token_status: dict[str, int] = {}  # by deployment, when not 200
         self.granted: dict[str, str] = {}  # deployment -> scopes, when not what was asked
         self.tokens: dict[str, tuple[str, str]] = {}  # token -> its client, its scopes
         self.claims: dict[str, dict[str, Any]] = {}
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.bridge_url = ""
+        # what line items and lists of them answer, by method and path: each in order, the last one
+        # for good; and who asked
+        self.scripts: dict[tuple[str, str], list[Err]] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.gone: set[str] = set()  # paths of line items, which take no score
         self._busy: set[str] = set()
         self._used: set[str] = set()
         self._port = free_port()
@@ -143,8 +155,18 @@ class School:
         with self.lock:
             return [call for call in self.calls if call.of == learner]
 
-    def receive(self, call: Call) -> tuple[int, str, bytes] | None:
-        """The answer to a call: status, content type, body; None hangs up."""
+    def scripted(self, method: str, path: str) -> tuple[int, str, bytes, str] | None:
+        """The answer of a line item, or of a list of them."""
+        with self.lock:
+            script = self.scripts.get((method, path))
+            if script is None:
+                return None
+            self.asked.append((method, path))
+            err = script.pop(0) if len(script) > 1 else script[0]
+        return err.answer
+
+    def receive(self, call: Call) -> tuple[Any, ...] | None:
+        """The answer to a call: status, content type, body, Retry-After; None hangs up."""
         try:
             learner, take = self._read(call)
         except (Refused, AssertionError, KeyError, ValueError, jwt.PyJWTError) as error:
@@ -172,7 +194,7 @@ class School:
             return answer
         time.sleep(err.late_s)
         call.status = err.status
-        return None if err.hang_up else (err.status, err.content_type, err.body or b"")
+        return None if err.hang_up else err.answer
 
     def _read(self, call: Call) -> tuple[str, Any]:
         path = urlsplit(call.path).path
@@ -230,6 +252,8 @@ class School:
     def _score_taken(self, call: Call, learner: str) -> tuple[int, str, bytes]:
         if not self._bearer(call, SCORE):
             return 401, "text/plain", b""
+        if urlsplit(call.path).path.removesuffix("/scores") in self.gone:
+            return 404, "text/plain", b"no such line item"
         if int(call.stamp.timestamp()) <= self.stamps.get(learner, 0):
             return 409, "text/plain", b"older"
         self.stamps[learner] = int(call.stamp.timestamp())
@@ -272,7 +296,7 @@ class School:
             "expires_in": 3600,
             "scope": scopes,
         }
-        return 200, "text/html", json.dumps(said).encode()
+        return self.token_status.get(deployment, 200), "text/html", json.dumps(said).encode()
 
     def authorize(self, query: dict[str, str]) -> bytes:
         """The form that brings the id_token of a started login to the bridge."""
@@ -320,16 +344,21 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path == "/auth":
             self._send(200, "text/html", self.school.authorize(dict(parse_qsl(parts.query))))
         else:
-            self._send(404, "text/plain", b"")
+            self._send(*(self.school.scripted("GET", parts.path) or (404, "text/plain", b"")))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if scripted := self.school.scripted("POST", urlsplit(self.path).path):
+            self._send(*scripted)
+            return
         answer = self.school.receive(Call(self.path, self.headers, body))
         if answer is not None:
             self._send(*answer)
 
-    def _send(self, status: int, content_type: str, body: bytes) -> None:
+    def _send(self, status: int, content_type: str, body: bytes, retry_after: str = "") -> None:
         self.send_response(status)
+        if retry_after:
+            self.send_header("Retry-After", retry_after)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

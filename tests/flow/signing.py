@@ -120,6 +120,7 @@ def reply_document(
     description: str = "",
     severity: str = "status",
     read: str | None = None,
+    minor: str = "",
 ) -> bytes:
     """What an LMS answers; `read` is the score that it tells."""
     said = (
@@ -135,6 +136,7 @@ def reply_document(
         "<imsx_POXHeader><imsx_POXResponseHeaderInfo><imsx_version>V1.0</imsx_version>"
         "<imsx_messageIdentifier>r-1</imsx_messageIdentifier><imsx_statusInfo>"
         f"<imsx_codeMajor>{major}</imsx_codeMajor><imsx_severity>{severity}</imsx_severity>"
+        f"<imsx_codeMinor>{minor}</imsx_codeMinor>"
         f"<imsx_description>{xml(description)}</imsx_description>"
         f"<imsx_messageRefIdentifier>{xml(reference)}</imsx_messageRefIdentifier>"
         "</imsx_statusInfo></imsx_POXResponseHeaderInfo></imsx_POXHeader>"

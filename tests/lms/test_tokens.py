@@ -209,8 +209,10 @@ def test_an_unusable_answer_is_no_token(change: dict[str, Any]) -> None:
         (400, "invalid_client", DeliveryFailed),
         (400, "Expired token", DeliveryFailed),
         (500, ..., DeliveryFailed),
-        (200, "invalid_scope", DeliveryFailed),
-        (201, ..., DeliveryFailed),
+        (200, "invalid_scope", DeliveryRefused),
+        (200, "invalid_client", DeliveryFailed),
+        (429, "invalid_scope", DeliveryFailed),
+        (302, ..., DeliveryFailed),
     ],
 )
 def test_errors_of_the_endpoint(status: int, error: object, failure: type[Exception]) -> None:
@@ -218,6 +220,13 @@ def test_errors_of_the_endpoint(status: int, error: object, failure: type[Except
     rig.endpoint.status = status
     with pytest.raises(failure):
         rig.tokens.get(LMS, SCORE)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203])
+def test_whatever_says_yes_and_holds_a_token_is_one(status: int) -> None:
+    rig = Rig()
+    rig.endpoint.status = status
+    assert rig.tokens.get(LMS, SCORE) == "token-1"
 
 
 @pytest.mark.parametrize("body", [b'{"error" : ""kid" invalid"}', b"<html>", b"[]", b"[" * 50_000])
