@@ -88,7 +88,7 @@ LAUNCH = text(
 REASONS = text(
     "SELECT delivery, last_error, count(*) FROM grades WHERE last_error <> ''"
     " AND delivery IN ('pending', 'refused', 'waiting')"
-    " GROUP BY delivery, last_error ORDER BY 3 DESC, 2 LIMIT :limit"
+    " GROUP BY delivery, last_error ORDER BY 3 DESC, max(changed_at) DESC LIMIT :limit"
 )
 COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
 
