@@ -18,8 +18,8 @@ from lti_bridge.core.ports import Connection
 from lti_bridge.core.records import Activity
 from lti_bridge.core.watching import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
 from lti_bridge.errors import ConfigurationError, NotConfigured
-from lti_bridge.lti.claims import custom_collisions
-from lti_bridge.providers.contract import Credentials, Kind, ToolRegistration, Tools
+from lti_bridge.lti.claims import by_custom_names, custom_collisions
+from lti_bridge.providers.contract import TOOL_PREFIX, Credentials, Kind, ToolRegistration, Tools
 from lti_bridge.providers.registry import kinds
 from lti_bridge.settings import ActivityTable, ConnectionTable, Settings, validated
 
@@ -176,6 +176,7 @@ class Catalogue:
         The same connection and parameters give the same activity id. Raises NotConfigured when
         a connection is named but the parameters are not right for it.
         """
+        custom = by_custom_names(custom, but=TOOL_PREFIX)
         name = custom.get("connection")
         if not name:
             return None

@@ -21,13 +21,16 @@ Codes are stable: docs/errors.md explains each, and a test keeps it complete.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 
 class BridgeError(Exception):
     """Base of every failure the bridge names.
 
     `code`, `status`, `sentence` and `remedy` are for people and scripts and hold no secret and
     nothing about a learner. The exception's own text (`detail`) is for the log and the admin; it
-    never reaches a student's page. `retry` tells whether the same thing may work later.
+    never reaches a student's page, except as `hint`: what a page adds for whoever can mend it.
+    `retry` tells whether the same thing may work later.
     """
 
     code = "internal"
@@ -40,6 +43,11 @@ class BridgeError(Exception):
         super().__init__(detail or self.sentence)
         self.detail = detail
 
+    @property
+    def hint(self) -> str:
+        """More for the page, for those who teach or look after the LMS; may be empty."""
+        return ""
+
 
 class ConfigurationError(BridgeError):
     """The configuration cannot be used; the text names file, key and reason."""
@@ -49,13 +57,21 @@ class ConfigurationError(BridgeError):
     remedy = "Correct what the message names and start again."
 
 
+class Sender(NamedTuple):
+    """Who sent a message that was verified, and the way back to them; that may be empty."""
+
+    registration: str
+    return_url: str
+
+
 class LaunchRefused(BridgeError):
-    """A click that may not become a launch."""
+    """A click that may not become a launch. `sender` is known once the signature was good."""
 
     code = "launch-refused"
     status = 400
     sentence = "Your course sent us a link that we cannot open."
     remedy = "Go back to your course and open the link again."
+    sender: Sender | None = None
 
 
 class SignatureRefused(LaunchRefused):
@@ -77,6 +93,11 @@ class MessageRefused(LaunchRefused):
     status = 400
     sentence = "Your course sent an incomplete or unsupported message."
     remedy = "Tell your teacher or LMS administrator, and give them the reference below."
+
+    @property
+    def hint(self) -> str:
+        """What the message of a verified sender lacks; it names members, never what is in them."""
+        return f"For the administrator of the LMS: {self.detail}." if self.sender else ""
 
 
 class BrowserRefused(LaunchRefused):
@@ -116,6 +137,15 @@ class LoginFailed(LaunchRefused):
     status = 401
     sentence = "Your LMS did not confirm who you are."
     remedy = "Log in to your course again, then open the link again."
+
+
+class LoginExpired(LoginFailed):
+    """The LMS answered that its half of the launch was used already or is too old."""
+
+    code = "launch-expired"
+    status = 401
+    sentence = "This link was opened already, or it took too long."
+    remedy = "Go back to your course and open the link again."
 
 
 class ToolRequestRefused(LaunchRefused):
@@ -164,6 +194,27 @@ class NotConfigured(NotAvailable):
     status = 404
     sentence = "This link is not ready yet: no test has been chosen for it."
     remedy = "Please tell your teacher."
+
+
+class NotChosen(NotConfigured):
+    """The same, for staff whose roles do not let them choose."""
+
+    code = "not-chosen"
+    status = 404
+    sentence = "No test has been chosen for this link yet, and your role may not choose one."
+    remedy = (
+        "An instructor, course designer, manager or administrator of the course chooses it by"
+        " opening this link; the role of an assistant alone is not enough."
+    )
+
+    def __init__(self, detail: str, roles: str) -> None:
+        super().__init__(detail)
+        self.roles = roles
+
+    @property
+    def hint(self) -> str:
+        """Which roles the LMS sent."""
+        return f"Your LMS sent these roles for you: {self.roles}."
 
 
 class AnonymousRefused(LaunchRefused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,13 @@ RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
 SUBMISSION_REVIEW = "LtiSubmissionReviewRequest"
 
+LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
+LEARNER_SUB_ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership/Learner#"
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
+_VOCABULARY = re.compile(r"https?://purl\.imsglobal\.org/vocab/(?:lis/v[12]/(?:membership[#/])?)?")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
+_FIT_FOR_LOGS = re.compile(r"[\w:/#. -]{1,80}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +131,9 @@ class Launch:
 
     `registration` is the name of the LMS's registration; every identifier is unique only
     within it. `roles` are full URIs (LTI 1.3 vocabulary) in the order received; `standing` is what
-    they amount to in this course (guest: no role that we know), `may_configure` whether that is
-    enough to decide what a link opens, and `test_user` marks an LMS's pretend student. `custom`
+    they amount to in this course (guest: no role that we know, and no place for a grade),
+    `may_configure` whether that is enough to decide what a link opens, and `test_user` marks an
+    LMS's pretend student. `custom`
     holds the link's custom parameters without prefix. `extra` holds further verified claims that
     a later step may need (deep linking settings, NRPS, the 1.1 migration claim). `once` is what
     makes this very message usable once. `former` is set when the LMS moved from LTI 1.1.
@@ -151,6 +159,24 @@ class Launch:
     custom: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     extra: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     former: Former | None = None
+
+    @property
+    def roles_in_words(self) -> str:
+        """By which roles the person was judged, for logs and for staff: short, and no names."""
+        names = (_VOCABULARY.sub("", role, count=1) for role in self.roles[:10])
+        return (
+            ",".join(n if _FIT_FOR_LOGS.fullmatch(n) else "(unreadable)" for n in names) or "none"
+        )
+
+    def asked(self, name: str) -> str:
+        """The link's custom parameter of this name, as LTI 1.1 writes it; empty without one.
+
+        Some LMSs keep the case that somebody typed, others change it. The exact name comes first.
+        """
+        if name in self.custom:
+            return self.custom[name]
+        alike = (v for k, v in self.custom.items() if _NOT_IN_NAMES.sub("_", k.lower()) == name)
+        return next(alike, "")
 
     def is_of(self, registrations: frozenset[str]) -> bool:
         """Whether one of these LMSs sent it, by its present name or the one before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +20,8 @@ from lti_bridge.core.callbacks import attempt_token
 from lti_bridge.core.handoff import Ask, Handoff, Note
 from lti_bridge.core.launch import (
     DEEP_LINKING,
+    LEARNER,
+    LEARNER_SUB_ROLE,
     RESOURCE_LINK,
     Context,
     Launch,
@@ -28,6 +30,7 @@ from lti_bridge.core.launch import (
 )
 from lti_bridge.core.ports import Catalogue, Connection, Session, Store, Transaction
 from lti_bridge.core.records import Activity, Adjustment, Attempt, Link
+from lti_bridge.core.rosters import members_url
 from lti_bridge.core.starting import Starting, StillStarting
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
 from lti_bridge.core.tool_launches import Origin, digest
@@ -42,7 +45,6 @@ from lti_bridge.errors import (
     SignatureRefused,
 )
 
-NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 HELD_FOR = timedelta(hours=2)
 BEING_PREPARED = Ask(
     title="Your test is being prepared",
@@ -54,6 +56,14 @@ BEING_PREPARED = Ask(
 FOR_LEARNERS = Note(
     title="This link opens a test for students",
     paragraphs=("You are in this course without being one of its students, so there is no test.",),
+)
+UNNAMED = Note(
+    title="Your course did not say that you are one of its students",
+    paragraphs=(
+        "So no test was opened, because it could not be graded.",
+        "If you are to take this test, tell your teacher. Your LMS has to send either your role as"
+        " a student or a place for your grade.",
+    ),
 )
 
 
@@ -130,6 +140,8 @@ class Launching:
             return self._preview(opened)
         if standing == "observer":
             return FOR_LEARNERS
+        if _only_looks(opened):
+            return UNNAMED
         if self._notice_is_due(opened):
             return replace(_notice(opened.connection), token=self.hold(opened))
         return opened.handoff or self.start(opened)
@@ -145,7 +157,7 @@ class Launching:
         launch = holding.from_json(held)
         with self.store.transaction() as tx:
             opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch))
-            if _sits(launch):
+            if _sits(opened):
                 if tx.has_left(launch):
                     raise PageExpired("the LMS has listed this learner as gone since")
                 attempt = tx.open_attempt(opened.link.id, opened.learner_id)
@@ -188,7 +200,7 @@ class Launching:
             attempt_number=attempt.number if attempt else 0,
             learner_id=bindings.user_id,
             person=self._person(opened),
-            roles=launch.roles,
+            roles=_roles(launch),
             context=_context(launch, bindings.context_id),
             resource_link=_resource_link(launch, opened),
             platform=launch.platform,
@@ -258,12 +270,12 @@ class Launching:
     def _record(self, tx: Transaction, opened: Opened) -> Opened:
         launch = opened.launch
         opened = replace(opened, learner_id=self._learner(tx, launch))
-        if _sits(launch):
+        if _sits(opened):
             if not opened.learner_id:
                 raise AnonymousRefused("no user id")
             opened = self._as_started(tx, replace(opened, attempt=self._attempt(tx, opened)))
             tx.save_target(self.new_id(), launch, opened.link.id, opened.learner_id)
-        if launch.standing == "staff" and (members := _members_url(launch)):
+        if members := members_url(launch):
             tx.save_memberships_url(launch, members)
         self._save_launch(tx, opened)
         return opened
@@ -347,6 +359,7 @@ class Launching:
             context_id=launch.context.id,
             course=self._course(opened),
             graded=launch.grade_target.offered,
+            listed=bool(members_url(launch)),
         )
 
     def _course(self, opened: Opened) -> str:
@@ -374,15 +387,33 @@ def course_id(key: bytes, connection: str, launch: Launch) -> str:
     return identity.opaque(key, "context", connection, *course)
 
 
-def _sits(launch: Launch) -> bool:
+def _sits(opened: Opened) -> bool:
     """Whether this click opens an attempt, and not only a look at the test."""
-    return launch.standing in ("learner", "guest") and not launch.test_user
+    launch = opened.launch
+    if launch.standing not in ("learner", "guest") or launch.test_user:
+        return False
+    return not _only_looks(opened)
+
+
+def _only_looks(opened: Opened) -> bool:
+    """Whether nobody has said that this person is to be graded, where each attempt is bought."""
+    if opened.launch.standing != "guest" or opened.launch.test_user:
+        return False
+    return capabilities.can(opened.connection, capabilities.COSTS)
 
 
 def _is_kept(opened: Opened) -> bool:
     """Whether the browser leaves at once for a tool that comes for its launch afterwards."""
     connection, standing = opened.connection, opened.launch.standing
-    return connection.keeps_launches and not connection.notice and standing in ("learner", "guest")
+    if not connection.keeps_launches or connection.notice or _only_looks(opened):
+        return False
+    return standing in ("learner", "guest")
+
+
+def _roles(launch: Launch) -> tuple[str, ...]:
+    """What a provider is told: whom the LMS grades without naming a role is a learner there."""
+    named = any(role == LEARNER or role.startswith(LEARNER_SUB_ROLE) for role in launch.roles)
+    return launch.roles if named or launch.standing != "learner" else (*launch.roles, LEARNER)
 
 
 def _notice(connection: Connection) -> Ask:
@@ -393,13 +424,6 @@ def _used(launch: Launch) -> SignatureRefused | BrowserRefused:
     if launch.lti == "1.3":
         return BrowserRefused("this id_token was already used")
     return SignatureRefused("this nonce was already used")
-
-
-def _members_url(launch: Launch) -> str:
-    """Where the course's members are listed, from the signed claim only (NRPS 2.0 §3.6.1.1)."""
-    claim = launch.extra.get(NAMES_AND_ROLES)
-    url = claim.get("context_memberships_url") if isinstance(claim, Mapping) else None
-    return url if isinstance(url, str) and launch.context.id else ""
 
 
 def _lenient(connection: Connection) -> Connection:

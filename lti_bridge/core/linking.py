@@ -57,7 +57,7 @@ def find_activity(
     can never be opened.
     """
     finding = _Finding(launch, course_of(launch), history_of(launch), catalogue, tx)
-    deep_linked = launch.custom.get(DEEP_LINKED, "")
+    deep_linked = launch.asked(DEEP_LINKED)
     found = finding.by_deep_link(deep_linked) if deep_linked else finding.written()
     if found is None and link is not None:
         found = finding.remembered(link, by_a_person=bool(deep_linked))
@@ -147,7 +147,7 @@ class _Finding:
 
     def written(self) -> Activity | None:
         """What a person wrote into the link."""
-        if named := self.launch.custom.get(NAMED):
+        if named := self.launch.asked(NAMED):
             return self.named(named)
         if not self.catalogue.allows_inline(self.launch.registration):
             return None
@@ -181,12 +181,12 @@ class _Finding:
                 if usable := self._usable(own):
                     return usable
             candidate = candidate or found
-        named = self.launch.custom.get(DEEP_LINKED, "")[:80]
+        named = self.launch.asked(DEEP_LINKED)[:80]
         detail = f"activity {named!r} is of no use here" if named else "the link has no activity"
         raise Undecided(detail, candidate)
 
     def _deep_linked_elsewhere(self) -> Activity | None:
-        stored = self.tx.stored_activity(self.launch.custom.get(DEEP_LINKED, ""))
+        stored = self.tx.stored_activity(self.launch.asked(DEEP_LINKED))
         if stored is None or stored.retired or not self._of_this_lms(stored):
             return None
         own = self.tx.stored_activity(_copy_id(stored.origin or stored.id, self.course))

@@ -23,10 +23,11 @@ from lti_bridge.core import fields as forms
 from lti_bridge.core import holding, moving
 from lti_bridge.core.choosing import Choosing
 from lti_bridge.core.handoff import Form
-from lti_bridge.core.launch import DEEP_LINKING, Launch, Person
+from lti_bridge.core.launch import DEEP_LINKING, LEARNER, Launch, Person
 from lti_bridge.core.linking import Undecided, belongs, copy_into, course_of, find_activity
 from lti_bridge.core.ports import Catalogue, Choice, Connection, Store, Transaction
 from lti_bridge.core.records import Activity, Picking
+from lti_bridge.core.rosters import members_url
 from lti_bridge.core.scoring import GradePolicy
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
 from lti_bridge.core.tool_launches import digest
@@ -52,7 +53,6 @@ SAMPLE = Person(
     username="sam.sample",
     sourced_id="S-1000",
 )
-LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -171,6 +171,8 @@ class Placing:
             if not tx.use_once(launch.once):
                 used = BrowserRefused if launch.lti == "1.3" else SignatureRefused
                 raise used("this message was already used")
+            if members := members_url(launch):
+                tx.save_memberships_url(launch, members)
         return self.hold(launch)
 
     def hold(self, launch: Launch) -> str:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lti_bridge.core.launch import Person
+from lti_bridge.core.launch import Launch, Person
+
+NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+
+
+def members_url(launch: Launch) -> str:
+    """Where the LMS lists the members of a launch's course; empty when it does not say.
+
+    From the signed claim only (NRPS 2.0 §3.6.1.1), whoever clicked: the list is of the course.
+    """
+    claim = launch.extra.get(NAMES_AND_ROLES)
+    url = claim.get("context_memberships_url") if isinstance(claim, Mapping) else None
+    return url if isinstance(url, str) and launch.context.id else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ class Origin:
 
     `learner_id` is empty for an anonymous click, `context_id` (the LMS's) without a course.
     `course` stands for the course in the addresses of services: opaque, and never empty.
-    `graded`: the LMS has a place for grades of this link.
+    `graded`: the LMS has a place for grades of this link. `listed`: it says where it lists the
+    members of the course.
     """
 
     learner_id: str = ""
@@ -24,6 +25,7 @@ class Origin:
     context_id: str = ""
     course: str = ""
     graded: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,21 +41,29 @@ _HISTORY = (
     ("resource_link_id_history", "d2l_resource_link_id_history", "ResourceLink.id.history"),
 )
 _BRIGHTSPACE = "http://www.brightspace.com"
-# Where platforms put what LTI 1.1 calls ext_ parameters; not in the specification.
-_EXT_13 = "https://purl.imsglobal.org/spec/lti/claim/ext"
 _UNRESOLVED = re.compile(r"\$[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)+")
 _PIXELS = re.compile(r"[0-9]{1,5}(?:px)?")
 
 
 def launch_from_claims(
-    claims: Mapping[str, Any], *, registration: str, lti: Lti, once: Once, received_at: datetime
+    claims: Mapping[str, Any],
+    *,
+    registration: str,
+    lti: Lti,
+    once: Once,
+    received_at: datetime,
+    said: Sequence[str] | None = None,
 ) -> Launch:
-    """Return what verified claims of the 1.3 shape say; absent and null mean the same.
+    """Return what verified claims of the 1.3 shape say; absent and empty mean the same.
 
-    Raises MessageRefused for a member of the wrong type, an over-long identifier, or text that
+    `said` are the roles as they came, where the claim has them translated already. Raises
+    MessageRefused for a member of the wrong type, an over-long identifier, or text that
     cannot be stored.
     """
-    held = roles.normalize(_texts(claims, names.ROLES))
+    claims = names.present(claims)
+    said = _texts(claims, names.ROLES) if said is None else said
+    held = roles.normalize(said)
+    person, target = _person(claims), _grade_target(claims)
     launch = Launch(
         registration=registration,
         lti=lti,
@@ -63,15 +71,15 @@ def launch_from_claims(
         received_at=received_at,
         message=_text(claims, names.MESSAGE_TYPE),
         deployment_id=_text(claims, names.DEPLOYMENT_ID),
-        person=_person(claims),
+        person=person,
         context=_context(claims),
         resource_link=_resource_link(claims),
         platform=_platform(claims),
         presentation=_presentation(claims),
-        grade_target=_grade_target(claims),
+        grade_target=target,
         roles=held,
-        standing=_standing(held),
-        may_configure=roles.may_configure(held),
+        standing=_standing(held, graded=bool(person.id) and target.offered),
+        may_configure=roles.may_configure(said),
         test_user=roles.is_test_user(held),
         mentor_scope=_texts(claims, names.ROLE_SCOPE_MENTOR) if roles.is_mentor(held) else (),
         custom=_custom(_object(claims, names.CUSTOM)),
@@ -82,7 +90,7 @@ def launch_from_claims(
 
 
 def _person(claims: Mapping[str, Any]) -> Person:
-    ext = _object(claims, _EXT_13) or _object(claims, names.EXT)
+    ext = _object(claims, names.EXT_13) or _object(claims, names.EXT)
     return Person(
         id=_text(claims, "sub"),
         given_name=_text(claims, "given_name"),
@@ -153,17 +161,21 @@ def _grade_target(claims: Mapping[str, Any]) -> GradeTarget:
     )
 
 
-def _standing(held: Sequence[str]) -> Standing:
-    """The highest context role decides (Core 1.3 section 5.3.7)."""
+def _standing(held: Sequence[str], *, graded: bool) -> Standing:
+    """The highest context role decides (Core 1.3 section 5.3.7); without one, the LMS itself.
+
+    LMSs have roles that no vocabulary knows, or send none. Whom they give a place for the grade
+    (`graded`) they want graded, unless a role says that this one only looks on.
+    """
     if roles.is_staff(held):
         return "staff"
     if roles.is_learner(held):
         return "learner"
     if roles.is_observer(held) or roles.is_mentor(held):
         return "observer"
-    if roles.is_administrator(held):
+    if roles.is_administrator(held) or roles.looks_on(held):
         return "observer"  # looks in from outside: a test of theirs would cost and count for nobody
-    return "guest"
+    return "learner" if graded and not roles.is_test_user(held) else "guest"
 
 
 def _custom(custom: Mapping[str, Any]) -> Mapping[str, str]:
@@ -182,7 +194,7 @@ def _custom(custom: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _extra(claims: Mapping[str, Any]) -> Mapping[str, object]:
-    found = {name: claims[name] for name in _EXTRA if claims.get(name) is not None}
+    found = {name: claims[name] for name in _EXTRA if name in claims}
     for name in _EXTRA[1:]:
         _object(claims, name)
     found.update(_history(claims))
@@ -214,7 +226,7 @@ def _check_ids(launch: Launch) -> None:
 
 def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = members.get(name)
-    if value is None:
+    if names.is_empty(value):
         return {}
     if not isinstance(value, Mapping):
         raise MessageRefused(f"{name} is not an object")
@@ -222,8 +234,9 @@ def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _text(members: Mapping[str, Any], name: str) -> str:
-    value = members.get(name)
-    if value is None:
+    """A text; a whole number is its digits, since many write their ids as numbers."""
+    value = names.as_id(members.get(name))
+    if names.is_empty(value):
         return ""
     if not isinstance(value, str):
         raise MessageRefused(f"{name} is not a text")
@@ -232,7 +245,7 @@ def _text(members: Mapping[str, Any], name: str) -> str:
 
 def _texts(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
     values = members.get(name)
-    if values is None:
+    if names.is_empty(values):
         return ()
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise MessageRefused(f"{name} is not an array of texts")

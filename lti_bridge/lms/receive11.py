@@ -8,11 +8,17 @@ from datetime import datetime, timedelta
 
 from lti_bridge.core.handoff import Form
 from lti_bridge.core.launch import Launch, Once
-from lti_bridge.errors import BrowserRefused, MessageRefused, SignatureRefused
+from lti_bridge.errors import (
+    BrowserRefused,
+    LaunchRefused,
+    MessageRefused,
+    Sender,
+    SignatureRefused,
+)
 from lti_bridge.lms.reading import launch_from_claims
 from lti_bridge.lms.registration11 import WINDOW_S, Registration11
 from lti_bridge.lms.relaunch import Relaunching
-from lti_bridge.lti import claims, content_items, oauth1
+from lti_bridge.lti import claims, content_items, oauth1, oidc
 
 SKEW = timedelta(seconds=300)
 # Verified against when the key is unknown, so that both answers take the same time.
@@ -45,7 +51,8 @@ class Lms11:
     ) -> Launch | Relaunch:
         """The launch of a signed form, or what has to go back to the LMS first (LTI 1.1.2).
 
-        Raises SignatureRefused before anything is read from it.
+        Raises SignatureRefused before anything is read from it; a refusal after that knows its
+        sender and the way back.
         """
         now = self.clock()
         url = f"{self.launch_url}?{query}" if query else self.launch_url
@@ -61,6 +68,26 @@ class Lms11:
         )
         if registration is None:
             raise SignatureRefused("unknown consumer key")
+        try:
+            return self._verified(signed, registration, cookies, now)
+        except LaunchRefused as refusal:
+            refusal.sender = Sender(registration.name, _return_url(signed.params))
+            raise
+
+    def frame_ancestors(self, registration: str) -> tuple[str, ...]:
+        """The origins that may frame pages of this LMS's launches; empty when none is known."""
+        for known in self.registrations.values():
+            if known.name == registration:
+                return known.origins
+        return ()
+
+    def _verified(
+        self,
+        signed: oauth1.SignedRequest,
+        registration: Registration11,
+        cookies: Mapping[str, str],
+        now: datetime,
+    ) -> Launch | Relaunch:
         parameters = _single(signed.params)
         if "tool_state" in parameters:
             once = self.relaunching.finish(parameters, registration, cookies, now)
@@ -71,13 +98,6 @@ class Lms11:
         if registration.relaunch:
             raise BrowserRefused("this LMS has to relaunch (LTI 1.1.2), and did not offer it")
         return self._read(signed, parameters, registration, now, None)
-
-    def frame_ancestors(self, registration: str) -> tuple[str, ...]:
-        """The origins that may frame pages of this LMS's launches; empty when none is known."""
-        for known in self.registrations.values():
-            if known.name == registration:
-                return known.origins
-        return ()
 
     def _read(
         self,
@@ -112,7 +132,14 @@ class Lms11:
             # a relaunch is signed with its tool_state, which is good once whatever the nonce
             once=once or Once(f"lti11:{registration.name}", signed.nonce, expires_at),
             received_at=now,
+            said=parameters.get("roles", "").split(","),
         )
+
+
+def _return_url(pairs: Sequence[tuple[str, str]]) -> str:
+    """The way back, as far as it is a web address and the only one."""
+    found = {value for name, value in pairs if name == "launch_presentation_return_url"}
+    return next(iter(found)) if len(found) == 1 and all(map(oidc.origin, found)) else ""
 
 
 def _single(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

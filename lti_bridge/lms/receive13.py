@@ -30,8 +30,11 @@ from lti_bridge.errors import (
     AnonymousRefused,
     BrowserRefused,
     ConfigurationError,
+    LaunchRefused,
+    LoginExpired,
     LoginFailed,
     MessageRefused,
+    Sender,
 )
 from lti_bridge.lms import state13
 from lti_bridge.lms.login13 import LoginRedirect, Logins
@@ -40,7 +43,13 @@ from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lms.state13 import State
 from lti_bridge.lms.tool13 import Cookies, Known, Session, Tool, Values
 from lti_bridge.lti import jwt, oidc
-from lti_bridge.lti.claims import DEPLOYMENT_ID, MESSAGE_TYPE, TARGET_LINK_URI
+from lti_bridge.lti.claims import (
+    DEPLOYMENT_ID,
+    MESSAGE_TYPE,
+    PRESENTATION,
+    TARGET_LINK_URI,
+    present,
+)
 from lti_bridge.lti.keysets import KeySets
 
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
@@ -53,6 +62,7 @@ NEEDS_PERSON = frozenset(
         "login_required",
     }
 )
+USED_UP = "launch_no_longer_valid"  # Canvas's word for what was clicked twice, or is too old
 KEPT = "lti_bridge_kept"  # the form field for what the LMS's storage gave back
 
 # PyLTI1p3 would make an HTTP session of its own per launch, and could call out with it.
@@ -69,10 +79,15 @@ class Unproved:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """A login of ours that the LMS, `registration`, confirmed nobody for, and how to begin anew."""
+    """A login of ours that an LMS, `registration`, answered with an error.
+
+    `alone` says how to begin anew, where a window of its own may help; `home` is the LMS's own
+    front page, as far as its registration tells.
+    """
 
     registration: str
     alone: Alone
+    home: str
 
 
 Formerly = Callable[[Launch, Mapping[str, Any], Registration13], Launch]
@@ -144,7 +159,8 @@ class Lms13:
         values = Values(form)
         error = values.get_param("error")
         if error:
-            raise LoginFailed(f"the LMS answered the login with {error!r:.80}")
+            failed = LoginExpired if error == USED_UP else LoginFailed
+            raise failed(f"the LMS answered the login with {error!r:.80}")
         return _Arrival(self, values, cookies, own_page=own_page).launch()
 
     def unproved(self, form: Mapping[str, Sequence[str]]) -> Unproved:
@@ -168,19 +184,21 @@ class Lms13:
         return Unproved(launch, Alone(again, storage))
 
     def unconfirmed(self, form: Mapping[str, Sequence[str]]) -> Unconfirmed | None:
-        """How a login may begin anew that the LMS answered with an error; None: in no way.
+        """Whose error this is, and how the login may begin anew; None: it is no login of ours.
 
         An LMS whose own cookies are not sent within a frame knows its people in a window.
         """
         values = Values(form)
-        if values.get_param("error") not in NEEDS_PERSON:
-            return None
+        helps = values.get_param("error") in NEEDS_PERSON
         sealed = values.get_param("state") or ""
         try:
             state = state13.unseal(sealed, self.state_key, self.clock().timestamp())
         except BrowserRefused:
             return None
-        return Unconfirmed(state.registration, Alone(self._again(state)))
+        # where the LMS signs people in: one issuer may stand for many servers
+        home = oidc.origin(self.registrations.named(state.registration).authorization_url)
+        again = self._again(state) if helps else None
+        return Unconfirmed(state.registration, Alone(again), home and f"{home}/")
 
     def _again(self, state: State) -> Form | None:
         return Form(self.login_url, state.again) if state.again else None
@@ -231,8 +249,20 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         try:
             self.validate()
         except LtiException as err:
-            raise MessageRefused(str(err)) from err
+            raise self._told(MessageRefused(str(err))) from err
+        except LaunchRefused as refusal:
+            self._told(refusal)
+            raise
         return self._launch
+
+    def _told(self, refusal: LaunchRefused) -> LaunchRefused:
+        """The refusal, with its sender and the way back if the signature was good."""
+        if self._jwt:
+            presentation = self._claims.get(PRESENTATION)
+            url = presentation.get("return_url") if isinstance(presentation, Mapping) else None
+            back = url if isinstance(url, str) and oidc.origin(url) else ""
+            refusal.sender = Sender(self._registration.ours.name, back)
+        return refusal
 
     def validate(self) -> MessageLaunch[Values, Tool, Session, Cookies]:
         """PyLTI1p3's chain, but no claim is looked at before the signature; nothing is saved."""
@@ -278,9 +308,8 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         claims = jwt.verify(self._token, keys)
         jwt.check_audience(claims, ours.issuer, ours.client_id)
         jwt.check_times(claims, self._now, door.leeway_s, door.max_age_s)
-        # Some platforms send null for what they do not have.
-        present = {name: value for name, value in claims.items() if value is not None}
-        self._jwt = {"body": cast(TLaunchData, present)}
+        # before anything is judged, so that what is empty is judged as absent everywhere
+        self._jwt = {"body": cast(TLaunchData, present(claims))}
         return self
 
     def validate_deployment(self) -> _Arrival:
@@ -313,14 +342,20 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         return cast(dict[str, Any], self._get_jwt_body())
 
     def _check_target(self, claims: Mapping[str, Any]) -> None:
-        """Compare with the login, which only took addresses of ours; deep linking may have none."""
+        """The login took only an address of ours, and some LMSs name another one of ours here.
+
+        Nothing is sent there: what a launch opens does not depend on it. Deep linking may have
+        none.
+        """
         target = claims.get(TARGET_LINK_URI)
         if target is None and claims[MESSAGE_TYPE] == DEEP_LINKING:
             return
-        if not isinstance(target, str) or not hmac.compare_digest(
-            state13.digest(target), self._session_service.state.target
-        ):
-            raise MessageRefused("the target_link_uri is not that of the login")
+        if not isinstance(target, str):
+            raise MessageRefused("the target_link_uri is missing or no text")
+        if state13.digest(target) == self._session_service.state.target:
+            return
+        if not oidc.same_origin(target, self._door.public_url):
+            raise MessageRefused("the target_link_uri is not that of the login, and not ours")
 
     def _once(self) -> Once:
         """The nonce, remembered for as long as this token could be sent again."""

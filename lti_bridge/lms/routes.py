@@ -43,7 +43,7 @@ class LmsDoor:
     relaunch: Callable[[Form, tuple[str, ...]], Response]
     alone: Callable[[Alone], Response]
     unproved: Callable[[Launch, Alone, BrowserRefused], Response]
-    unconfirmed: Callable[[str, Alone, LoginFailed], Response]
+    unconfirmed: Callable[[str, Alone, str, LoginFailed], Response]
 
 
 def frame_ancestors(
@@ -106,7 +106,7 @@ def blueprint(door: LmsDoor) -> Blueprint:
             found = door.lms13.unconfirmed(fields)
             if found is None:
                 raise
-            return door.unconfirmed(found.registration, found.alone, refusal)
+            return door.unconfirmed(found.registration, found.alone, found.home, refusal)
         return door.launched(received)
 
     @routes.get(JWKS_PATH)

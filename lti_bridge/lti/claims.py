@@ -42,6 +42,8 @@ ERROR_LOG = _DL + "errorlog"
 AGS_ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 BASIC_OUTCOME = "https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"
+# Where platforms put what LTI 1.1 calls ext_ parameters; not in the specification.
+EXT_13 = _LTI + "ext"
 EXT = "ext"  # not a claim: where ext_ parameters of LTI 1.1 are kept
 
 LTI_11_VERSION = "LTI-1p0"
@@ -139,6 +141,42 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
 
 
+_IDS = ("sub", DEPLOYMENT_ID)
+_WITH_ID = (CONTEXT, RESOURCE_LINK)
+
+
+def is_empty(value: object) -> bool:
+    """Whether a member says nothing: null, or an empty text, array or object.
+
+    PHP writes an object without members as `[]`, so that the kind of emptiness says nothing.
+    """
+    return value is None or (isinstance(value, str | list | tuple | Mapping) and not value)
+
+
+def as_id(value: object) -> object:
+    """An id; one that was written as a JSON number is its text."""
+    return str(value) if type(value) is int else value
+
+
+def present(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims that say something, with all ids as texts.
+
+    An array without roles is something, and an empty `sub` is no anonymous launch: it is refused.
+    """
+    found = {
+        name: value
+        for name, value in claims.items()
+        if not is_empty(value)
+        or (name == ROLES and isinstance(value, list))
+        or (name == "sub" and value is not None)
+    }
+    found |= {name: as_id(found[name]) for name in _IDS if name in found}
+    for name in _WITH_ID:
+        if isinstance(found.get(name), Mapping) and "id" in found[name]:
+            found[name] = {**found[name], "id": as_id(found[name]["id"])}
+    return found
+
+
 def claims_from_parameters(params: Mapping[str, str]) -> dict[str, Any]:
     """The claims that say what the parameters of a verified LTI 1.1 message say.
 
@@ -200,6 +238,18 @@ def custom_name(name: str) -> str:
     return _NOT_IN_NAMES.sub("_", name.lower())
 
 
+def by_custom_names(custom: Mapping[str, str], *, but: str = "") -> dict[str, str]:
+    """Custom parameters that are found by their LTI 1.1 names too, whatever case they came in.
+
+    Those whose name begins with `but` go to a tool as they are written, and get no second name.
+    """
+    found = dict(custom)
+    for name, value in custom.items():
+        if not but or not name.startswith(but):
+            found.setdefault(custom_name(name), value)
+    return found
+
+
 def custom_collisions(names: Iterable[str]) -> list[tuple[str, str]]:
     """The pairs of custom names, the earlier one first, that LTI 1.1 cannot tell apart."""
     first: dict[str, str] = {}
@@ -228,7 +278,7 @@ def _rows_of(message: str) -> tuple[tuple[str, str, str], ...]:
 
 
 def _put(claims: dict[str, Any], claim: str, member: str, value: object) -> None:
-    if value in ("", [], {}):
+    if is_empty(value):
         return
     if member:
         claims.setdefault(claim, {})[member] = value

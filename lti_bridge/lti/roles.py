@@ -2,10 +2,15 @@
 
 Roles inside the bridge are full URIs (LTI Core 1.3, appendix A). A role that the table does not
 know gives nothing, and only context roles say anything about the course (Core 5.3.7).
+
+LMSs write the same role in many ways (docs/lms.md has them with their sources). Case, `/` for `#`
+and the version of the vocabulary are forgiven; what a role means never depends on a part of a word.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,8 +18,8 @@ from typing import NamedTuple
 TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
 
 _LIS = "http://purl.imsglobal.org/vocab/lis/v2/"
-_DEPRECATED_PERSON = _LIS + "person#"
 _CONTEXT_URN = "urn:lti:role:ims/lis/"
+_STUDENT = "student"  # a learner's name in the course at Open edX and others, in no vocabulary
 
 # Principal role -> its sub-roles.
 _CONTEXT = {
@@ -67,6 +72,15 @@ _ADMINISTRATORS = frozenset(
     }
 )
 _STAFF = frozenset({"Administrator", "ContentDeveloper", "Instructor", "Manager", _ASSISTANT})
+_ONLOOKERS = frozenset(_LIS + f"institution/person#{name}" for name in ("Mentor", "Observer"))
+# Where a role begins, of lower-case text, and the path that its vocabulary has here.
+_NAMESPACES = (
+    (re.compile(r"https?://purl\.imsglobal\.org/vocab/lis/v[12]/membership[/#]"), "course/"),
+    (re.compile(r"https?://purl\.imsglobal\.org/vocab/(?:lis/v[12]|lti)/"), ""),
+    (re.compile(r"urn:lti:(?:role:)?ims/lis/"), "course/"),
+    (re.compile(r"urn:lti:instrole:ims/lis/"), "institution/person/"),
+    (re.compile(r"urn:lti:sysrole:ims/lis/"), "system/person/"),
+)
 
 
 class Role(NamedTuple):
@@ -96,27 +110,40 @@ def _rows() -> Iterator[Role]:
     yield Role(TEST_USER, "")
 
 
-def _spellings() -> Iterator[tuple[str, Role]]:
-    """Names of a role other than its URI: lower case, context roles without their URN prefix."""
+def _paths() -> Iterator[tuple[str, Role]]:
+    """The path of every role in lower case; `course/` stands for the vocabulary of the context."""
     for role in TABLE.values():
-        if role.lti11:
-            yield role.lti11.removeprefix(_CONTEXT_URN).lower(), role
-        if role.principal:
-            kind, _, name = role.uri.rpartition("/")[2].partition("#")
-            yield f"{kind}/{name}".lower(), role
-            if role.held == _ASSISTANT:
-                yield f"{_ASSISTANT}/{name}".lower(), role
+        yield _path(role.uri)[0], role
+        if role.held == _ASSISTANT:  # a principal role of its own in LTI 1.1
+            name = role.uri.rpartition("#")[2].lower()
+            yield f"course/teachingassistant/{name}", role
+    yield f"course/{_ASSISTANT}".lower(), TABLE[_LIS + f"membership/Instructor#{_ASSISTANT}"]
+    yield f"course/{_STUDENT}", TABLE[_LIS + "membership#Learner"]
+    for prefix, _, names in reversed(_PERSON):  # the deprecated person# (Core A.2.1, A.2.2)
+        yield from ((f"person/{name}".lower(), TABLE[prefix + name]) for name in names.split())
+
+
+def _sub_role_names() -> Iterator[tuple[str, Role]]:
+    """Names that one sub-role alone has, for who leaves its principal role out."""
+    counted = Counter(name for names in _CONTEXT.values() for name in names.split())
+    for role in TABLE.values():
+        name = role.uri.rpartition("#")[2]
+        if role.principal and counted[name] == 1 and name not in _CONTEXT:
+            yield f"course/{name}".lower(), role
+
+
+def _path(text: str) -> tuple[str, bool]:
+    """The path of a role as somebody wrote it, and whether they wrote its vocabulary too."""
+    lower = text.lower()
+    for begin, path in _NAMESPACES:
+        if match := begin.match(lower):
+            return path + lower[match.end() :].replace("#", "/"), True
+    return "course/" + lower.replace("#", "/"), False
 
 
 TABLE: Mapping[str, Role] = MappingProxyType({role.uri: role for role in _rows()})
-_SPELLINGS: Mapping[str, Role] = MappingProxyType(dict(_spellings()))
-_DEPRECATED: Mapping[str, str] = MappingProxyType(
-    {
-        _DEPRECATED_PERSON + name: prefix + name
-        for prefix, _, names in reversed(_PERSON)
-        for name in names.split()
-    }
-)
+_PATHS: Mapping[str, Role] = MappingProxyType(dict(_paths()))
+_SUB_ROLES: Mapping[str, Role] = MappingProxyType(dict(_sub_role_names()))
 
 
 def from_lti11(text: str) -> tuple[str, ...]:
@@ -127,8 +154,8 @@ def from_lti11(text: str) -> tuple[str, ...]:
 def normalize(values: Iterable[object]) -> tuple[str, ...]:
     """The roles of an LTI 1.3 array as full URIs, in order and once each; unknown ones stay.
 
-    Short names, LTI 1.1 URNs and the deprecated person# URIs are translated. Empty strings and
-    what is no string are dropped.
+    Short names, LTI 1.1 URNs, the deprecated person# URIs and what real LMSs write instead of a
+    URI are translated. Empty strings and what is no string are dropped.
     """
     found: dict[str, None] = {}
     for value in values:
@@ -178,9 +205,15 @@ def is_staff(uris: Iterable[str]) -> bool:
     return not _STAFF.isdisjoint(_held(uris))
 
 
-def may_configure(uris: Iterable[str]) -> bool:
-    """Whether the person may decide what a link opens: staff, but not as an assistant alone."""
-    return not (_STAFF - {_ASSISTANT}).isdisjoint(_held(uris))
+def may_configure(said: Iterable[str]) -> bool:
+    """Whether the person may decide what a link opens: staff, but not as an assistant alone.
+
+    `said` are the roles as they came: one who is sent as Instructor and as assistant may, and a
+    principal role that only `normalize` has added to an assistant's sub-role does not count.
+    """
+    roles = [role for text in said if (role := _role(text.strip()))]
+    held = _told(role.uri for role in roles)
+    return not (_STAFF - {_ASSISTANT}).isdisjoint(held)
 
 
 def is_mentor(uris: Iterable[str]) -> bool:
@@ -191,6 +224,11 @@ def is_mentor(uris: Iterable[str]) -> bool:
 def is_observer(uris: Iterable[str]) -> bool:
     """Whether the person observes the course."""
     return _OBSERVER in _held(uris)
+
+
+def looks_on(uris: Iterable[str]) -> bool:
+    """Whether the institution knows the person as somebody who looks on at others."""
+    return not _ONLOOKERS.isdisjoint(uris)
 
 
 def is_administrator(uris: Iterable[str]) -> bool:
@@ -206,10 +244,21 @@ def is_test_user(uris: Iterable[str]) -> bool:
 def _uris(text: str) -> tuple[str, ...]:
     if text in TABLE:
         return (text,)
-    role = _SPELLINGS.get(text.lower().removeprefix(_CONTEXT_URN))
+    role = _role(text)
     if role is None:
-        return (_DEPRECATED.get(text, text),)
+        return (text,)
     return (role.uri, role.principal) if role.principal else (role.uri,)
+
+
+def _role(text: str) -> Role | None:
+    """The role that somebody wrote. A bare name of a sub-role makes nobody staff."""
+    if role := TABLE.get(text):
+        return role
+    path, full = _path(text)
+    if role := _PATHS.get(path):
+        return role
+    role = _SUB_ROLES.get(path)
+    return role if role and (full or role.held not in _STAFF) else None
 
 
 def _complete(uris: Iterable[str]) -> list[Role]:
@@ -227,10 +276,19 @@ def _held(uris: Iterable[str]) -> set[str]:
     The principal role that accompanies a lesser sub-role does not count by itself: an assistant
     is sent as Instructor as well (Core A.2.3.1).
     """
+    return _without_companions(uris, (_ASSISTANT, _OBSERVER))
+
+
+def _told(uris: Iterable[str]) -> set[str]:
+    """The same, but an Instructor beside an assistant's role counts: some are both."""
+    return _without_companions(uris, (_OBSERVER,))
+
+
+def _without_companions(uris: Iterable[str], lessers: tuple[str, ...]) -> set[str]:
     roles = [TABLE[uri] for uri in uris if uri in TABLE]
     held = {role.held for role in roles}
     of_sub_roles = {role.held for role in roles if role.principal}
     for (principal, _), lesser in _LESSER.items():
-        if lesser in held and principal not in of_sub_roles:
+        if lesser in lessers and lesser in held and principal not in of_sub_roles:
             held.discard(principal)
     return held

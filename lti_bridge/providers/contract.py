@@ -19,6 +19,9 @@ from lti_bridge.core.tool_launches import Origin, ToolLaunch
 from lti_bridge.errors import ConfigurationError, NetworkRefused, Unsupported
 from lti_bridge.net import Response
 
+TOOL_PREFIX = "tool_"
+"""In a link that writes its activity out: `tool_quiz=42` is a tool's own parameter `quiz=42`."""
+
 
 class Send(Protocol):
     """Sends one HTTP request, as net.Client does."""

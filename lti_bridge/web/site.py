@@ -23,6 +23,7 @@ from lti_bridge.errors import (
     LaunchRefused,
     LoginFailed,
     MethodNotAllowed,
+    NotChosen,
     NotFound,
     PageExpired,
     TooLarge,
@@ -84,10 +85,12 @@ class Site:
         framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         try:
             opened = self.launching.open(launch, framed=framed)
-        except Undecided:
-            if not launch.may_configure:
-                raise
-            return self._set_up(launch, frame_ancestors)
+        except Undecided as undecided:
+            if launch.may_configure:
+                return self._set_up(launch, frame_ancestors)
+            if launch.standing == "staff":
+                raise NotChosen(undecided.detail, launch.roles_in_words) from undecided
+            raise
         handoff = self.launching.hand_off(opened)
         log.info(
             "launch.opened",
@@ -98,6 +101,7 @@ class Site:
                 "connection": opened.connection.name,
                 "attempt": opened.attempt.id if opened.attempt else "",
                 "kind": launch.standing,
+                "roles": launch.roles_in_words,
             },
         )
         if isinstance(handoff, Preview):
@@ -136,12 +140,16 @@ class Site:
             return self.pages.alone(alone, frame_ancestors=frame_ancestors, back_url=g.back_url)
         return self._anew(alone, refusal, frame_ancestors)
 
-    def unconfirmed(self, registration: str, alone: Alone, refusal: LoginFailed) -> Response:
-        """For a login that the LMS confirmed nobody for. Raises as `unproved` does."""
+    def unconfirmed(
+        self, registration: str, alone: Alone, home: str, refusal: LoginFailed
+    ) -> Response:
+        """For a login of ours that the LMS answered with an error; `home` is the way back.
+
+        Raises as `unproved` does.
+        """
         if not self.trusted(registration):
             raise refusal
-        g.registration = registration
-        return self._anew(alone, refusal, self.framing(registration, ""))
+        return self._anew(alone, refusal, self._remember(registration, home))
 
     def _anew(
         self, alone: Alone, refusal: LaunchRefused, frame_ancestors: tuple[str, ...]
@@ -246,6 +254,9 @@ class Site:
     def failed(self, error: Exception) -> Response:
         """The page for anything that went wrong."""
         if isinstance(error, BridgeError):
+            sender = error.sender if isinstance(error, LaunchRefused) else None
+            if sender is not None and self.trusted(sender.registration):
+                self._remember(*sender)
             return self._error(error)
         log.exception("request.broke", extra={"ref": self.reference(), "path": request.path})
         return self._error(BridgeError(type(error).__name__))
@@ -257,9 +268,12 @@ class Site:
         """
         if not self.trusted(launch.registration):
             raise PageExpired("the LMS is not trusted any more")
-        g.back_url = launch.presentation.return_url
-        g.registration = launch.registration
-        g.frame_ancestors = self.framing(launch.registration, launch.presentation.return_url)
+        return self._remember(launch.registration, launch.presentation.return_url)
+
+    def _remember(self, registration: str, return_url: str) -> tuple[str, ...]:
+        g.back_url = return_url
+        g.registration = registration
+        g.frame_ancestors = self.framing(registration, return_url)
         return tuple(g.frame_ancestors)
 
     def reference(self) -> str:

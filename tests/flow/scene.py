@@ -42,6 +42,7 @@ timestamp_window_s = 300
 [[lms]]
 name = "second13"
 lti = "1.3"
+inline = true
 issuer = "{second}"
 client_id = "bridge-client"
 deployment_ids = ["1", "2"]

@@ -185,7 +185,7 @@ def test_a_test_user_opens_the_test_without_an_attempt(scene: Scene) -> None:
 )
 def test_who_is_no_learner_gets_no_grade(scene: Scene, roles: str, attempts: int) -> None:
     user = f"no learner {roles}"
-    page = scene.campus.launch(roles=roles, user_id=user)
+    page = scene.campus.launch(roles=roles, user_id=user, lis_result_sourcedid=None)
     assert page.status == 200
     assert len(scene.attempts(user)) == attempts
     assert "lis_result_sourcedid" not in page.text

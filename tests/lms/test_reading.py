@@ -147,10 +147,11 @@ def test_contexts() -> None:
         f"{course}CourseOffering",
         "x:y",
     )
-    for bad in ({"title": "no id"}, {"id": ""}, {"id": 7}, [], "c", {"id": "c", "type": "Group"}):
+    for bad in ({"title": "no id"}, {"id": ""}, {"id": 7.5}, "c", {"id": "c", "type": "Group"}):
         with pytest.raises(MessageRefused):
             read(context=bad)
     assert read().context == Context()
+    assert read(context={"id": 7, "label": 101}).context == Context(id="7", label="101")
 
 
 @pytest.mark.spec("T13RL-15")

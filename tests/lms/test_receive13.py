@@ -445,7 +445,9 @@ def test_an_unconfirmed_login_begins_anew_only_by_a_state_of_ours_that_still_cou
     for state in ("", body, f"{body}.", f"{body}.{other_seal}", f"{other_body}.{seal}"):
         assert world.door.unconfirmed(form | {"state": [state]}) is None
     assert world.door.unconfirmed({"error": form["error"]}) is None
-    assert world.door.unconfirmed(form | {"error": ["access_denied"]}) is None
+    other = world.door.unconfirmed(form | {"error": ["access_denied"]})
+    assert other is not None
+    assert (other.alone.again, other.home) == (None, "https://lms.example.edu/")
     world.clock.forward(seconds=600)
     assert world.door.unconfirmed(form) is None
 
@@ -645,10 +647,11 @@ def test_a_deployment_belongs_to_its_lms() -> None:
 
 
 @pytest.mark.spec("T13ID-22", "SECP-05")
-@pytest.mark.parametrize("value", [REMOVED, None, "", 1, True, ["1"], {"1": 1}])
+@pytest.mark.parametrize("value", [REMOVED, None, "", 1.0, True, ["1"], {"1": 1}, {}, []])
 def test_a_deployment_id_is_a_text(value: object) -> None:
     with pytest.raises(MessageRefused):
         World(deployment_ids=None).launch(deployment_id=value)
+    assert World().launch(deployment_id=1).deployment_id == "1"
 
 
 @pytest.mark.spec("T13LI-05", "SECP-40")
@@ -660,10 +663,16 @@ def test_the_deployment_is_that_of_the_login() -> None:
 
 
 @pytest.mark.spec("T13RL-09")
-@pytest.mark.parametrize("target", [REMOVED, None, "", f"{TARGET}?a=1", f"{TARGET}/", 7, [TARGET]])
-def test_the_target_is_that_of_the_login(target: object) -> None:
+@pytest.mark.parametrize("target", [REMOVED, None, "", 7, [TARGET], "https://evil.example.org/"])
+def test_the_target_is_an_address_of_ours(target: object) -> None:
     with pytest.raises(MessageRefused):
         World().launch(target_link_uri=target)
+
+
+@pytest.mark.spec("T13RL-09")
+@pytest.mark.parametrize("target", [f"{TARGET}?a=1", f"{TARGET}/", f"{PUBLIC}/lti/launch/one"])
+def test_a_target_of_ours_need_not_be_that_of_the_login(target: str) -> None:
+    assert World().launch(target_link_uri=target).extra[f"{LTI}target_link_uri"] == target
 
 
 def test_a_deep_target_is_kept() -> None:
@@ -707,18 +716,20 @@ def test_a_user_without_id_is_refused_unless_the_registration_lets_it_in() -> No
         with pytest.raises(AnonymousRefused):
             World().launch(sub=sub)
         assert World(allow_anonymous=True).launch(sub=sub).person.id == ""
-    for sub in ("", 7, True, ["user-7"]):
+    assert World().launch(sub=7).person.id == "7"
+    for sub in ("", [], {}, 7.5, True, ["user-7"]):
         with pytest.raises(MessageRefused):
             World(allow_anonymous=True).launch(sub=sub)
 
 
 @pytest.mark.spec("T13RL-08", "SECP-05")
 @pytest.mark.parametrize(
-    "link", [REMOVED, None, {}, {"id": ""}, {"id": None}, {"id": 7}, {"title": "x"}, [], "link", 7]
+    "link", [REMOVED, None, {}, {"id": ""}, {"id": None}, {"id": True}, {"title": "x"}, [], "x", 7]
 )
 def test_a_resource_link_has_an_id(link: object) -> None:
     with pytest.raises(MessageRefused):
         World().launch(resource_link=link)
+    assert World().launch(resource_link={"id": 0}).resource_link.id == "0"
 
 
 @pytest.mark.spec("GEN-03", "P13OT-07")
@@ -752,7 +763,7 @@ def test_a_deep_linking_request_needs_no_link_and_no_target() -> None:
     with pytest.raises(MessageRefused):
         World().launch(**changes)
     with pytest.raises(MessageRefused):
-        World().launch(**(changes | {"target_link_uri": f"{PUBLIC}/else"}), **{claim: settings})
+        World().launch(**(changes | {"target_link_uri": "https://a.example/"}), **{claim: settings})
 
 
 def test_a_submission_review_says_for_whom() -> None:
@@ -824,7 +835,7 @@ def test_confused_types_are_refused_or_read(name: str, message: str) -> None:
         except BridgeError as refusal:
             assert 400 <= refusal.status < 500  # noqa: PT017
         else:
-            assert launch.person.id == "user-7"
+            assert launch.person.id == ("0" if name == "sub" else "user-7")
             assert launch.deployment_id == "1"
 
 

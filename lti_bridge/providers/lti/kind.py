@@ -11,7 +11,7 @@ from lti_bridge.core.handoff import Form
 from lti_bridge.core.ports import Session, Started
 from lti_bridge.core.substitution import literal
 from lti_bridge.core.tool_choices import Asking, ChosenItem
-from lti_bridge.providers.contract import Credentials, Kind, ToolRegistration, Tools
+from lti_bridge.providers.contract import TOOL_PREFIX, Credentials, Kind, ToolRegistration, Tools
 from lti_bridge.providers.lti.settings import (
     ActivitySettings,
     Connection11,
@@ -23,10 +23,6 @@ from lti_bridge.providers.tool11 import Tool11
 from lti_bridge.providers.tool13 import Tool13
 from lti_bridge.providers.tool13_settings import registration
 from lti_bridge.providers.tool13_settings import tool as tool13
-
-# In a link that writes its activity out: tool_quiz=42 is the tool's parameter quiz=42. Without a
-# prefix, whatever else the LMS sends would become part of the activity.
-PREFIX = "tool_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +89,10 @@ def _build(settings: Any, tools: Tools) -> LtiProvider:
 
 
 def _inline(custom: Mapping[str, str], _connection: Any) -> ActivitySettings:
-    named = {name: value for name, value in custom.items() if name.startswith(PREFIX)}
-    return ActivitySettings(custom={n.removeprefix(PREFIX): literal(v) for n, v in named.items()})
+    # without a prefix, whatever else the LMS sends would become part of the activity
+    named = {name: value for name, value in custom.items() if name.startswith(TOOL_PREFIX)}
+    values = {name.removeprefix(TOOL_PREFIX): literal(value) for name, value in named.items()}
+    return ActivitySettings(custom=values)
 
 
 KIND = Kind(

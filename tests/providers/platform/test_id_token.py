@@ -122,7 +122,7 @@ def test_an_anonymous_launch_names_nobody(bridge: Bridge13) -> None:
 
 @pytest.mark.spec("P13ID-06")
 def test_roles_are_sent_even_when_there_are_none(bridge: Bridge13) -> None:
-    assert bridge.claims("full", roles="Nonsense")[f"{LTI}roles"] == []
+    assert bridge.claims("full", roles="Nonsense", lis_result_sourcedid=None)[f"{LTI}roles"] == []
 
 
 @pytest.mark.spec("P13ID-07", "P13ID-08")
