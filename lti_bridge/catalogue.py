@@ -242,6 +242,7 @@ class Catalogue:
             registrations=frozenset(table.lms),
             capabilities=kind.capabilities(settings),
             repeatable=kind.repeatable,
+            extra_time=lambda own: kind.extra_time(own, settings),
             hook_token=table.hook_token or self._make_token(table.name),
             pseudonym_domain=table.pseudonym_domain,
             notice=table.notice,

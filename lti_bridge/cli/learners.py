@@ -22,7 +22,10 @@ from lti_bridge.cli.options import (
     yes_option,
 )
 from lti_bridge.core.by_hand import Forgotten
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.records import Activity
+
+UNDER_WAY = frozenset({"started", "unclear"})
 
 
 @click.group()
@@ -91,6 +94,7 @@ def adjust(
     """Give one learner more attempts or more time at an ACTIVITY, from the next start on.
 
     What is not named stays as it is; 0 takes it back. The learner need not have been here yet.
+    Time that the provider cannot be told of is refused, and not given.
     """
     if extra_attempts is None and extra_time is None:
         raise click.UsageError("say --extra-attempts or --extra-time")
@@ -100,6 +104,9 @@ def adjust(
     if registration not in names:
         refuse(f"There is no LMS named {registration!r}.")
     known = _activity(bridge, activity)
+    rule = _extra_time(bridge, known)
+    if extra_time and not rule.taken:
+        refuse(f"Extra time at {activity} reaches nobody, so it is not given. {rule.note}")
     was_here = bridge.store.learner_id(registration, user_id) is not None
     with bridge.store.transaction() as tx:
         learner_id = tx.learner(registration, user_id, new_id(), now())
@@ -109,8 +116,9 @@ def adjust(
     if extra_time is not None:
         more = replace(more, extra_time_percent=extra_time)
     bridge.store.adjust(known.id, learner_id, more)
+    notes = _notes(bridge, known, learner_id, rule) if extra_time is not None else []
     if as_json:
-        write_json({**asdict(more), "was_here": was_here})
+        write_json({**asdict(more), "was_here": was_here, "notes": notes})
         return
     click.echo(
         f"User {user_id} of {registration} has {more.extra_attempts} more attempts and "
@@ -118,8 +126,32 @@ def adjust(
     )
     if not was_here:
         click.echo("No such user has been here yet; make sure that the id is right.")
+    for note in notes:
+        click.echo(note)
     if more.extra_attempts and not known.attempts:
         click.echo("The activity has no limit of attempts anyway.")
+
+
+def _extra_time(bridge: Bridge, activity: Activity) -> ExtraTime:
+    """What the activity's provider does with extra time, as the activity is set up now."""
+    settings = activity.settings
+    if activity.course:  # one of the database, as it was typed
+        settings = bridge.catalogue.settings(activity.connection, settings)
+    return bridge.catalogue.connection(activity.connection).extra_time(settings)
+
+
+def _notes(bridge: Bridge, activity: Activity, learner_id: str, rule: ExtraTime) -> list[str]:
+    """What staff have to know of extra time that was given or taken back."""
+    notes = [rule.note] if rule.note else []
+    for attempt, _ in bridge.store.attempts_of(learner_id):
+        begun = UNDER_WAY | ({"created"} if rule.parameter else set())  # by LTI nobody says more
+        if attempt.activity_id == activity.id and attempt.state in begun:
+            told = "when the link is opened again" if rule.parameter else "from the next attempt on"
+            notes.append(
+                f"Attempt {attempt.id} has begun already ({attempt.state}): its provider was told "
+                f"what held then, and is told this {told}; set it there by hand if it has to count."
+            )
+    return notes
 
 
 def _activity(bridge: Bridge, activity_id: str) -> Activity:

@@ -73,6 +73,7 @@ class Opened:
 
     `learner_id` is empty for an anonymous click. `handoff` is set where it was made in the same
     commit, and `held` is the token of the launch where it was kept with it.
+    `extra_time_percent` is what the learner of an attempt was given besides.
     """
 
     launch_id: str
@@ -84,6 +85,7 @@ class Opened:
     attempt: Attempt | None = None
     handoff: Handoff | None = None
     held: str = ""
+    extra_time_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +194,11 @@ class Launching:
             outcome_url=self.outcome_url,
             return_url=self.return_url + opened.launch_id,
             privacy=connection.privacy,
+            extra_time_percent=opened.extra_time_percent,
         )
         written = connection.provider.custom(opened.activity.settings)
         resolved = resolve(written, launch, bindings)
+        rule = connection.extra_time(opened.activity.settings)
         session = Session(
             attempt_id=attempt.id if attempt else "",
             attempt_number=attempt.number if attempt else 0,
@@ -206,11 +210,12 @@ class Launching:
             platform=launch.platform,
             presentation=launch.presentation,
             settings=opened.activity.settings,
-            custom=resolved.values,
+            custom=rule.told(resolved.values, opened.extra_time_percent),
             return_url=bindings.return_url,
             outcome_url=self.outcome_url,
             sourced_id=bindings.sourced_id,
             callback_url=self._callback_url(opened),
+            extra_time_percent=opened.extra_time_percent,
             origin=self._origin(opened),
         )
         return session, resolved
@@ -221,9 +226,6 @@ class Launching:
         session, _ = self.session(opened)
         if not capabilities.can(connection, capabilities.REMOTE):
             return connection.provider.start(session).handoff
-        if opened.attempt is not None:
-            more = self.store.adjustment(opened.activity.id, opened.learner_id)
-            session = replace(session, extra_time_percent=more.extra_time_percent)
         try:
             starting = Starting(self.store, self.clock, self.wake)
             return starting.hand_off(connection, opened.attempt, session)
@@ -294,10 +296,14 @@ class Launching:
         tx.save_launch(opened.launch_id, opened.launch, *where)
 
     def _as_started(self, tx: Transaction, opened: Opened) -> Opened:
-        """An attempt keeps the settings it began with, whatever an instructor changes later."""
+        """An attempt keeps the settings it began with, whatever an instructor changes later.
+
+        The learner's extra time is that of now: a provider that was told before decides itself.
+        """
         attempt_id = opened.attempt.id if opened.attempt else ""
         activity = linking.as_started(opened.activity, attempt_id, self.catalogue, tx)
-        return replace(opened, activity=activity)
+        more = tx.adjustment(activity.id, opened.learner_id)
+        return replace(opened, activity=activity, extra_time_percent=more.extra_time_percent)
 
     def _attempt(self, tx: Transaction, opened: Opened) -> Attempt:
         activity, link, learner_id = opened.activity, opened.link, opened.learner_id

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from lti_bridge.core.activities import ActivitySteps
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import Handoff
 from lti_bridge.core.launch import (
     Context,
@@ -213,7 +214,8 @@ class Connection:
     starting twice gives the same attempt. `notice` is shown to a learner before anything leaves;
     `pseudonym_domain` makes addresses for those whose own may not leave. `keeps_launches`: a
     start calls nobody and keeps the launch until the tool comes for it (LTI 1.3). `daily_limit` is
-    how many attempts one LMS may buy there in a day, 0: any number.
+    how many attempts one LMS may buy there in a day, 0: any number. `extra_time` says for an
+    activity's settings what the provider does with a learner's extra time.
     """
 
     name: str
@@ -230,6 +232,7 @@ class Connection:
     notice: str = ""
     keeps_launches: bool = False
     daily_limit: int = 0
+    extra_time: Callable[[Any], ExtraTime] = lambda settings: ExtraTime()
 
 
 class Catalogue(Protocol):

@@ -22,7 +22,8 @@ class Bindings:
 
     `privacy` names the person fields that may leave (`identity.PERSON_FIELDS`). The ids, URLs
     and `sourced_id` (of the result) are the bridge's own, as sent in the same launch;
-    `mentor_scope` holds the ids of the mentored learners as the provider knows them.
+    `mentor_scope` holds the ids of the mentored learners as the provider knows them, and
+    `extra_time_percent` what the learner was given by an adjustment.
     """
 
     privacy: frozenset[str]
@@ -33,6 +34,7 @@ class Bindings:
     outcome_url: str = ""
     return_url: str = ""
     mentor_scope: tuple[str, ...] = ()
+    extra_time_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,10 @@ _PLAIN: Mapping[str, tuple[_Reader, str]] = MappingProxyType(
         "Result.sourcedId": (
             lambda launch, sent: sent.sourced_id,
             "handle of this learner's grade at the bridge",
+        ),
+        "org.lti-bridge.Learner.extraTimePercent": (
+            lambda launch, sent: str(sent.extra_time_percent or ""),
+            "extra time that this learner was given, in percent of the test's time",
         ),
         "BasicOutcome.url": (
             lambda launch, sent: sent.outcome_url,

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.ports import Provider
 from lti_bridge.core.tool_launches import Origin, ToolLaunch
 from lti_bridge.errors import ConfigurationError, NetworkRefused, Unsupported
@@ -121,11 +122,13 @@ class Kind:
     of a person without which the provider refuses a candidate, `wants` those that it can use
     besides: both leave where the connection has no privacy rule. `hidden` are parameters whose
     values are shown to nobody. `capabilities` gives names of core.capabilities for a connection's
-    settings. `repeatable` says for an activity's settings whether starting an attempt twice at
-    the provider gives the same one and costs nothing more. `credentials` are for the LTI 1.1
-    outcome service, where it is used; `tool13` is the registration (of a connection's name and
-    settings) where the provider is an LTI 1.3 tool. `forms` are the models that the instructor's
-    form is drawn from, one per way to set a test up; the first line of each says which that is.
+    settings. `extra_time` says for an activity's and its connection's settings what becomes of a
+    learner's extra time. `repeatable` says for an activity's settings whether starting an attempt
+    twice at the provider gives the same one and costs nothing more. `credentials` are for the
+    LTI 1.1 outcome service, where it is used; `tool13` is the registration (of a connection's name
+    and settings) where the provider is an LTI 1.3 tool. `forms` are the models that the
+    instructor's form is drawn from, one per way to set a test up; the first line of each says
+    which that is.
     """
 
     name: str
@@ -138,6 +141,7 @@ class Kind:
     wants: frozenset[str] = frozenset()
     capabilities: Callable[[Any], frozenset[str]] = lambda settings: frozenset()
     repeatable: Callable[[Any], bool] = lambda settings: False
+    extra_time: Callable[[Any, Any], ExtraTime] = lambda settings, connection: ExtraTime()
     hidden: frozenset[str] = frozenset()
     credentials: Callable[[Any], Credentials | None] = lambda settings: None
     tool13: Callable[[str, Any], ToolRegistration | None] = lambda name, settings: None

@@ -108,6 +108,7 @@ class MemberService:
             attempt = tx.open_attempt(link_id, learner_id)
             if attempt is not None and OUTCOME_SCOPE in grant.tool.scopes:
                 sourced_id = sourcedids.issue(self.key, connection.name, attempt.id)
+            more = tx.adjustment(activity.id, learner_id)
             ids = Bindings(
                 privacy=connection.privacy,
                 user_id=user_id,
@@ -115,6 +116,7 @@ class MemberService:
                 context_id=context.id,
                 sourced_id=sourced_id,
                 outcome_url=self.outcome_url,
+                extra_time_percent=more.extra_time_percent,
             )
             shown["message"] = [self._message(connection, member, activity, ids)]
         return shown
@@ -134,7 +136,9 @@ class MemberService:
             resource_link=ResourceLink(id=ids.resource_link_id, title=activity.title),
             roles=member.roles,
         )
-        custom = resolve(connection.provider.custom(activity.settings), launch, ids).values
+        written = connection.provider.custom(activity.settings)
+        rule = connection.extra_time(activity.settings)
+        custom = rule.told(resolve(written, launch, ids).values, ids.extra_time_percent)
         message: dict[str, Any] = {claims.MESSAGE_TYPE: RESOURCE_LINK, claims.CUSTOM: custom}
         if ids.sourced_id:
             message[claims.BASIC_OUTCOME] = {

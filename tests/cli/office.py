@@ -49,6 +49,13 @@ lti = "1.1"
 consumer_key = "campus-key"
 shared_secret = "campus-secret-of-the-test"
 """
+ACTION_2 = """
+[[activity]]
+id = "isograd-action-2"
+title = "A test for candidates who are there"
+connection = "isograd"
+settings = { act_id = 2, tst_frm_id = "363" }
+"""
 COUNTER = itertools.count(1)
 
 
@@ -64,6 +71,7 @@ class Office:
             party.start("http://127.0.0.1:9/hooks/nobody/listens")
             written += _tables(kind, kind, party.connection(), party.activity())
         written += _tables("files", "prov", {}, EXAM)
+        written += ACTION_2
         lti = {"launch_url": "https://tool.example.org/lti", "consumer_key": "k"}
         written += _tables("tool", "lti", {**lti, "shared_secret": "tool-secret-of-the-test"}, {})
         self.config.write_text(written, encoding="utf-8")

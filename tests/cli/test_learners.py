@@ -195,9 +195,42 @@ def test_more_time_counts_from_the_first_start_on(office: Office) -> None:
     assert "2 more attempts and 25 % more time" in said
     assert "no limit of attempts anyway" in said
     found = office.json("learners", "adjust", "campus", "slow", "demo", "--extra-time", "0")
+    (note,) = found.pop("notes")  # the attempt of above has begun
+    assert "has begun already" in note
     assert found == {"extra_attempts": 2, "extra_time_percent": 0, "was_here": True}
     office.begin("quick", "demo")
     assert demo_asked(office)["extra_time_percent"] == 0
+
+
+def test_extra_time_tells_what_has_begun_and_what_an_lti_tool_does(office: Office) -> None:
+    first = office.begin("late", "demo")
+    said = office.ok("learners", "adjust", "campus", "late", "demo", "--extra-time", "25")
+    assert f"Attempt {first} has begun already (started)" in said
+    assert "from the next attempt on" in said
+    found = office.json("learners", "adjust", "campus", "late", "tool", "--extra-time", "25")
+    assert found["extra_time_percent"] == 25
+    assert "custom_extended_time" in found["notes"][0]
+    assert office.json("learners", "adjust", "campus", "late", "tool", "--extra-time", "0")
+
+
+REFUSED = {
+    "itep": "No field of an iTEP order",
+    "files": "No document tells Prov",
+    "mettl": "set duration_min",
+    "isograd-action-2": "act_id 2 makes none",
+}
+
+
+@pytest.mark.parametrize("activity", REFUSED)
+def test_time_that_reaches_nobody_is_refused(office: Office, activity: str) -> None:
+    given = ("learners", "adjust", "campus", "ann", activity)
+    ran = office.run(*given, "--extra-time", "25", "--extra-attempts", "3")
+    assert ran.exit_code == 1
+    assert "reaches nobody" in ran.output
+    assert REFUSED[activity] in ran.output
+    kept = office.json(*given, "--extra-attempts", "1")
+    assert (kept["extra_attempts"], kept["extra_time_percent"]) == (1, 0)
+    assert office.json(*given, "--extra-time", "0")["extra_time_percent"] == 0
 
 
 def test_more_attempts_than_the_activity_has(fresh_office: Office) -> None:

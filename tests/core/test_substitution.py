@@ -74,6 +74,7 @@ BINDINGS = Bindings(
     outcome_url="https://bridge.example.edu/platform/outcomes",
     return_url="https://bridge.example.edu/platform/return/1",
     mentor_scope=("p 1", "p,2"),
+    extra_time_percent=25,
 )
 ANSWERS = {
     "User.id": "pseudonym",
@@ -112,6 +113,7 @@ ANSWERS = {
     "ToolPlatformInstance.url": "https://lms.example.edu",
     "ToolPlatformInstance.contactEmail": "it@example.edu",
     "Result.sourcedId": "bridge-result",
+    "org.lti-bridge.Learner.extraTimePercent": "25",
     "BasicOutcome.url": "https://bridge.example.edu/platform/outcomes",
 }
 RELAYED = {name for name, _ in variables()} - ANSWERS.keys()

@@ -7,7 +7,9 @@ import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from click.testing import CliRunner
 
+from lti_bridge.cli import main
 from lti_bridge.core.substitution import variables
 from lti_bridge.lti import claims
 from tests.flow.browser import Browser
@@ -62,6 +64,17 @@ def test_a_connection_may_sign_with_sha256(scene: Scene) -> None:
     arrived = scene.open(scene.campus, custom_activity="named")
     assert arrived.form["oauth_signature_method"] == "HMAC-SHA256"
     assert arrived.verifies(TOOL_SECRET)
+
+
+def test_extra_time_is_a_custom_parameter(scene: Scene) -> None:
+    config = str(scene.world.bridge.config)
+    learner = {"user_id": "slow-1"}
+    assert "custom_extended_time" not in scene.open(scene.campus, **learner).form
+    given = ("learners", "adjust", "campus11", "slow-1", "plain", "--extra-time", "33")
+    ran = CliRunner().invoke(main, [*given, "--config", config], catch_exceptions=False)
+    assert "custom_extended_time" in ran.output
+    assert scene.open(scene.campus, **learner).form["custom_extended_time"] == "33"
+    assert "custom_extended_time" not in scene.open(scene.campus).form
 
 
 @pytest.mark.spec("P11L-06")

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from lti_bridge.cli import main
 from tests.flow.browser import Browser
-from tests.flow.tools13 import Tools13, running_tools13
+from tests.flow.tools13 import USERS, Tools13, running_tools13
 from tests.flow.world import eventually
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
@@ -59,6 +61,50 @@ def test_all_four_quadrants_return_their_grade(tmp_path: Path, database_url: str
     assert custom[1:] == custom[:1] * 3
 
 
+def adjust(tools: Tools13, user: str, activity: str, percent: int, lms: str = "campus13") -> str:
+    """`learners adjust`, beside the running bridge."""
+    config = str(tools.world.bridge.config)
+    arguments = ["learners", "adjust", lms, USERS[user], activity, "--extra-time", str(percent)]
+    ran = CliRunner().invoke(main, [*arguments, "--config", config], catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    return ran.output
+
+
+EXTRA_TIME = {
+    "an LTI 1.3 tool": ("quiz", "1.3", "extended_time"),
+    "an LTI 1.3 tool, from LTI 1.1": ("quiz", "1.1", "extended_time"),
+    "Isograd by LTI 1.3": ("tosa13", "1.3", "xtr_tim_fac"),
+    "Isograd by LTI 1.1": ("best", "1.3", "xtr_tim_fac"),
+    "Isograd by LTI 1.1, from LTI 1.1": ("best", "1.1", "xtr_tim_fac"),
+}
+
+
+@pytest.mark.parametrize("route", EXTRA_TIME)
+def test_extra_time_is_told_by_lti(tools: Tools13, route: str) -> None:
+    activity, lti, name = EXTRA_TIME[route]
+    link, lms = f"{activity}-{lti}", f"campus{lti.replace('.', '')}"
+
+    def custom(user: str) -> dict[str, str]:
+        tools.open(link, user)
+        if activity == "quiz":
+            return dict(tools.launches()[-1][f"{LTI}custom"])
+        sent = tools.at_isograd()[-1]["parameters"]
+        return {key.removeprefix("custom_"): value for key, value in sent.items()}
+
+    assert name not in custom("student1")
+    said = adjust(tools, "student2", activity, 50, lms)
+    assert "50 % more time" in said
+    assert "has begun already" not in said
+    assert custom("student2")[name] == "50"
+    assert name not in custom("student3")
+    again = adjust(tools, "student2", activity, 75, lms)
+    assert "has begun already" in again
+    assert "is told this when the link is opened again" in again
+    assert custom("student2")[name] == "75"
+    adjust(tools, "student2", activity, 0, lms)
+    assert name not in custom("student2")
+
+
 @BOTH
 def test_variables_of_an_activity_are_resolved_within_the_privacy_rule(
     tools: Tools13, lti: str
@@ -70,6 +116,7 @@ def test_variables_of_an_activity_are_resolved_within_the_privacy_rule(
         "given": "Ann",
         "family": "",
         "unknown": "$Foo.bar",
+        "slow": "",
     }
 
 

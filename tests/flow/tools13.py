@@ -20,6 +20,7 @@ course = "$Context.title"
 given = "$Person.name.given"
 family = "$Person.name.family"
 unknown = "$Foo.bar"
+slow = "$org.lti-bridge.Learner.extraTimePercent"
 """
 CONFIG = """
 [[connection]]

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lti_bridge.core import capabilities as can
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import Handoff, Redirect
 from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
 from lti_bridge.core.records import AttemptState
@@ -107,6 +108,7 @@ def _inline(custom: Mapping[str, str]) -> ActivitySettings:
 
 
 KIND = Kind(
+    extra_time=lambda settings, connection: ExtraTime(taken=True, note=""),
     name="demo",
     title="Demo provider",
     connection=ConnectionSettings.model_validate,

@@ -18,6 +18,7 @@ from lti_bridge.core.capabilities import (
     PICK,
     REMOTE,
 )
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import Form
 from lti_bridge.core.ports import Provider, Session, Started
 from lti_bridge.core.tool_choices import Asking, ChosenItem
@@ -40,6 +41,8 @@ from lti_bridge.providers.tool11 import Tool11
 from lti_bridge.providers.tool13 import Tool13
 from lti_bridge.providers.tool13_settings import registration
 from lti_bridge.providers.tool13_settings import tool as tool13
+
+WITH_NEW_CANDIDATE = frozenset({1, 8})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,19 @@ def _repeatable(settings: Any) -> bool:
     return settings.act_id not in (ALWAYS_NEW, CONFIRM)
 
 
+def _extra_time(settings: Any, connection: Any) -> ExtraTime:
+    """Isograd takes xtr_tim_fac, in percent, with a new candidate and with nothing else."""
+    if settings.act_id not in WITH_NEW_CANDIDATE:
+        note = (
+            f"Isograd takes extra time with a new candidate only, and act_id {settings.act_id} "
+            "makes none: set it there by hand, or use an activity with act_id 8."
+        )
+        return ExtraTime(note=note)
+    parameter = "" if isinstance(connection, ApiConnection) else "xtr_tim_fac"
+    note = "Isograd takes it with a new candidate only: for one that is there, set it by hand."
+    return ExtraTime(taken=True, note=note, parameter=parameter)
+
+
 KIND = Kind(
     name="isograd",
     title="Isograd (TOSA)",
@@ -109,6 +125,7 @@ KIND = Kind(
     build=_build,
     needs=NEEDS,
     capabilities=_capabilities,
+    extra_time=_extra_time,
     repeatable=_repeatable,
     hidden=frozenset({"psw"}),
     credentials=_credentials,

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lti_bridge.core.capabilities import ADOPT, CALLBACK, CHECK, COSTS, IMPORT, JUDGE, REMOTE
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import Handoff, Note
 from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt
@@ -187,6 +188,9 @@ def _object(text: str) -> dict[str, Any]:
 
 
 KIND = Kind(
+    extra_time=lambda settings, connection: ExtraTime(
+        note="No field of an iTEP order tells extra time: ask iTEP to set it for the test ID."
+    ),
     name="itep",
     title="iTEP",
     connection=ConnectionSettings.model_validate,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lti_bridge.core.capabilities import PICK, PREVIEW
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import Form
 from lti_bridge.core.ports import Session, Started
 from lti_bridge.core.substitution import literal
@@ -23,6 +24,15 @@ from lti_bridge.providers.tool11 import Tool11
 from lti_bridge.providers.tool13 import Tool13
 from lti_bridge.providers.tool13_settings import registration
 from lti_bridge.providers.tool13_settings import tool as tool13
+
+EXTRA_TIME = ExtraTime(
+    taken=True,
+    parameter="extended_time",
+    note=(
+        "Every launch tells the tool, in the custom parameter extended_time (LTI 1.1: "
+        "custom_extended_time), in percent; whether it heeds that is the tool's own affair."
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,7 @@ KIND = Kind(
     inline=_inline,
     forms=lambda settings: (ActivitySettings,),
     build=_build,
+    extra_time=lambda settings, connection: EXTRA_TIME,
     capabilities=lambda settings: frozenset(
         {PREVIEW, PICK} if settings.deep_link_url else {PREVIEW}
     ),

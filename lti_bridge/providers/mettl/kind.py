@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lti_bridge.core.capabilities import CALLBACK, CHECK, CHOICES, COSTS, FETCH, FORGET, REMOTE
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import MARKING, Handoff, Redirect
 from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
 from lti_bridge.providers.contract import Kind, Tools
@@ -163,6 +164,12 @@ def _build(settings: Any, tools: Tools) -> MettlProvider:
     return MettlProvider(client, Schedules(client, tools.hook_url), tools)
 
 
+def _extra_time(settings: Any, _connection: Any) -> ExtraTime:
+    if settings.duration_min:
+        return ExtraTime(taken=True, note="")
+    return ExtraTime(note="Mettl takes minutes: set duration_min, the test's own time, first.")
+
+
 KIND = Kind(
     name="mettl",
     title="Mettl",
@@ -177,4 +184,5 @@ KIND = Kind(
         {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET}
     ),
     repeatable=lambda settings: True,
+    extra_time=_extra_time,
 )

@@ -18,6 +18,7 @@ from lti_bridge.core.capabilities import (
     JUDGE,
     REMOTE,
 )
+from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import Handoff, Note, Redirect
 from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt
@@ -238,7 +239,14 @@ def _capabilities(settings: ConnectionSettings) -> frozenset[str]:
     return frozenset(found)
 
 
+def _extra_time(_settings: Any, connection: Any) -> ExtraTime:
+    if connection.base_url and "{extra_time_percent}" in connection.event_body:
+        return ExtraTime(taken=True, note="")
+    return ExtraTime(note="No document tells Prov of it, as event_body has no extra_time_percent.")
+
+
 KIND = Kind(
+    extra_time=_extra_time,
     name="prov",
     title="Prov",
     connection=ConnectionSettings.model_validate,
