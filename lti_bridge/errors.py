@@ -30,7 +30,8 @@ class BridgeError(Exception):
     `code`, `status`, `sentence` and `remedy` are for people and scripts and hold no secret and
     nothing about a learner. The exception's own text (`detail`) is for the log and the admin; it
     never reaches a student's page, except as `hint`: what a page adds for whoever can mend it.
-    `retry` tells whether the same thing may work later.
+    `said` is as much of it as whoever sent the request may read: which part of it is wrong, and
+    why. `retry` tells whether the same thing may work later.
     """
 
     code = "internal"
@@ -42,6 +43,7 @@ class BridgeError(Exception):
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.sentence)
         self.detail = detail
+        self.said = ""
 
     @property
     def hint(self) -> str:
@@ -75,7 +77,11 @@ class LaunchRefused(BridgeError):
 
 
 class SignatureRefused(LaunchRefused):
-    """Unknown key, wrong signature, old timestamp or repeated nonce: deliberately one answer."""
+    """Unknown key, wrong signature, old timestamp or repeated nonce: deliberately one answer.
+
+    `said` is filled only where the sender has proved who it is, or where the reason is about
+    the form of the request alone: nobody can try out keys and secrets with it.
+    """
 
     code = "signature"
     status = 401
@@ -84,6 +90,10 @@ class SignatureRefused(LaunchRefused):
         "Go back to your course and open the link again. If it happens again, your LMS "
         "administrator should check the key, the secret and the clock of the LMS."
     )
+
+    def __init__(self, detail: str = "", *, said: str = "") -> None:
+        super().__init__(detail)
+        self.said = said
 
 
 class MessageRefused(LaunchRefused):
@@ -161,12 +171,19 @@ class ToolRequestRefused(LaunchRefused):
 
 
 class ToolAnswerRefused(BridgeError):
-    """What a provider's tool sent back after an instructor was to choose there."""
+    """What a provider's tool sent back after an instructor was to choose there.
+
+    `said` is the detail, unless the tool has not proved who it is.
+    """
 
     code = "tool-answer"
     status = 400
     sentence = "What you chose at the test provider could not be taken over."
     remedy = "Go back to your course and choose again. If it happens again, tell the administrator."
+
+    def __init__(self, detail: str = "", *, said: str | None = None) -> None:
+        super().__init__(detail)
+        self.said = detail if said is None else said
 
 
 class ToolMetadataRefused(BridgeError):
@@ -419,16 +436,21 @@ class ServiceRefused(BridgeError):
 
 
 class TokenRequestRefused(ServiceRefused):
-    """A request for an access token; `oauth` is the error of RFC 6749 section 5.2."""
+    """A request for an access token; `oauth` is the error of RFC 6749 section 5.2.
+
+    `said` is what the tool may know: nothing that is true of one client and not of another,
+    before the client has proved who it is.
+    """
 
     code = "token-request"
     status = 400
     sentence = "The test provider was given no access token."
     remedy = "The test provider has to correct its request, its key or its client id."
 
-    def __init__(self, oauth: str, detail: str) -> None:
+    def __init__(self, oauth: str, detail: str, said: str = "") -> None:
         super().__init__(detail)
         self.oauth = oauth
+        self.said = said or detail
 
 
 class TooManyTokens(ServiceRefused):

@@ -92,16 +92,19 @@ class AtTools:
 
     def come_back(self, answer: ToolAnswer, cookies: Mapping[str, str]) -> Picked:
         """Take a verified answer, all of it or nothing. Raises ToolAnswerRefused, PageExpired."""
+        if not answer.data:
+            raise ToolAnswerRefused("data is missing: it has to come back as it was sent")
         cookie = cookie_name(answer.data)
         browser = digest(cookies.get(cookie, ""))
         choice = self.choices.take(
             digest(answer.data), browser, answer.connections, answer.once, self.clock()
         )
         if choice is None:
-            raise ToolAnswerRefused("used before, expired, or begun in another browser")
+            raise ToolAnswerRefused("data was used before, expired, or belongs to another browser")
         launch = self.placing.held_under(choice.token)
         if len(answer.items) > (MAX_ITEMS if choice.multiple else 1):
-            raise ToolAnswerRefused(f"{len(answer.items)} items are more than were asked for")
+            count = len(answer.items)
+            raise ToolAnswerRefused(f"content_items holds {count} links, more than were asked for")
         activities = tuple(self._activity(one, choice, launch) for one in answer.items)
         for activity in activities:
             self.placing.save(launch, activity)

@@ -12,6 +12,7 @@ from lti_bridge.core.records import Attempt, AttemptState, Incoming
 from lti_bridge.core.scoring import grade_of
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
 
+USED = "this nonce was already used"
 UNKNOWN = "The sourcedId is not known."  # whatever the reason, so that nothing can be tried out
 
 
@@ -42,7 +43,7 @@ class Results:
         """
         with self.store.transaction() as tx:
             if once is not None and not tx.use_once(once):
-                raise SignatureRefused("this nonce was already used")
+                raise SignatureRefused(USED, said=USED)
             attempt = tx.lock_attempt(attempt_id, connection)
             if attempt is None:
                 raise OutcomeRefused(UNKNOWN)
@@ -71,7 +72,7 @@ class Results:
         """The attempt with its present score, for a provider that asks. Raises as `record`."""
         with self.store.transaction() as tx:
             if not tx.use_once(once):
-                raise SignatureRefused("this nonce was already used")
+                raise SignatureRefused(USED, said=USED)
             attempt = tx.lock_attempt(attempt_id, connection)
             if attempt is None:
                 raise OutcomeRefused(UNKNOWN)

@@ -152,7 +152,8 @@ def read_header(
     """A request signed in its header, structurally checked, whose body has the signed hash.
 
     Raises BadRequest when malformed, SignatureRefused without OAuth credentials or when the body
-    is not the signed one.
+    is not the signed one. The body hash may be SHA-1 with every method: the draft knows no other,
+    and oauthlib makes no other.
     """
     if content_type.partition(";")[0].strip().lower() == FORM_TYPE:
         raise errors.BadRequest("oauth: a form body cannot carry a body hash")
@@ -160,8 +161,10 @@ def read_header(
     body_hash = dict(request.params).get("oauth_body_hash")
     if body_hash is None:
         raise errors.BadRequest("oauth: oauth_body_hash is missing")
-    if not _equal(body_hash, _body_hash(body, request.signature_method)):
-        raise errors.SignatureRefused("oauth: body hash differs")
+    hashes = [_body_hash(body, method) for method in {"HMAC-SHA1", request.signature_method}]
+    if not any(_equal(body_hash, one) for one in hashes):
+        reason = "oauth: oauth_body_hash is not the hash of the body"
+        raise errors.SignatureRefused(reason, said=reason)
     return request
 
 
@@ -179,9 +182,9 @@ def verify(request: SignedRequest, secret: str, *, method: str, now: int, window
     if not _equal(request.signature, expected):
         raise errors.SignatureRefused("oauth: signature does not match")
     if abs(now - request.timestamp) > window_s:
-        raise errors.SignatureRefused(
-            f"oauth: timestamp is {now - request.timestamp} s old, the window is {window_s} s"
-        )
+        age = now - request.timestamp
+        reason = f"oauth: oauth_timestamp is {age} s old, the window is {window_s} s"
+        raise errors.SignatureRefused(reason, said=reason)
 
 
 def base_string(http_method: str, url: str, params: Params) -> str:
@@ -280,7 +283,8 @@ def _header_params(authorization: str) -> list[tuple[str, str]]:
     """The parameters of `Authorization: OAuth …` without realm (RFC 5849, 3.5.1)."""
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme.lower() != "oauth":
-        raise errors.SignatureRefused("oauth: no OAuth Authorization header")
+        reason = "oauth: no OAuth Authorization header"
+        raise errors.SignatureRefused(reason, said=reason)
     pairs: list[tuple[str, str]] = []
     position = 0
     while position < len(rest):

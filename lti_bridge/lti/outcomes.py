@@ -12,6 +12,11 @@ from lxml import etree
 from lti_bridge import errors
 
 NAMESPACE = "http://www.imsglobal.org/services/ltiv1p1/xsd/imsoms_v1p0"
+# That of the draft, which older libraries still write (ims-lti for Ruby and Python, LtiLibrary).
+DRAFT_NAMESPACE = "http://www.imsglobal.org/lis/oms1p0/pox"
+# Moodle, Canvas and Sakai look at no namespace at all. One document has one, and every element
+# of it is there: readers must not be able to disagree on which element counts.
+_TAKEN = (NAMESPACE, DRAFT_NAMESPACE, None)
 CONTENT_TYPE = "application/xml"
 CONTENT_TYPE_13 = "application/vnd.ims.lti.v1.outcome+xml"
 REPLACE = "replaceResult"
@@ -86,10 +91,13 @@ def build_request(
 
 
 def parse_request(body: bytes) -> OutcomeRequest:
-    """Read a tool's request; raises BadRequest when malformed in any way."""
+    """Read a tool's request; raises BadRequest, which names the element, when it is malformed.
+
+    It is in the namespace of the specification, in that of its draft, or in none.
+    """
     declared = _ENCODING.match(body.removeprefix(b"\xef\xbb\xbf"))
     if declared and declared[1].lower() != b"utf-8":
-        raise _malformed("not declared as UTF-8")
+        raise _malformed("the XML declaration names another encoding than UTF-8")
     return _request(_parsed(body))
 
 
@@ -154,10 +162,10 @@ def parse_score(text: str) -> Decimal:
     Raises OutcomeRefused for everything else (sign, comma, percent, NaN, empty, above 1).
     """
     if not _SCORE.fullmatch(text):
-        raise errors.OutcomeRefused("the score is not a decimal number")
+        raise errors.OutcomeRefused("textString of resultScore is no decimal number like 0.85")
     score = Decimal(text)
     if score > 1:
-        raise errors.OutcomeRefused("the score is not between 0.0 and 1.0")
+        raise errors.OutcomeRefused("textString of resultScore is not between 0.0 and 1.0")
     return score
 
 
@@ -196,7 +204,7 @@ def _parsed(body: bytes) -> _Element:
         raise _malformed("longer than 64 kB")
     # Before the parser sees it: libxml2 expands entities in attributes whatever is set.
     if b"<!DOCTYPE" in body or b"\0" in body:
-        raise _malformed("DOCTYPE or NUL")
+        raise _malformed("DOCTYPE or NUL is not allowed")
     parser = etree.XMLParser(
         encoding="UTF-8",
         resolve_entities=False,
@@ -208,9 +216,10 @@ def _parsed(body: bytes) -> _Element:
     )
     try:
         return etree.fromstring(body, parser)
-    except etree.XMLSyntaxError:
+    except etree.XMLSyntaxError as err:
         # No "from err": the text of lxml quotes the document, and so perhaps a sourcedId.
-        raise _malformed("not well-formed XML") from None
+        line, column = err.position
+        raise _malformed(f"not well-formed XML at line {line}, column {column}") from None
 
 
 def _malformed(reason: str) -> errors.BadRequest:
@@ -218,19 +227,22 @@ def _malformed(reason: str) -> errors.BadRequest:
 
 
 def _request(root: _Element) -> OutcomeRequest:
-    if root.tag != f"{{{NAMESPACE}}}imsx_POXEnvelopeRequest":
+    name = etree.QName(root)
+    if name.localname != "imsx_POXEnvelopeRequest":
         raise _malformed("the root is not imsx_POXEnvelopeRequest")
+    if name.namespace not in _TAKEN:
+        raise _malformed(f"imsx_POXEnvelopeRequest is not in the namespace {NAMESPACE}")
     info = _only(_only(root, "imsx_POXHeader"), "imsx_POXRequestHeaderInfo")
     message_id = _leaf(_only(info, "imsx_messageIdentifier"))
     elements = list(_only(root, "imsx_POXBody").iterchildren("*"))
     if len(elements) != 1:
-        raise _malformed("not exactly one operation")
-    name = etree.QName(elements[0])
-    if name.namespace != NAMESPACE:
-        raise _malformed("the operation has a wrong namespace")
-    operation = name.localname.removesuffix("Request")
-    if operation not in OPERATIONS or operation == name.localname:
-        return OutcomeRequest(name.localname, message_id, "", None)
+        raise _malformed(f"imsx_POXBody holds {len(elements)} elements, not one operation")
+    asked = etree.QName(elements[0])
+    if asked.namespace != name.namespace:
+        raise _malformed("the operation is not in the namespace of the root")
+    operation = asked.localname.removesuffix("Request")
+    if operation not in OPERATIONS or operation == asked.localname:
+        return OutcomeRequest(asked.localname, message_id, "", None)
     record = _only(elements[0], "resultRecord")
     sourced_id = _leaf(_only(_only(record, "sourcedGUID"), "sourcedId"))
     if sum(1 for _ in root.iter("{*}sourcedId")) != 1:
@@ -251,10 +263,12 @@ def _score_of(record: _Element) -> str | None:
 def _only(parent: _Element, name: str) -> _Element:
     """The one child of that name; one in another namespace is an error, not a stranger."""
     children = list(parent.iterchildren(f"{{*}}{name}"))
-    if len(children) != 1:
-        raise _malformed(f"{len(children)} {name} elements")
-    if children[0].tag != f"{{{NAMESPACE}}}{name}":
-        raise _malformed(f"{name} has a wrong namespace")
+    if not children:
+        raise _malformed(f"{name} is missing")
+    if len(children) > 1:
+        raise _malformed(f"{name} stands there {len(children)} times")
+    if etree.QName(children[0]).namespace != etree.QName(parent).namespace:
+        raise _malformed(f"{name} is not in the namespace of the root")
     return children[0]
 
 

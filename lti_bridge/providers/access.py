@@ -34,6 +34,7 @@ GRANT_TYPE = "client_credentials"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 DEPLOYMENT_ID = "https://purl.imsglobal.org/spec/lti/claim/deployment_id"
 MESSAGE_TYPE = "https://purl.imsglobal.org/spec/lti/claim/message_type"
+KNOWN = ("grant_type", "client_assertion_type", "client_assertion", "client_id", "scope")
 ALGORITHMS = ("RS256",)
 ONE_KEY = "pem"  # the id of a key that was registered without one
 
@@ -48,6 +49,12 @@ CHALLENGES: Mapping[int, str] = MappingProxyType(
     {401: 'Bearer error="invalid_token"', 403: 'Bearer error="insufficient_scope"'}
 )
 NO_TOKEN = "Bearer"  # noqa: S105 - a challenge
+
+# Whatever the reason is, before a client has proved who it is (RFC 6749 section 5.2).
+UNPROVED = (
+    "client_assertion does not prove a registered client: iss and sub have to be its client_id, "
+    "alg RS256, and kid a key of its registered key set that made the signature"
+)
 
 FindTool = Callable[[str], ToolRegistration | None]
 
@@ -161,18 +168,19 @@ class TokenService:
 
         Raises TokenRequestRefused with the error that the tool may know, TooManyTokens.
         """
-        if any(len(values) > 1 for values in form.values()):
-            _refuse("invalid_request", "a parameter is given twice")
+        twice = [name for name in KNOWN if len(form.get(name, [])) > 1]
+        if twice or any(len(values) > 1 for values in form.values()):
+            _refuse("invalid_request", f"{'a parameter' if not twice else twice[0]} is given twice")
         asked = {name: values[0] for name, values in form.items()}
         if not asked.get("grant_type"):
             _refuse("invalid_request", "no grant_type")
         if asked["grant_type"] != GRANT_TYPE:
-            _refuse("unsupported_grant_type", "grant_type")
+            _refuse("unsupported_grant_type", f"grant_type is not {GRANT_TYPE}")
         for name in ("client_assertion_type", "client_assertion"):
             if not asked.get(name):
                 _refuse("invalid_request", f"no {name}")
         if asked["client_assertion_type"] != ASSERTION_TYPE:
-            _refuse("invalid_request", "client_assertion_type")
+            _refuse("invalid_request", f"client_assertion_type is not {ASSERTION_TYPE}")
         if "scope" not in asked:
             _refuse("invalid_request", "no scope")
         tool, once = self._client(asked)
@@ -181,7 +189,7 @@ class TokenService:
             raise TooManyTokens(f"connection {tool.connection}")
         scopes = [one for one in dict.fromkeys(asked["scope"].split()) if one in tool.scopes]
         if not scopes:
-            _refuse("invalid_scope", "no scope that the registration has", tool)
+            _refuse("invalid_scope", "scope names none that the registration has", tool)
         if not self.use_once(once):
             _refuse("invalid_client", "this jti was already used", tool)
         return {
@@ -201,9 +209,12 @@ class TokenService:
             if tool is None:
                 raise SignatureRefused("iss is no registered client_id")
             claims = verified_claims(token, tool, self.key_sets)
+        except (SignatureRefused, NetworkFailed) as error:
+            _refuse("invalid_client", error.detail, tool, UNPROVED)
+        try:
             self._check(claims, tool, asked.get("client_id"))
             return tool, self._once(claims, tool)
-        except (SignatureRefused, NetworkFailed) as error:
+        except SignatureRefused as error:
             _refuse("invalid_client", error.detail, tool)
 
     def _check(
@@ -217,7 +228,8 @@ class TokenService:
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
         if self.url not in audiences and self.issuer not in audiences:
-            raise SignatureRefused(f"aud is {audience!r:.120}")
+            wanted = f"neither {self.url} nor {self.issuer}"
+            raise SignatureRefused(f"aud is {audience!r:.120}, {wanted}")
         if MESSAGE_TYPE in claims:  # a message to the platform, made with the same key
             raise SignatureRefused("an LTI message is no client assertion")
         if claims.get(DEPLOYMENT_ID, tool.deployment_id) != tool.deployment_id:
@@ -226,7 +238,7 @@ class TokenService:
     def _once(self, claims: Mapping[str, Any], tool: ToolRegistration) -> Once:
         jti = claims.get("jti")
         if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
-            raise SignatureRefused("no usable jti")
+            raise SignatureRefused(f"jti is no text of at most {MAX_JTI} characters")
         # a digest: any text fits into any database
         digest = hashlib.sha256(jti.encode("utf-8", "surrogatepass")).hexdigest()
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
@@ -256,9 +268,11 @@ def _public_key(pem: str) -> RSAPublicKey:
     return key
 
 
-def _refuse(oauth: str, detail: str, tool: ToolRegistration | None = None) -> NoReturn:
+def _refuse(
+    oauth: str, detail: str, tool: ToolRegistration | None = None, said: str = ""
+) -> NoReturn:
     where = f"connection {tool.connection}: " if tool else ""
-    raise TokenRequestRefused(oauth, where + detail)
+    raise TokenRequestRefused(oauth, where + detail, said or detail)
 
 
 def _encoded(value: bytes) -> str:

@@ -19,6 +19,11 @@ from lti_bridge.providers.contract import Credentials
 
 log = logging.getLogger("lti_bridge.outcomes")
 
+# Whatever the reason is, so that nobody can try out keys and secrets.
+UNPROVED = (
+    "The signature is not valid: the bridge does not know this oauth_consumer_key, or the secret, "
+    "the oauth_signature_method or the signed address (POST {url}) is another than agreed."
+)
 WINDOW_S = 5400  # LTI 1.1.1 §4.4: nonces are remembered for 90 minutes
 ONE = Decimal(1)
 # Verified against when the key is unknown, so that unknown key and wrong secret take as long.
@@ -84,7 +89,8 @@ class OutcomeService:
         url = f"{self.url}?{query}" if query else self.url  # a query is under the signature too
         try:
             if media_type(content_type) not in media_types(authorization):
-                raise BadRequest("the content type is not that of the service")
+                wanted = " or ".join(media_types(authorization))
+                raise BadRequest(f"the Content-Type is not {wanted}")
             if is_bearer(authorization):
                 caller = self.bearer(authorization)
             else:
@@ -95,13 +101,16 @@ class OutcomeService:
             return self._carry_out(request, caller)
         except ServiceRefused as error:
             log.warning("outcome.token-refused", extra={"reason": error.detail})
-            return self._envelope(error.status, "failure", error.sentence, request)
+            said = f"{error.sentence} ({error.detail})"
+            return self._envelope(error.status, "failure", said, request)
         except SignatureRefused as error:
             log.warning("outcome.signature-refused", extra={"reason": error.detail})
-            return self._envelope(401, "failure", "The signature is not valid.", request)
+            said = error.said or UNPROVED.format(url=self.url)
+            return self._envelope(401, "failure", said, request)
         except BadRequest as error:
             log.warning("outcome.malformed", extra={"reason": error.detail})
-            return self._envelope(400, "failure", "The request is malformed.", request)
+            said = f"The request is malformed: {error.detail}."
+            return self._envelope(400, "failure", said, request)
         except OutcomeRefused as error:
             log.warning("outcome.refused", extra={"reason": error.detail})
             return self._envelope(200, "failure", error.detail, request)
@@ -111,7 +120,7 @@ class OutcomeService:
 
     def too_large(self) -> Answer:
         """The answer to a body above the limit, which was not read."""
-        return self._envelope(400, "failure", "The request is too large.", None)
+        return self._envelope(400, "failure", "The request is above 64 kB.", None)
 
     def _caller(self, signed: oauth1.SignedRequest, connections: list[str]) -> Caller:
         expires_at = self.clock() + timedelta(seconds=2 * WINDOW_S)
@@ -127,7 +136,8 @@ class OutcomeService:
 
     def _carry_out(self, request: outcomes.OutcomeRequest, caller: Caller) -> Answer:
         if request.operation not in outcomes.OPERATIONS:
-            return self._envelope(200, "unsupported", "This operation is not offered.", request)
+            said = f"The operation is none of {', '.join(outcomes.OPERATIONS)}."
+            return self._envelope(200, "unsupported", said, request)
         attempt_id, connection = self._attempt(request.sourced_id, caller.connections)
         if request.operation == "readResult":
             attempt = caller.read(attempt_id, connection)
@@ -142,7 +152,9 @@ class OutcomeService:
         raw = {"operation": request.operation, "score": request.score_text}
         if request.operation == "deleteResult":
             return Incoming("outcome", event, None, None, raw)
-        score = outcomes.parse_score(request.score_text or "")
+        if request.score_text is None:
+            raise OutcomeRefused("result or its resultScore is missing")
+        score = outcomes.parse_score(request.score_text)
         return Incoming("outcome", event, "graded", Score(score, ONE), raw)
 
     def _attempt(self, sourced_id: str, connections: Sequence[str]) -> tuple[str, str]:

@@ -23,7 +23,7 @@ def blueprint(answers: ToolAnswers, show: Callable[[ToolAnswer], Response]) -> B
     def deep_link() -> Response:
         """A deep linking response or a ContentItemSelection; key, cookie and data decide."""
         if request.mimetype != oauth1.FORM_TYPE:
-            raise ToolAnswerRefused("the body is no form")
+            raise ToolAnswerRefused(f"the Content-Type is not {oauth1.FORM_TYPE}")
         body = request.get_data(cache=False)
         if len(body) > MAX_BODY:
             raise TooLarge("an answer above the limit")

@@ -6,6 +6,7 @@ Every service reads the access token in one place, and from the Authorization he
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, request
@@ -32,8 +33,11 @@ from lti_bridge.providers.service_pages import Answer, Asked
 
 TOKEN_PATH = "/platform/token"  # noqa: S105 - an address
 METADATA = "invalid_client_metadata"  # RFC 7591 section 3.2.2
+JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_BODY = 65_536  # bytes
+_NOT_OAUTH = re.compile(r"[^ !#-\[\]-~]")  # what no error_description may hold (RFC 6749 §5.2)
+_ABOUT_THE_REQUEST = (BadRequest, ServiceRefused, ToolMetadataRefused, TooLarge)
 
 log = logging.getLogger("lti_bridge.services")
 
@@ -60,7 +64,7 @@ def blueprint(services: Services) -> Blueprint:
     def token() -> Response:
         """A client assertion becomes an access token (Security Framework 1.0 section 4.1)."""
         if media_type(request.headers.get("Content-Type", "")) != FORM_TYPE:
-            raise TokenRequestRefused("invalid_request", "the body is no form")
+            raise TokenRequestRefused("invalid_request", f"the Content-Type is not {FORM_TYPE}")
         _small_body()
         form = {name: request.form.getlist(name) for name in request.form}
         response = jsonify(services.token.answer(form))
@@ -87,7 +91,8 @@ def blueprint(services: Services) -> Blueprint:
     def create_line_item(course: str) -> Response:
         """AGS section 3.2.5."""
         allowed = grant(LINE_ITEM_TYPE)
-        return _answer(grades.create(allowed, course, _body(LINE_ITEM_TYPE)), LINE_ITEM_TYPE, 201)
+        made = grades.create(allowed, course, _body(LINE_ITEM_TYPE))
+        return _answer(made, LINE_ITEM_TYPE, 201)
 
     @door.get(f"{line_items}/<item>")
     def read_line_item(course: str, item: str) -> Response:
@@ -136,14 +141,17 @@ def _asked() -> Asked:
 def _small_body() -> bytes:
     body = request.get_data(cache=True)
     if len(body) > MAX_BODY:
-        raise TooLarge("a body above the limit")
+        raise TooLarge(f"the body is above {MAX_BODY} bytes")
     return body
 
 
 def _body(expected: str) -> bytes:
-    """The body, which is of the service's media type and not too large."""
-    if media_type(request.headers.get("Content-Type", "")) != expected:
-        raise MediaTypeRefused(f"the content type is not {expected}")
+    """The body, which is of the service's media type, or JSON, and not too large.
+
+    Tools exist that send application/json (@atomicjolt/lti-server 3.3.2); AGS allows a refusal.
+    """
+    if media_type(request.headers.get("Content-Type", "")) not in (expected, JSON_TYPE):
+        raise MediaTypeRefused(f"the Content-Type is not {expected}")
     return _small_body()
 
 
@@ -156,10 +164,15 @@ def _answer(answer: Answer, content_type: str, status: int = 200) -> Response:
 
 
 def refused(error: BridgeError) -> Response:
-    """The answer for a program: a code and, where it tells nothing to the wrong ones, a reason."""
+    """The answer for a program: a code, and which part of the request is wrong and why.
+
+    Nothing in it is about anything but the request; who has not proved who it is learns no
+    more than the form of its request.
+    """
     if isinstance(error, TokenRequestRefused):
         log.warning("token.refused", extra={"code": error.oauth, "reason": error.detail})
-        response = jsonify(error=error.oauth)
+        said = _NOT_OAUTH.sub("?", error.said)
+        response = jsonify(error=error.oauth, error_description=said)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Pragma"] = "no-cache"
     else:
@@ -181,7 +194,6 @@ def refused(error: BridgeError) -> Response:
 
 def _may_know(error: BridgeError) -> bool:
     """Whether the reason, which is about the request alone, helps whoever wrote the tool."""
-    about_token = isinstance(error, TooManyTokens) or error.status == 401
-    return not about_token and (
-        error.status == 404 or isinstance(error, BadRequest | ServiceRefused | ToolMetadataRefused)
+    return not isinstance(error, TooManyTokens) and (
+        error.status == 404 or isinstance(error, _ABOUT_THE_REQUEST)
     )

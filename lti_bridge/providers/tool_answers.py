@@ -26,6 +26,15 @@ from lti_bridge.providers.tool_items import items, items11
 
 log = logging.getLogger("lti_bridge.tool_answers")
 
+# Whatever the reason, before a tool has proved who it is.
+UNPROVED_13 = (
+    "JWT does not prove a connected tool: iss has to be its client_id, alg RS256, and kid a key of "
+    "its registered key set that made the signature"
+)
+UNPROVED_11 = (
+    "the form does not prove a connected tool: oauth_consumer_key, the secret, "
+    "oauth_signature_method or the signed address is another than agreed"
+)
 MAX_LIFE_S = 3600  # since it was issued
 MAX_SAID = 1000  # characters of a message for people
 MAX_NONCE = 1024
@@ -53,24 +62,31 @@ class ToolAnswers:
         try:
             if "JWT" in names:
                 if names != ["JWT"] or query:
-                    raise ToolAnswerRefused("there is more than one JWT")
+                    raise ToolAnswerRefused("JWT is not the only parameter")
                 return self._read13(fields[0][1])
             return self._read11(fields, query)
-        except (SignatureRefused, NetworkFailed, BadRequest) as error:
+        except (SignatureRefused, BadRequest) as error:
             raise ToolAnswerRefused(error.detail) from error
 
+    def _proved(self, text: str) -> tuple[Mapping[str, Any], ToolRegistration]:
+        """The claims that a connected tool signed, and the tool."""
+        try:
+            token = jwt.decode(text)
+            client_id = token.claims.get("iss")
+            tool = self.find(client_id) if isinstance(client_id, str) else None
+            if tool is None:
+                raise SignatureRefused("iss is no registered client_id")
+            return verified_claims(token, tool, self.key_sets), tool
+        except (SignatureRefused, NetworkFailed) as error:
+            raise ToolAnswerRefused(error.detail, said=UNPROVED_13) from error
+
     def _read13(self, text: str) -> ToolAnswer:
-        token = jwt.decode(text)
-        client_id = token.claims.get("iss")
-        tool = self.find(client_id) if isinstance(client_id, str) else None
-        if tool is None:
-            raise SignatureRefused("iss is no registered client_id")
-        found = verified_claims(token, tool, self.key_sets)
+        found, tool = self._proved(text)
         self._check(found, tool)
         _note(tool.connection, log=found.get(claims.LOG), errorlog=found.get(claims.ERROR_LOG))
         nonce = found.get("nonce")
         if not isinstance(nonce, str) or not 0 < len(nonce) <= MAX_NONCE:
-            raise SignatureRefused("no usable nonce")
+            raise SignatureRefused(f"nonce is no text of at most {MAX_NONCE} characters")
         # good for no longer, whatever time of far ahead it names
         until = min(found["exp"], found["iat"] + MAX_LIFE_S)
         expires_at = datetime.fromtimestamp(until, UTC)
@@ -88,7 +104,7 @@ class ToolAnswers:
         audience = found.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
         if not audiences or any(one != self.issuer for one in audiences):
-            raise SignatureRefused(f"aud is {audience!r:.120}")
+            raise SignatureRefused(f"aud is {audience!r:.120}, not {self.issuer} alone")
         # the document's own example has the tool itself in azp, where it decides nothing
         known = (self.issuer,) if len(audiences) > 1 else (None, self.issuer, tool.client_id)
         if found.get("azp") not in known:
@@ -105,7 +121,10 @@ class ToolAnswers:
     def _read11(self, fields: oauth1.Params, query: str) -> ToolAnswer:
         url = f"{self.url}?{query}" if query else self.url
         signed = oauth1.read_form("POST", url, fields)
-        connections = signers(signed, self.consumers, int(self.clock().timestamp()))
+        try:
+            connections = signers(signed, self.consumers, int(self.clock().timestamp()))
+        except SignatureRefused as error:
+            raise ToolAnswerRefused(error.detail, said=error.said or UNPROVED_11) from error
         found = dict(signed.params)
         if len(found) != len(signed.params):
             raise SignatureRefused("a parameter is given twice")

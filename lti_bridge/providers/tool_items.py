@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -32,9 +32,12 @@ def items(claim: object) -> tuple[ChosenItem, ...]:
     if claim is None:
         return ()
     if not isinstance(claim, list) or len(claim) > MAX_ITEMS:
-        raise ToolAnswerRefused("content_items is no list, or too long")
-    links = [one for one in claim if isinstance(one, dict) and one.get("type") == LTI_LINK]
-    return tuple(_item(one, _line_item(one.get("lineItem"))) for one in links)
+        raise ToolAnswerRefused(f"content_items is no list of at most {MAX_ITEMS} items")
+    return tuple(
+        _item(one, _line_item(one.get("lineItem"), f"{where}.lineItem"), where)
+        for where, one in _numbered("content_items", claim)
+        if one.get("type") == LTI_LINK
+    )
 
 
 def items11(text: str) -> tuple[ChosenItem, ...]:
@@ -42,83 +45,112 @@ def items11(text: str) -> tuple[ChosenItem, ...]:
     if not text:
         return ()
     if len(text) > MAX_JSON:
-        raise ToolAnswerRefused("content_items is too long")
+        raise ToolAnswerRefused(f"content_items is longer than {MAX_JSON} characters")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ToolAnswerRefused("content_items is no JSON") from error
     graph = value.get("@graph", []) if isinstance(value, dict) else None
     if not isinstance(graph, list) or len(graph) > MAX_ITEMS or _depth(value) > MAX_DEPTH:
-        raise ToolAnswerRefused("content_items has no @graph, or too much of it")
-    links = [one for one in graph if isinstance(one, dict) and one.get("@type") in LINK_TYPES_11]
-    return tuple(_item(one, _line_item11(one.get("lineItem"))) for one in links)
+        raise ToolAnswerRefused(f"content_items has no @graph of at most {MAX_ITEMS} items")
+    return tuple(
+        _item(one, _line_item11(one.get("lineItem"), f"{where}.lineItem"), where)
+        for where, one in _numbered("@graph", graph)
+        if one.get("@type") in LINK_TYPES_11
+    )
 
 
-def _item(item: Mapping[str, Any], line_item: Mapping[str, Any]) -> ChosenItem:
-    url = _text(item, "url")
+def plain_text(value: object) -> str | None:
+    """A text, number or truth value of JSON as its text; None for anything else.
+
+    Tools write `{"id": 7}` where the document asks for texts.
+    """
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, bool | int | float) else None
+
+
+def _numbered(name: str, found: list[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects of a list, each with where it stands."""
+    for index, one in enumerate(found):
+        if isinstance(one, dict):
+            yield f"{name}[{index}]", one
+
+
+def _item(item: Mapping[str, Any], line_item: Mapping[str, Any], where: str) -> ChosenItem:
+    url = _text(item, "url", where)
     if url and not oidc.origin(url):
-        raise ToolAnswerRefused("the url of an item is no web address")
-    custom = item.get("custom") or {}
-    if not isinstance(custom, dict) or len(custom) > MAX_CUSTOM:
-        raise ToolAnswerRefused("custom of an item is no object, or too large")
-    if not all(_is_text(name) and _is_text(value) for name, value in custom.items()):
-        raise ToolAnswerRefused("a custom parameter of an item is no text, or too long")
+        raise ToolAnswerRefused(f"{where}.url is no web address")
     return ChosenItem(
         url=url,
-        title=_text(item, "title") or line_item.get("label", ""),
-        custom=custom,
+        title=_text(item, "title", where) or line_item.get("label", ""),
+        custom=_custom(item.get("custom") or {}, f"{where}.custom"),
         maximum=line_item.get("maximum"),
         resource_id=line_item.get("resource_id", ""),
         tag=line_item.get("tag", ""),
     )
 
 
-def _line_item(value: object) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ToolAnswerRefused("lineItem is no object")
+def _custom(values: object, where: str) -> dict[str, str]:
+    """Custom parameters as texts; one that is null is left out."""
+    if not isinstance(values, dict) or len(values) > MAX_CUSTOM:
+        raise ToolAnswerRefused(f"{where} is no object of at most {MAX_CUSTOM} parameters")
     return {
-        "maximum": _maximum(value.get("scoreMaximum")),
-        "label": _text(value, "label"),
-        "resource_id": _text(value, "resourceId"),
-        "tag": _text(value, "tag"),
+        _fit(name, f"a name in {where}"): _fit(value, f"{where}.{_UNFIT.sub('?', name):.80}")
+        for name, value in values.items()
+        if value is not None
     }
 
 
-def _line_item11(value: object) -> dict[str, Any]:
+def _line_item(value: object, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ToolAnswerRefused("lineItem is no object")
+        raise ToolAnswerRefused(f"{where} is no object")
+    return {
+        "maximum": _maximum(value.get("scoreMaximum"), f"{where}.scoreMaximum"),
+        "label": _text(value, "label", where),
+        "resource_id": _text(value, "resourceId", where),
+        "tag": _text(value, "tag", where),
+    }
+
+
+def _line_item11(value: object, where: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ToolAnswerRefused(f"{where} is no object")
     limits, activity = (value.get(name) or {} for name in ("scoreConstraints", "assignedActivity"))
     if not isinstance(limits, dict) or not isinstance(activity, dict):
-        raise ToolAnswerRefused("a part of lineItem is no object")
-    found = {"label": _text(value, "label"), "resource_id": _text(activity, "activityId")}
+        raise ToolAnswerRefused(f"scoreConstraints or assignedActivity of {where} is no object")
+    found = {
+        "label": _text(value, "label", where),
+        "resource_id": _text(activity, "activityId", f"{where}.assignedActivity"),
+    }
     if limits:
         most = limits.get("totalMaximum", limits.get("normalMaximum"))
-        return {**found, "maximum": _maximum(most)}
+        return {**found, "maximum": _maximum(most, f"{where}.scoreConstraints.totalMaximum")}
     return found
 
 
-def _maximum(value: object) -> Decimal:
+def _maximum(value: object, where: str) -> Decimal:
     """How much a line item counts to: a number above 0 (DL 2.0 §3.2)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ToolAnswerRefused("scoreMaximum of an item is no number above 0")
+        raise ToolAnswerRefused(f"{where} is no number above 0")
     return Decimal(str(value))
 
 
-def _text(members: Mapping[str, Any], name: str) -> str:
+def _text(members: Mapping[str, Any], name: str, where: str) -> str:
     value = members.get(name)
-    if value is None:
-        return ""
-    if not _is_text(value):
-        raise ToolAnswerRefused(f"{name} of an item is no text, or too long")
-    return str(value)
+    return "" if value is None else _fit(value, f"{where}.{name}")
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT and not _UNFIT.search(value)
+def _fit(value: object, where: str) -> str:
+    """The value as a text that a database and a page can hold."""
+    text = plain_text(value)
+    if text is None or len(text) > MAX_TEXT or _UNFIT.search(text):
+        raise ToolAnswerRefused(f"{where} is no clean text of at most {MAX_TEXT} characters")
+    return text
 
 
 def _depth(value: object) -> int:

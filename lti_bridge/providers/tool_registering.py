@@ -27,6 +27,7 @@ from lti_bridge.providers.tool13 import (
     NRPS_SCOPE,
     SCOPES,
 )
+from lti_bridge.providers.tool_items import plain_text
 
 log = logging.getLogger("lti_bridge.tool_registering")
 
@@ -185,7 +186,7 @@ class _Metadata:
         return _text(self.values, name, needed=needed)
 
     def address(self, name: str, members: Mapping[str, Any] | None = None) -> str:
-        """An https address on the tool's own domain."""
+        """An https address on the tool's own domain, or below it."""
         return self._own(_text(self.values if members is None else members, name), name)
 
     def addresses(self, name: str) -> list[str]:
@@ -198,16 +199,18 @@ class _Metadata:
     def tool(self) -> dict[str, Any]:
         """The checked part about LTI: target_link_uri and custom_parameters."""
         tool = self.values[TOOL]
-        if "logo_uri" in self.values:
-            self.address("logo_uri")
+        if self.values.get("logo_uri") is not None:  # nobody here fetches it: of any host
+            self._address(_text(self.values, "logo_uri"), "logo_uri")
         custom = tool.get("custom_parameters") or {}
-        small = isinstance(custom, dict) and len(custom) <= MAX_LIST
-        if not small or not all(
-            isinstance(one, str) and len(one) <= MAX_TEXT for one in custom.values()
-        ):
-            raise ToolMetadataRefused("custom_parameters must be texts by name")
+        if not isinstance(custom, dict) or len(custom) > MAX_LIST:
+            raise ToolMetadataRefused(f"custom_parameters is no object of at most {MAX_LIST}")
+        texts = {name: plain_text(value) for name, value in custom.items() if value is not None}
+        for name, value in texts.items():
+            if value is None or len(value) > MAX_TEXT:
+                said = f"is no text of at most {MAX_TEXT} characters"
+                raise ToolMetadataRefused(f"custom_parameters.{name:.80} {said}")
         target = self.address("target_link_uri", tool)
-        return {"target_link_uri": target, "custom_parameters": custom}
+        return {"target_link_uri": target, "custom_parameters": texts}
 
     def deep_link_url(self, tool: Mapping[str, Any]) -> str:
         """Where instructors choose at the tool; empty when it does not offer that."""
@@ -236,15 +239,20 @@ class _Metadata:
         return {**found, TOOL: {**tool, "claims": list(CLAIMS)}}
 
     def _own(self, url: str, name: str) -> str:
+        host = self._address(url, name)
+        if not any(host == one or host.endswith(f".{one}") for one in self.hosts if one):
+            raise ToolMetadataRefused(f"{name} is not on the tool's domain")
+        return url
+
+    def _address(self, url: str, name: str) -> str:
+        """The host of an https address that anybody can reach."""
         origin = oidc.origin(url)
         if not origin or not (self.loopback or origin.startswith("https://")):
             raise ToolMetadataRefused(f"{name} is no https address")
         host = urlsplit(url).hostname or ""
         if _is_internal(host) and not self.loopback:
             raise ToolMetadataRefused(f"{name} is an internal address")
-        if host not in self.hosts:
-            raise ToolMetadataRefused(f"{name} is not on the tool's domain")
-        return url
+        return host
 
 
 def _is_internal(host: str) -> bool:

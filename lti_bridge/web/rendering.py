@@ -375,6 +375,7 @@ def _error_as_json(error: BridgeError, reference: str) -> Response:
         "message": error.sentence,
         "remedy": error.remedy,
         "reference": reference,
+        **({"reason": error.said} if error.said else {}),
     }
     body = json.dumps(answer).encode()
     return _response(body, "application/json", error.status, "default-src 'none'")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import re
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -80,6 +82,9 @@ def test_the_body_hash_is_checked_before_the_xml(rig: Rig, graded: Sitting) -> N
         refused(rig, rig.post(broken, header), 401)  # not 400: nobody looked at it
         refused(rig, rig.post(body + b"\n", header), 401)
         refused(rig, rig.send(body, oauth_body_hash=sha256), 401)
+        # the draft's SHA-1 goes with every method, and no other hash does
+        md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+        refused(rig, rig.send(body, TWO, oauth_body_hash=md5), 401)
         refused(rig, rig.send(body, oauth_body_hash=None), 400)
         refused(rig, rig.send(broken, oauth_body_hash=None), 400)
 
@@ -200,6 +205,145 @@ def test_hmac_sha256_is_used_where_it_is_configured(rig: Rig) -> None:
     with rig.unchanged():
         refused(rig, rig.report(sitting, "1", Signer(TWO.key, TWO.secret)), 401)
     assert rig.report(sitting, "0.5", TWO).said == (200, "success")
+
+
+@pytest.mark.spec("P11O-02", "P11O-03")
+@pytest.mark.parametrize("hashed", ["sha1", "sha256"])
+def test_hmac_sha256_goes_with_either_body_hash(rig: Rig, hashed: str) -> None:
+    sitting = rig.sit(activity="two")
+    body = document("replaceResult", sitting.sourced_id, "0.5")
+    digest = base64.b64encode(hashlib.new(hashed, body).digest()).decode()
+    assert rig.send(body, TWO, oauth_body_hash=digest).said == (200, "success")
+    assert rig.read(sitting, TWO) == "0.5"
+    with rig.unchanged():
+        other = body.replace(b"0.5", b"0.9")
+        refused(rig, rig.send(other, TWO, oauth_body_hash=digest), 401)
+
+
+DRAFT = "http://www.imsglobal.org/lis/oms1p0/pox"
+
+
+@pytest.mark.spec("P11O-18")
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        pytest.param(lambda body: body.replace(NS.encode(), DRAFT.encode()), id="draft"),
+        pytest.param(lambda body: body.replace(f' xmlns="{NS}"'.encode(), b""), id="none"),
+        pytest.param(lambda body: body.replace(b'"' + NS.encode(), b'""' + b' x="'), id="empty"),
+        pytest.param(
+            lambda body: re.sub(rb"<(/?)(?=[a-z])(?!\?)", rb"<\1p:", body).replace(
+                b"xmlns=", b"xmlns:p="
+            ),
+            id="prefixed",
+        ),
+        pytest.param(
+            lambda body: re.sub(rb"<(/?)(?=[a-z])(?!\?)", rb"<\1p:", body).replace(
+                f'xmlns="{NS}"'.encode(), f'xmlns:p="{DRAFT}"'.encode()
+            ),
+            id="draft, prefixed",
+        ),
+    ],
+)
+def test_the_draft_and_no_namespace_are_read_as_lmss_do(
+    rig: Rig, rewrite: Callable[[bytes], bytes]
+) -> None:
+    sitting = rig.sit()
+    for operation, score in (("replaceResult", "0.5"), ("readResult", None)):
+        reply = rig.send(rewrite(document(operation, sitting.sourced_id, score)))
+        assert reply.said == (200, "success"), reply.body
+    assert reply.score == "0.5"
+    assert rig.send(rewrite(document("deleteResult", sitting.sourced_id))).said[1] == "success"
+    assert rig.read(sitting) == ""
+
+
+def changed(old: str, new: str) -> Callable[[Rig, Sitting], Reply]:
+    """A message in whose XML something is different."""
+
+    def send(rig: Rig, sitting: Sitting) -> Reply:
+        body = document("replaceResult", sitting.sourced_id, "0.5").decode()
+        assert old in body
+        return rig.send(body.replace(old, new).encode())
+
+    return send
+
+
+def oauth(**changes: str | None) -> Callable[[Rig, Sitting], Reply]:
+    """A message with another protocol parameter."""
+    return lambda rig, sitting: rig.send(
+        document("replaceResult", sitting.sourced_id, "0.5"), **changes
+    )
+
+
+def old_message(rig: Rig, sitting: Sitting) -> Reply:
+    then = str(int(time.time()) - 6000)
+    return oauth(oauth_timestamp=then)(rig, sitting)
+
+
+def used_message(rig: Rig, _sitting: Sitting) -> Reply:
+    body = document("readResult", rig.sit().sourced_id)
+    header = ONE.header(f"{rig.bridge.url}/platform/outcomes", body)
+    assert rig.post(body, header).said == (200, "success")
+    return rig.post(body, header)
+
+
+TOLD: dict[str, tuple[Callable[[Rig, Sitting], Reply], str]] = {
+    "no credentials": (
+        lambda rig, sitting: rig.post(document("readResult", sitting.sourced_id), None),
+        "no OAuth Authorization header",
+    ),
+    "content type": (
+        lambda rig, sitting: rig.post(
+            document("readResult", sitting.sourced_id),
+            ONE.header(sitting.outcome_url, b""),
+            content_type="text/plain",
+        ),
+        "Content-Type is not application/xml",
+    ),
+    "unknown key": (oauth(oauth_consumer_key="nobody"), "oauth_consumer_key"),
+    "wrong signature": (oauth(oauth_signature="QUFBQQ=="), "/platform/outcomes"),
+    "body hash": (oauth(oauth_body_hash="x"), "oauth_body_hash is not the hash of the body"),
+    "no body hash": (oauth(oauth_body_hash=None), "oauth_body_hash is missing"),
+    "no nonce": (oauth(oauth_nonce=None), "oauth_nonce is missing"),
+    "old": (old_message, "oauth_timestamp is 600"),
+    "used": (used_message, "nonce was already used"),
+    "version": (oauth(oauth_version="2.0"), "oauth_version is not 1.0"),
+    "no XML": (lambda rig, _sitting: rig.send(b"<x>"), "not well-formed XML at line 1, column 4"),
+    "doctype": (changed("<imsx_POXEnv", "<!DOCTYPE x><imsx_POXEnv"), "DOCTYPE"),
+    "encoding": (changed("UTF-8", "UTF-16"), "encoding"),
+    "root": (changed("POXEnvelopeRequest", "POXEnvelope"), "root is not imsx_POXEnvelopeRequest"),
+    "namespace": (changed(NS, "urn:other"), f"is not in the namespace {NS}"),
+    "mixed": (changed("<sourcedId>", '<sourcedId xmlns="">'), "sourcedId is not in the namespace"),
+    "no header": (changed("imsx_POXHeader>", "imsx_POXHead>"), "imsx_POXHeader is missing"),
+    "no message id": (
+        changed("imsx_messageIdentifier", "imsx_id"),
+        "imsx_messageIdentifier is missing",
+    ),
+    "no operation": (changed("<imsx_POXBody>", "<imsx_POXBody/><imsx_POXBody>"), "2 times"),
+    "no record": (changed("resultRecord", "record"), "resultRecord is missing"),
+    "no sourcedId": (changed("sourcedId>", "sourceId>"), "sourcedId is missing"),
+    "inside the score": (changed("0.5", "0.<b/>5"), "textString holds more than text"),
+    "comma": (changed("0.5", "0,5"), "textString of resultScore is no decimal number"),
+    "empty": (changed("0.5", ""), "textString of resultScore is no decimal number"),
+    "percent": (changed("0.5", "50"), "textString of resultScore is not between 0.0 and 1.0"),
+    "no score": (changed("resultScore", "score"), "resultScore is missing"),
+    "operation": (changed("replaceResultRequest", "fooRequest"), "none of replaceResult"),
+    "sourcedId": (changed("<sourcedId>", "<sourcedId>x"), "sourcedId is not known"),
+}
+
+
+@pytest.mark.spec("P11O-18", "P11O-20")
+@pytest.mark.parametrize("variant", TOLD)
+def test_a_refusal_tells_the_tool_which_element_and_why(
+    rig: Rig, graded: Sitting, variant: str
+) -> None:
+    send, words = TOLD[variant]
+    reply = send(rig, graded)
+    assert reply.major in ("failure", "unsupported")
+    said = reply.header("imsx_description")
+    assert words in said
+    for secret in (ONE.secret, graded.sourced_id, "Traceback", ".py", "connection"):
+        assert secret not in said
+    assert rig.read(graded) == "0.25"
 
 
 @pytest.mark.spec("P11O-07", "P11O-10")

@@ -321,9 +321,9 @@ BAD_ITEMS: dict[str, dict[str, Any]] = {
     "another host": {"url": "https://evil.example.net/picky"},
     "a private host": {"url": "https://10.0.0.1/picky"},
     "user": {"url": "https://tool.example.org@evil.example.net/"},
-    "null custom": {"custom": {"a": None}},
     "custom list": {"custom": ["a"]},
-    "custom number": {"custom": {"a": 1}},
+    "custom object": {"custom": {"a": {"b": 1}}},
+    "custom list in custom": {"custom": {"a": [1]}},
     "title": {"title": ["x"]},
     "NUL": {"title": "a\0b"},
     "half a character": {"title": "\ud800"},
@@ -348,6 +348,90 @@ def test_an_unclean_link_is_refused_whole(desk: Desk, bad: str) -> None:
     before = desk.stored()
     assert refused(desk.send(signed(claims(desk.ask(), {**LINK, **BAD_ITEMS[bad]})))), bad
     assert desk.stored() == before
+
+
+LOOSE: dict[str, tuple[dict[str, Any], str, Any]] = {
+    "number": ({"custom": {"a": 7}}, "custom", {"a": "7"}),
+    "fraction": ({"custom": {"a": 0.5}}, "custom", {"a": "0.5"}),
+    "true": ({"custom": {"a": True, "b": False}}, "custom", {"a": "true", "b": "false"}),
+    "null": ({"custom": {"a": None, "b": "x"}}, "custom", {"b": "x"}),
+    "no members, as PHP writes them": ({"custom": []}, "custom", {}),
+    "resource id": ({"lineItem": {"scoreMaximum": 4, "resourceId": 7}}, "resource_id", "7"),
+    "tag": ({"lineItem": {"scoreMaximum": 4, "tag": 2026}}, "tag", "2026"),
+    "no ids": ({"lineItem": {"scoreMaximum": 4, "resourceId": None}}, "resource_id", None),
+}
+
+
+@pytest.mark.spec("P13DL-12", "P13DL-13")
+@pytest.mark.parametrize("variant", LOOSE)
+def test_what_is_no_text_is_read_as_its_text(desk: Desk, variant: str) -> None:
+    item, name, value = LOOSE[variant]
+    link = {**LINK, "title": f"Chapter {variant}", **item}
+    page = desk.send(signed(claims(desk.ask(), link)))
+    assert page.status == 200, page.text
+    kept = json.loads(desk.activity()["settings"])
+    assert (kept.get(name) or None) == (value or None)
+
+
+def test_a_number_for_a_title_is_a_title(desk: Desk) -> None:
+    assert desk.send(signed(claims(desk.ask(), {**LINK, "title": 7}))).status == 200
+    assert desk.activity()["title"] == "7"
+
+
+TOLD: dict[str, tuple[Callable[[str], str], str]] = {
+    "no data": (lambda _data: signed(claims("", LINK)), "data is missing"),
+    "other data": (lambda _data: signed(claims("x", LINK)), "data was used before"),
+    "unknown tool": (
+        lambda data: signed(claims(data, LINK, iss="nobody")),
+        "JWT does not prove a connected tool",
+    ),
+    "other key": (
+        lambda data: signed(claims(data, LINK), OTHER),
+        "JWT does not prove a connected tool",
+    ),
+    "audience": (lambda data: signed(claims(data, LINK, aud="x")), "aud is &#39;x&#39;"),
+    "expired": (lambda data: signed(claims(data, LINK, exp=1)), "expired"),
+    "message type": (
+        lambda data: signed(claims(data, LINK, **{f"{LTI}message_type": "x"})),
+        "message_type is not LtiDeepLinkingResponse",
+    ),
+    "deployment": (
+        lambda data: signed(claims(data, LINK, **{f"{LTI}deployment_id": "x"})),
+        "deployment_id is not",
+    ),
+    "no nonce": (lambda data: signed(claims(data, LINK, nonce=None)), "nonce is no text"),
+    "items": (
+        lambda data: signed(claims(data, **{f"{DL}content_items": LINK})),
+        "content_items is no list",
+    ),
+    "too many": (lambda data: signed(claims(data, LINK, LINK)), "content_items holds 2 links"),
+    "url": (
+        lambda data: signed(claims(data, {"type": "file"}, {**LINK, "url": "javascript:x"})),
+        "content_items[1].url is no web address",
+    ),
+    "custom": (
+        lambda data: signed(claims(data, {**LINK, "custom": {"a": {}}})),
+        "content_items[0].custom.a is no clean text",
+    ),
+    "maximum": (
+        lambda data: signed(claims(data, {**LINK, "lineItem": {}})),
+        "content_items[0].lineItem.scoreMaximum is no number",
+    ),
+    "tag": (
+        lambda data: signed(claims(data, {**LINK, "lineItem": {"scoreMaximum": 1, "tag": []}})),
+        "content_items[0].lineItem.tag is no clean text",
+    ),
+}
+
+
+@pytest.mark.spec("P13DL-14")
+@pytest.mark.parametrize("variant", TOLD)
+def test_the_page_says_which_element_and_why(desk: Desk, variant: str) -> None:
+    made, words = TOLD[variant]
+    page = desk.send(made(desk.ask()))
+    assert refused(page)
+    assert words in page.text
+    assert "Traceback" not in page.text
 
 
 @pytest.mark.spec("P13DL-09", "P13DL-10", "P13DL-11", "P13DL-14")
@@ -491,6 +575,37 @@ def test_an_old_answer_that_is_not_the_tools_own_is_refused(desk: Desk, wrong: s
     data, before = data_of(desk.leave("old")), desk.stored()
     assert refused(desk.bridge.post(PATH, WRONG11[wrong](data))), wrong
     assert desk.stored() == before
+
+
+TOLD_11: dict[str, tuple[Callable[[str], list[tuple[str, str]]], str]] = {
+    "secret": (lambda data: form11(data, "s3"), "does not prove a connected tool"),
+    "no data": (lambda _data: form11(None), "data is missing"),
+    "version": (lambda data: form11(data, lti_version="x"), "lti_version is not LTI-1p0"),
+    "no JSON": (lambda data: form11(data, content_items="{"), "content_items is no JSON"),
+    "custom": (
+        lambda data: form11(data, content_items=graph(custom={"a": []})),
+        "@graph[0].custom.a is no clean text",
+    ),
+}
+
+
+@pytest.mark.spec("P11C-02", "P11C-04")
+@pytest.mark.parametrize("variant", TOLD_11)
+def test_the_page_for_an_old_answer_says_which_element(desk: Desk, variant: str) -> None:
+    made, words = TOLD_11[variant]
+    page = desk.bridge.post(PATH, made(data_of(desk.leave("old"))))
+    assert refused(page)
+    assert words in page.text
+
+
+@pytest.mark.spec("P11C-04")
+def test_numbers_in_an_old_answer_are_texts(desk: Desk) -> None:
+    line_item = {"assignedActivity": {"activityId": 7}, "scoreConstraints": {"totalMaximum": 4}}
+    chosen = graph(custom={"id": 7, "none": None}, lineItem=line_item)
+    page = desk.bridge.post(PATH, form11(data_of(desk.leave("old")), content_items=chosen))
+    assert page.status == 200, page.text
+    kept = json.loads(desk.activity()["settings"])
+    assert (kept["custom"], kept["resource_id"]) == ({"id": "7"}, "7")
 
 
 @pytest.mark.spec("P11C-02", "SECP-17")

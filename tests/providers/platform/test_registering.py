@@ -115,7 +115,7 @@ def test_the_platform_says_what_it_is(registry: Registry) -> None:
 def test_a_good_registration_waits_for_an_admin(registry: Registry) -> None:
     name, token = registry.invite()
     answer = registry.send(token, metadata())
-    assert answer.status_code == 201, answer.data
+    assert answer.status_code == 200, answer.data
     told = answer.json
     assert told["scope"] == SCORE
     assert told["client_name"] == "A new tool"
@@ -140,7 +140,7 @@ def test_a_token_is_needed_and_good_once(registry: Registry) -> None:
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert registry.find(name) is None
-    assert registry.send(token, metadata()).status_code == 201
+    assert registry.send(token, metadata()).status_code == 200
     again = registry.send(token, metadata(client_name="Another"))
     assert again.status_code == 401
     found = registry.find(name)
@@ -160,7 +160,7 @@ def test_a_tool_chooses_neither_its_id_nor_its_place(registry: Registry) -> None
     name, token = registry.invite()
     wishes = {"client_id": "client-of-full", "name": "full", "deployment_id": "x"}
     answer = registry.send(token, metadata(**wishes, tool_deployment_id="x"))
-    assert answer.status_code == 201
+    assert answer.status_code == 200
     assert answer.json["client_id"] != "client-of-full"
     assert answer.json[TOOL]["deployment_id"] == "1"
     assert registry.find("full") is None
@@ -190,7 +190,8 @@ BAD: dict[str, dict[str, Any]] = {
     "no domain": {"tool_domain": None},
     "no target": {"tool_target_link_uri": None},
     "numbers": {"client_name": 1, "scope": 2},
-    "custom": {"tool_custom_parameters": {"a": 1}},
+    "custom list": {"tool_custom_parameters": ["a"]},
+    "custom value": {"tool_custom_parameters": {"a": {"b": 1}}},
 }
 FOREIGN: dict[str, dict[str, Any]] = {
     "http login": {"initiate_login_uri": "http://new.example.org/login"},
@@ -201,7 +202,9 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "foreign keys": {"jwks_uri": "https://evil.example.net/jwks"},
     "private keys": {"jwks_uri": "https://10.0.0.1/jwks"},
     "foreign target": {"tool_target_link_uri": "https://evil.example.net/"},
-    "foreign logo": {"logo_uri": "https://evil.example.net/x.png"},
+    "a domain that only ends like it": {"jwks_uri": "https://evilnew.example.org/jwks"},
+    "script for a logo": {"logo_uri": "javascript:alert(1)"},
+    "internal logo": {"logo_uri": "https://10.0.0.1/x.png"},
     "foreign choosing": {
         "tool_messages": [
             {"type": "LtiDeepLinkingRequest", "target_link_uri": "https://evil.example.net/"}
@@ -240,14 +243,61 @@ def test_a_second_domain_counts(registry: Registry) -> None:
         "jwks_uri": "https://keys.example.org/jwks",
         "tool_secondary_domains": ["keys.example.org"],
     }
-    assert registry.send(token, metadata(**more)).status_code == 201
+    assert registry.send(token, metadata(**more)).status_code == 200
+
+
+TAKEN: dict[str, dict[str, Any]] = {
+    "keys below the domain": {"jwks_uri": "https://auth.new.example.org/jwks"},
+    "login below the domain": {"initiate_login_uri": "https://a.b.new.example.org/login"},
+    "a logo of any host": {"logo_uri": "https://cdn.example.net/x.png"},
+    "no logo": {"logo_uri": None},
+    "custom values that are no texts": {
+        "tool_custom_parameters": {"n": 7, "f": 0.5, "yes": True, "null": None, "t": "x"}
+    },
+}
+
+
+@pytest.mark.spec("P13DR-05", "P13DR-07")
+@pytest.mark.parametrize("variant", TAKEN)
+def test_what_tools_write_is_taken(registry: Registry, variant: str) -> None:
+    name, token = registry.invite()
+    answer = registry.send(token, metadata(**TAKEN[variant]))
+    assert answer.status_code == 200, answer.data
+    found = registry.find(name)
+    assert found is not None
+    if "tool_custom_parameters" in TAKEN[variant]:
+        assert found["connection"]["custom"] == {"n": "7", "f": "0.5", "yes": "true", "t": "x"}
+
+
+TOLD: dict[str, tuple[dict[str, Any], str]] = {
+    "no login": ({"initiate_login_uri": None}, "initiate_login_uri is missing"),
+    "no redirects": ({"redirect_uris": []}, "redirect_uris is empty"),
+    "foreign redirect": ({"redirect_uris": ["https://x.example/"]}, "redirect_uris is not on the"),
+    "keys by http": ({"jwks_uri": "http://new.example.org/j"}, "jwks_uri is no https address"),
+    "auth method": ({"token_endpoint_auth_method": "none"}, "token_endpoint_auth_method must be"),
+    "response types": ({"response_types": ["code"]}, "response_types must contain id_token"),
+    "no LTI": ({TOOL: None}, f"{TOOL} is missing"),
+    "no target": ({"tool_target_link_uri": None}, "target_link_uri is missing"),
+    "custom": ({"tool_custom_parameters": {"a": ["x"]}}, "custom_parameters.a is no text"),
+    "no domain": ({"tool_domain": None}, "domain is missing"),
+}
+
+
+@pytest.mark.spec("P13DR-05")
+@pytest.mark.parametrize("variant", TOLD)
+def test_a_refusal_names_the_member_and_the_reason(registry: Registry, variant: str) -> None:
+    changes, words = TOLD[variant]
+    _, token = registry.invite()
+    answer = registry.send(token, metadata(**changes))
+    assert answer.status_code == 400
+    assert words in answer.json["error_description"]
 
 
 @pytest.mark.spec("P13DR-06")
 def test_the_application_is_for_the_web(registry: Registry) -> None:
     _refused(registry, metadata(application_type="native"))
     _, token = registry.invite()
-    assert registry.send(token, metadata(application_type=None)).status_code == 201
+    assert registry.send(token, metadata(application_type=None)).status_code == 200
 
 
 @pytest.mark.parametrize(

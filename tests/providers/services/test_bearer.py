@@ -176,7 +176,7 @@ def test_a_removed_connection_ends_its_tokens(fresh: Platform) -> None:
     del fresh.settings["connection"][1], fresh.settings["activity"][1]
     fresh.start()
     assert fresh.other.send("GET", mine.line_items, other).status_code == 401
-    assert fresh.other.ask(READ_ONLY).json == {"error": "invalid_client"}
+    assert fresh.other.ask(READ_ONLY).json["error"] == "invalid_client"
 
 
 @pytest.mark.spec("P13RS-04", "P13RS-03")
@@ -224,6 +224,84 @@ def test_media_types(platform: Platform, ann: Learner) -> None:
     loose = f"{ITEM_TYPE.upper()}; charset=utf-8"
     made = platform.quiz.call("POST", ann.line_items, LINE_ITEM, ITEM, loose)
     assert made.status_code == 201
+
+
+def told(at: str, body: Any, **changes: Any) -> Any:
+    """A call to a service of Ann's: `at` is its scope's last word."""
+    return at, body, changes
+
+
+TOLD = {
+    "no label": told("items", {"scoreMaximum": 1}, words="label is missing"),
+    "label": told("items", {"label": 7, "scoreMaximum": 1}, words="label is not a text"),
+    "maximum": told("items", {"label": "x", "scoreMaximum": "9"}, words="scoreMaximum is not"),
+    "resource id": told(
+        "items", {"label": "x", "scoreMaximum": 1, "resourceId": 7}, words="resourceId is not"
+    ),
+    "no JSON": told("items", b"{", words="the body is not clean JSON"),
+    "a list": told("items", [1], words="the body is not a JSON object"),
+    "no user": told("scores", {"userId": None}, words="userId is missing"),
+    "snake case": told("scores", {"userId": None, "user_id": "x"}, words="userId is missing"),
+    "another user": told("scores", {"userId": "nobody"}, words="userId is not known"),
+    "no time": told("scores", {"timestamp": None}, words="timestamp is not an ISO 8601"),
+    "progress": told(
+        "scores", {"activityProgress": "Done"}, words="activityProgress is missing or"
+    ),
+    "grading": told("scores", {"gradingProgress": None}, words="gradingProgress is missing or"),
+    "given as text": told("scores", {"scoreGiven": "1"}, words="scoreGiven is not a number"),
+    "no maximum": told("scores", {"scoreMaximum": None}, words="scoreGiven without scoreMaximum"),
+    "ahead": told("scores", {"timestamp": "2999-01-01T00:00:00Z"}, words="timestamp is in the fut"),
+    "type": told("scores", {}, content_type="text/plain", words="Content-Type is not application/"),
+    "too large": told("items", b"x" * 70_000, words="above 65536 bytes"),
+    "limit": told("list", None, query="limit=x", words="limit is not one whole number"),
+    "scope": told("list", None, scope=SCORE, words="the token has none of"),
+    "token": told("list", None, token="x", words="not a token of ours"),
+    "no token": told("list", None, authorization="Basic x", words="no bearer token"),
+    "course": told("elsewhere", None, words="no such context"),
+    "members": told("members", None, scope=SCORE, words="the token has none of"),
+}
+
+
+@pytest.mark.spec("P13RS-01", "P13AS-02")
+@pytest.mark.parametrize("variant", TOLD)
+def test_a_refusal_names_the_element_and_the_reason(
+    platform: Platform, ann: Learner, variant: str
+) -> None:
+    at, body, changes = TOLD[variant]
+    items = ann.line_items
+    method, url, scope, content_type = {
+        "items": ("POST", items, LINE_ITEM, ITEM_TYPE),
+        "scores": ("POST", f"{ann.line_item}/scores", SCORE, SCORE_TYPE),
+        "list": ("GET", items, READ_ONLY, None),
+        "elsewhere": ("GET", f"{URL}/platform/nowhere/lineitems", READ_ONLY, None),
+        "members": ("GET", items.replace("lineitems", "memberships"), MEMBERS, None),
+    }[at]
+    if at == "scores":
+        good = {
+            "userId": ann.user_id,
+            "timestamp": "2026-01-01T00:00:00Z",
+            "activityProgress": "Completed",
+            "gradingProgress": "FullyGraded",
+            "scoreGiven": 1,
+            "scoreMaximum": 2,
+        }
+        body = {name: value for name, value in (good | body).items() if value is not None}
+    url += f"?{changes['query']}" if "query" in changes else ""
+    token = changes.get("token") or platform.quiz.token(changes.get("scope", scope))
+    more = {"Authorization": changes["authorization"]} if "authorization" in changes else {}
+    kind = changes.get("content_type", content_type)
+    answer = platform.quiz.send(method, url, token, body, kind, **more)
+    assert answer.status_code >= 400
+    said = answer.json["error_description"]
+    assert changes["words"] in said
+    for inside in ("Traceback", ".py", "lti_bridge", token if len(token) > 9 else "\0"):
+        assert inside not in said
+
+
+@pytest.mark.spec("P13RS-05")
+def test_plain_json_is_taken_for_what_a_service_reads(platform: Platform, ann: Learner) -> None:
+    made = platform.quiz.call("POST", ann.line_items, LINE_ITEM, ITEM, "application/json")
+    assert (made.status_code, made.content_type) == (201, ITEM_TYPE)
 
 
 @pytest.mark.spec("P13RS-06", "P13AS-02", "P13AR-06", "P13NR-03")

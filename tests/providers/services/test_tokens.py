@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,9 +50,15 @@ V12 = (
 )
 
 
-def refused(answer: TestResponse, error: str) -> None:
-    """An OAuth error without any detail."""
-    assert (answer.status_code, answer.json) == (400, {"error": error}), answer.data
+def refused(answer: TestResponse, error: str, *words: str) -> None:
+    """An OAuth error whose description holds these words."""
+    assert (answer.status_code, answer.json["error"]) == (400, error), answer.data
+    assert set(answer.json) == {"error", "error_description"}
+    said = answer.json["error_description"]
+    assert all(word in said for word in words), said
+    assert re.fullmatch(r"[ !#-\[\]-~]+", said)  # RFC 6749 section 5.2
+    for inside in ("connection", "quiz-connection", ".py", "Traceback"):
+        assert inside not in said
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Pragma"] == "no-cache"
 
@@ -127,6 +134,61 @@ def test_a_request_with_wrong_parameters_is_refused(platform: Platform) -> None:
         twice = urlencode([*form, (name, dict(form)[name])])
         answer = platform.client.post("/platform/token", data=twice, content_type=FORM)
         refused(answer, "invalid_request")
+
+
+TOLD: dict[str, tuple[dict[str, Any], str]] = {
+    "grant type": ({"grant_type": "password"}, "grant_type is not client_credentials"),
+    "no grant type": ({"grant_type": None}, "no grant_type"),
+    "assertion type": ({"client_assertion_type": "x"}, "client_assertion_type is not urn:"),
+    "no assertion": ({"client_assertion": None}, "no client_assertion"),
+    "no scope": ({"scope": None}, "no scope"),
+    "other scope": ({"scope": "openid"}, "scope names none"),
+    "no JWT": ({"assertion": "x"}, "client_assertion does not prove"),
+    "unknown client": ({"claims": {"iss": "nobody"}}, "client_assertion does not prove"),
+    "sub": ({"claims": {"sub": "nobody"}}, "sub or client_id is another client's"),
+    "client_id": ({"client_id": "nobody"}, "sub or client_id is another client's"),
+    "audience": ({"claims": {"aud": "https://x.example"}}, f"neither {URL}/platform/token nor"),
+    "expired": ({"claims": {"exp": 1}}, "expired"),
+    "iat as text": ({"claims": {"iat": "1"}}, "iat is not a number"),
+    "long": ({"claims": {"exp": 10**10}}, "lasts too long"),
+    "no jti": ({"claims": {"jti": None}}, "jti is no text"),
+    "deployment": (
+        {"claims": {"https://purl.imsglobal.org/spec/lti/claim/deployment_id": "x"}},
+        "deployment_id is not that of the registration",
+    ),
+}
+
+
+@pytest.mark.spec("P13TK-02", "P13TK-10")
+@pytest.mark.parametrize("variant", TOLD)
+def test_a_refusal_names_the_element_and_the_reason(platform: Platform, variant: str) -> None:
+    changes, words = TOLD[variant]
+    quiz, given = platform.quiz, dict(changes)
+    if "claims" in given:
+        given["assertion"] = quiz.assertion(**given.pop("claims"))
+    answer = quiz.ask(SCORE, **given)
+    refused(answer, answer.json["error"], words)
+
+
+@pytest.mark.spec("P13TK-10")
+def test_who_cannot_prove_itself_is_not_told_why(platform: Platform) -> None:
+    quiz = platform.quiz
+    stranger = Tool(platform, quiz.client_id)  # another key
+    sent = [
+        quiz.assertion(iss="nobody", sub="nobody"),
+        stranger.assertion(),
+        stranger.assertion(exp=1, aud="x"),
+    ]
+    assert len({quiz.ask(SCORE, assertion=one).data for one in sent}) == 1
+
+
+def test_a_used_assertion_and_a_wrong_content_type_are_named(platform: Platform) -> None:
+    quiz = platform.quiz
+    token = quiz.assertion()
+    assert quiz.ask(SCORE, assertion=token).status_code == 200
+    refused(quiz.ask(SCORE, assertion=token), "invalid_client", "jti was already used")
+    raw = platform.client.post("/platform/token", json={"grant_type": "client_credentials"})
+    refused(raw, "invalid_request", "Content-Type is not application/x-www-form-urlencoded")
 
 
 @pytest.mark.spec("P13TK-16")
