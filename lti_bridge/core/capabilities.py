@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from lti_bridge.core.ports import (
+from lti_bridge.core.abilities import (
     Checks,
-    Connection,
     Fetches,
     Forgets,
     Judges,
@@ -14,6 +13,7 @@ from lti_bridge.core.ports import (
     ReadsCallbacks,
     Resumes,
 )
+from lti_bridge.core.ports import Connection
 from lti_bridge.core.staff import Administers, Adopts, Exports, Imports
 from lti_bridge.core.tool_choices import PicksAtTool
 from lti_bridge.errors import Unsupported
