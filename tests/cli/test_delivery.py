@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from lti_bridge.cli import main
 from lti_bridge.sandbox import demo, serving
 from tests.conftest import fresh_database
 from tests.flow.browser import Browser, Page
-from tests.flow.world import ACTIVITIES, HTTP, ROOT, World, eventually, make_world
+from tests.flow.forks import starter
+from tests.flow.world import ACTIVITIES, HTTP, PATIENCE_S, World, eventually, make_world
 
 CONFIG = """
 [[connection]]
@@ -63,11 +63,11 @@ class Scene:
 
     def command(self, *arguments: str) -> str:
         """What a command says that has to work."""
-        config = str(self.world.bridge.config)
-        command = [sys.executable, "-m", "lti_bridge", *arguments, "--config", config]
-        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
+        bridge = self.world.bridge
+        said = bridge.folder / f"command-{secrets.token_hex(4)}.txt"
+        process = starter().start([*arguments, "--config", str(bridge.config)], said)
+        assert process.wait(PATIENCE_S) == 0, said.read_text(encoding="utf-8")
+        return said.read_text(encoding="utf-8")
 
     def shown(self, *arguments: str) -> str:
         """What a command says that only reads; a process for it would prove nothing."""

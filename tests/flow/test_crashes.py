@@ -35,7 +35,7 @@ def processes(parent: int) -> dict[str, int]:
         ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    kinds = {"web": " serve ", "worker": " worker "}
+    kinds = {"web": "tests.flow.forks", "worker": " worker "}
     return {
         kind: int(pid)
         for kind, word in kinds.items()

@@ -91,7 +91,7 @@ def test_names_are_fetched_and_never_kept(campus: World) -> None:
 def reads_the_list(world: World, **status: str) -> None:
     """The LMS lists Ben so, and a teacher asks for the list when the bridge knows none."""
     world.control(world.lms, "status", user="5", **status)
-    world.bridge.stop()  # what is kept of the list goes with the process
+    world.bridge.end()  # what is kept of the list goes with the process
     world.bridge.serve()
     eventually(lambda: "Zoë Exämple" in lines(people(world)), True)
 
@@ -135,7 +135,7 @@ def test_a_slow_lms_keeps_nobody_waiting(campus: World) -> None:
     """The page answers, says so, and shows who came by id."""
     campus.control(campus.lms, "clear")
     campus.control(campus.lms, "fault", path="/lti/nrps", status=503, times=-1)
-    campus.bridge.stop()  # what is kept of the list goes with the process
+    campus.bridge.end()  # what is kept of the list goes with the process
     campus.bridge.serve()
     try:
         shown = people(campus)

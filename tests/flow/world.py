@@ -7,7 +7,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +20,7 @@ from sqlalchemy import MetaData, create_engine
 
 from lti_bridge.sandbox import isograd, lms, serving
 from lti_bridge.sandbox.tool13_oidc import Platform
+from tests.flow.forks import Forked, starter
 from tests.prepared import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -119,9 +119,9 @@ class Bridge:
     url: str
     folder: Path
     config: Path
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Forked] = field(default_factory=list)
 
-    def serve(self, *options: str) -> subprocess.Popen[bytes]:
+    def serve(self, *options: str) -> Forked:
         """Start serving and wait until it is ready."""
         port = self.url.rsplit(":", 1)[1]
         process = self.run("serve", "--port", port, *options)
@@ -134,20 +134,14 @@ class Bridge:
         self.end()
         raise AssertionError(f"never ready\n{self.log()}")
 
-    def run(self, command: str, *options: str) -> subprocess.Popen[bytes]:
+    def run(self, command: str, *options: str) -> Forked:
         """Start any long-running command of the bridge."""
-        log = open(self.folder / "log.txt", "ab")  # noqa: SIM115 - the child keeps it
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lti_bridge", command, "--config", str(self.config), *options],
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        arguments = [command, "--config", str(self.config), *options]
+        process = starter().start(arguments, self.folder / "log.txt")
         self.processes.append(process)
         return process
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: Forked) -> None:
         """kill -9 the process and everything it started."""
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
