@@ -38,7 +38,7 @@ from lti_bridge.lms.nrps import Memberships
 from lti_bridge.lms.placing import LinkAnswers
 from lti_bridge.lms.receive11 import Lms11
 from lti_bridge.lms.receive13 import Lms13
-from lti_bridge.lms_door import LmsParts, build_lms_door
+from lti_bridge.lms_door import LmsParts, build_lms_door, key_set, signing_for
 from lti_bridge.lti.roles import is_learner
 from lti_bridge.net import Client
 from lti_bridge.providers import routes as provider_routes
@@ -180,7 +180,7 @@ def web_app(bridge: Bridge) -> Flask:
     door = lms_routes.LmsDoor(
         bridge.lms11,
         bridge.lms13,
-        lambda: (bridge.keyring.public_keys("tool"), bridge.keyring.etag("tool")),
+        lambda name: key_set(bridge.keyring, bridge.lms.directory, name),
         site.launched,
         site.to_lms,
         site.alone,
@@ -211,7 +211,7 @@ def _at_tools(bridge: Bridge) -> AtTools:
     answers = LinkAnswers(
         bridge.lms.directory.get,
         bridge.settings.bridge.public_url + lms_routes.LAUNCH_PATH,
-        lambda: bridge.keyring.signing("tool"),
+        signing_for(bridge.keyring),
         now,
         new_id,
     )

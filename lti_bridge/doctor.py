@@ -13,6 +13,8 @@ from lti_bridge.app import Bridge, http_client, now
 from lti_bridge.core.capabilities import COSTS, can
 from lti_bridge.core.purchases import alarm_at
 from lti_bridge.errors import BridgeError
+from lti_bridge.keyring import own
+from lti_bridge.lms import belonging
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import given_keys
 from lti_bridge.lti.keysets import read_keys
@@ -48,6 +50,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _purchases(bridge)
     yield _clashes(bridge)
     yield _strangers(bridge)
+    yield _trust(bridge)
     with ThreadPoolExecutor(AT_ONCE) as pool:  # each that is down takes as long as a call may
         looks = [pool.submit(look) for look in _key_sets(bridge)]
         yield from (look.result() for look in looks)
@@ -123,6 +126,29 @@ def _strangers(bridge: Bridge) -> Finding:
     if not found:
         return Finding("lms keys", "all LMSs that are named are registered")
     return Finding("lms keys", f"not registered: {found}", "Correct the name, or register the LMS.")
+
+
+def _trust(bridge: Bridge) -> Finding:
+    """Whether what we say to one LMS is of use to another, or its tokens would be refused."""
+    known = [one for one in bridge.lms.directory.all13() if one.by_address or one.own_key]
+    lost = [one.name for one in known if one.own_key and not bridge.keyring.has(own(one.name))]
+    if lost:
+        remedy = "Restore keys_dir, or invite it again."
+        return Finding("own keys", f"no key for {', '.join(lost)}", remedy)
+    strange = [
+        one.name
+        for one in known
+        if not (belonging.belongs(one, one.token_url) and belonging.may_be_meant(one))
+    ]
+    if strange:
+        remedy = (
+            "See registrations show; if they are its own: registrations set NAME --service-host"
+        )
+        return Finding("own keys", f"token hosts not confirmed: {', '.join(strange)}", remedy)
+    if shared := [one.name for one in known if not one.own_key]:
+        said = f"signed for with the key that all LMSs know: {', '.join(shared)}"
+        return Finding("own keys", said, "Move each: lti-bridge registrations set NAME --own-key")
+    return Finding("own keys", f"{len(known)} LMSs have keys of their own")
 
 
 def _key_set(bridge: Bridge, what: str, url: str) -> Finding:

@@ -4,6 +4,9 @@
     keys_dir/<role>-<kid>.pem   one RSA private key (PKCS#8)
     keys_dir/secret             32 random bytes from which named secrets are derived
 
+A role is "tool" (towards LMSs), "platform" (towards providers), or `own` of one registration: a
+key that signs for this one LMS, so that what it signs is worth nothing at any other.
+
 A `kid` is the thumbprint of its key, so it never names two. No key file is ever overwritten.
 """
 
@@ -18,12 +21,11 @@ import re
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -36,15 +38,28 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-Role = Literal["tool", "platform"]
-ROLES: tuple[Role, ...] = ("tool", "platform")
+Role = str
+ROLES: tuple[Role, ...] = ("tool", "platform")  # those that every bridge has
+_OWN = "lms."
+_OWN_ROLE = re.compile(r"lms\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KID = re.compile(r"[\w-]{43}", re.ASCII)
 _LOOK_AGAIN = timedelta(seconds=10)
 _SECRET_BYTES = 32
 PUBLISH_AHEAD = timedelta(hours=1)  # others keep a key set for less
 KEEP = timedelta(days=30)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger(__name__)
+
+
+def own(registration: str) -> Role:
+    """The role of the keys that sign for this one registration."""
+    return _OWN + registration
+
+
+def owner(role: Role) -> str:
+    """The registration whose own role this is; empty for a role that is shared."""
+    return role.removeprefix(_OWN) if role.startswith(_OWN) else ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +84,10 @@ class KeyRow:
 
 @dataclass(frozen=True)
 class _State:
-    """One reading of the manifest, with everything that is prepared from it."""
+    """One reading of the manifest, with everything that is prepared from it.
+
+    `keys` are parsed: the shared ones all, those of registrations as soon as they are needed.
+    """
 
     stamp: tuple[int, int, int]
     rows: tuple[KeyRow, ...]
@@ -101,17 +119,45 @@ class Keyring:
         return cls(path, clock)
 
     def signing(self, role: Role) -> SigningKey:
-        """The key that signs for this role now: the newest whose time has come."""
+        """The key that signs for this role now: the newest whose time has come.
+
+        While a registration's first own key waits for its time, the shared one signs. Raises
+        ConfigurationError when there is none: the shared one never stands in for a lost one.
+        """
         now = self._clock()
-        state = self._current(now)
-        for row in reversed(state.rows):
-            if row.role == role and row.signs_from <= now and row.kid in state.keys:
-                return state.keys[row.kid]
+        rows = self._of(role, now)
+        if owner(role) and rows and not any(row.signs_from <= now for row in rows):
+            rows = self._of("tool", now)
+        for row in reversed(rows):
+            if row.signs_from <= now:
+                return self._key(row)
         raise ConfigurationError(f"{self._path / 'keys.json'}: no {role} key may sign now")
 
     def public_keys(self, role: Role) -> bytes:
-        """The JSON Web Key Set of this role: next, current and recently replaced keys."""
-        return self._current(self._clock()).key_sets[role]
+        """The JSON Web Key Set of this role: next, current and recently replaced keys.
+
+        That of a registration has the shared keys too while those sign for it. Raises
+        ConfigurationError for a registration without a key of its own.
+        """
+        now = self._clock()
+        prepared = self._current(now).key_sets.get(role)
+        if prepared is not None:
+            return prepared
+        rows = self._of(role, now)
+        if not rows:
+            raise ConfigurationError(f"{self._path / 'keys.json'}: no {role} key is published")
+        if not any(row.signs_from <= now for row in rows):
+            rows = (*self._of("tool", now), *rows)
+        return _key_set(self._key(row) for row in rows)
+
+    def has(self, role: Role) -> bool:
+        """Whether there are keys of this role, also when another process has just made them."""
+        return bool(self._of(role, self._clock()))
+
+    def roles(self) -> tuple[Role, ...]:
+        """Every role that has keys now."""
+        now = self._clock()
+        return tuple(dict.fromkeys(row.role for row in self.list() if row.published(now)))
 
     def etag(self, role: Role) -> str:
         """The HTTP entity tag of `public_keys`, quotes included."""
@@ -154,6 +200,24 @@ class Keyring:
         signs_from = now + PUBLISH_AHEAD
         return self._rotate(role, now, signs_from, signs_from + KEEP, older_than=oldest)[1]
 
+    def make_own(self, registration: str, now: datetime, *, anew: bool = False) -> bool:
+        """Give a registration a key of its own; whether this call made one.
+
+        It signs in an hour, so that the LMS can read it first. `anew`: an LMS that has just come
+        signs with a new one at once, and what an earlier one of this name had ends.
+        """
+        role = own(registration)
+        if anew:
+            return self._rotate(role, now, now, now, older_than=None)[1]
+        return self._rotate(role, now, now + PUBLISH_AHEAD, now, older_than=_LONG_AGO)[1]
+
+    def end_own(self, registration: str, now: datetime) -> None:
+        """Publish the own keys of this registration no longer, and sign with them no more."""
+        with _locked(self._path):
+            rows = _read_manifest(self._path)
+            _write_manifest(self._path, tuple(_ended(rows, own(registration), now)))
+        self._reload()
+
     def _rotate(
         self,
         role: Role,
@@ -166,29 +230,44 @@ class Keyring:
         with _locked(self._path):
             known = _read_manifest(self._path)
             if older_than is not None:
-                young = [r.kid for r in known if r.role == role and r.created_at > older_than]
+                young = [
+                    row.kid
+                    for row in known
+                    if row.role == role and row.created_at > older_than and row.published(now)
+                ]
                 if young:
                     return young[-1], False
-            rows = [
-                replace(row, retires_at=min(row.retires_at or end, end))
-                if row.role == role
-                else row
-                for row in known
-            ]
             new = _add_key(self._path, role, now, signs_from)
-            _write_manifest(self._path, (*rows, new))
-        with self._lock:
-            self._state = self._load(self._state.keys)
+            _write_manifest(self._path, (*_ended(known, role, end), new))
+        self._reload()
         log.info("keys.rotated", extra={"kid": new.kid, "kind": role})
         return new.kid, True
 
-    def _current(self, now: datetime) -> _State:
+    def _of(self, role: Role, now: datetime) -> tuple[KeyRow, ...]:
+        """The published keys of a role, oldest first."""
+        for look in (False, bool(owner(role))):  # one of another process counts at once
+            rows = self._current(now, look=look).rows
+            if found := tuple(row for row in rows if row.role == role and row.published(now)):
+                return found
+        return ()
+
+    def _key(self, row: KeyRow) -> SigningKey:
+        keys = self._state.keys
+        if row.kid not in keys:
+            keys[row.kid] = _read_key(self._path, row)
+        return keys[row.kid]
+
+    def _reload(self) -> None:
+        with self._lock:
+            self._state = self._load(self._state.keys)
+
+    def _current(self, now: datetime, *, look: bool = False) -> _State:
         state = self._state
-        if timedelta(0) <= now - self._looked_at < _LOOK_AGAIN:
+        if not look and timedelta(0) <= now - self._looked_at < _LOOK_AGAIN:
             return state
         with self._lock:
             self._looked_at, state = now, self._state
-            listed = (row for row in state.rows if row.kid in state.keys)
+            listed = [row for row in state.rows if row.kid in state.keys]
             try:
                 if _stamp(self._path) != state.stamp or not all(r.published(now) for r in listed):
                     self._state = self._load(self._state.keys)
@@ -201,14 +280,25 @@ class Keyring:
         stamp, rows, now = _stamp(self._path), _read_manifest(self._path), self._clock()
         published = [row for row in rows if row.published(now)]
         # Parsing a key costs 40 ms, so the known ones are kept.
-        keys = {row.kid: known.get(row.kid) or _read_key(self._path, row) for row in published}
-        key_sets: dict[str, bytes] = {
-            role: json.dumps(
-                {"keys": [public_jwk(keys[row.kid]) for row in published if row.role == role]}
-            ).encode()
-            for role in ROLES
+        keys = {row.kid: known[row.kid] for row in published if row.kid in known}
+        for row in published:
+            if row.role in ROLES and row.kid not in keys:
+                keys[row.kid] = _read_key(self._path, row)
+        key_sets = {
+            role: _key_set(keys[row.kid] for row in published if row.role == role) for role in ROLES
         }
         return _State(stamp, rows, keys, key_sets)
+
+
+def _key_set(keys: Iterable[SigningKey]) -> bytes:
+    return json.dumps({"keys": [public_jwk(key) for key in keys]}).encode()
+
+
+def _ended(rows: Iterable[KeyRow], role: Role, end: datetime) -> Iterator[KeyRow]:
+    """The rows, those of this role published until `end` at the latest."""
+    for row in rows:
+        ends = min(row.retires_at or end, end) if row.role == role else row.retires_at
+        yield replace(row, retires_at=ends)
 
 
 def _create(path: Path, now: datetime) -> None:
@@ -263,7 +353,8 @@ def _read_manifest(path: Path) -> tuple[KeyRow, ...]:
 
 
 def _row(entry: dict[str, str]) -> KeyRow:
-    if entry["role"] not in ROLES or not _KID.fullmatch(entry["kid"]):
+    known = entry["role"] in ROLES or _OWN_ROLE.fullmatch(entry["role"])
+    if not known or not _KID.fullmatch(entry["kid"]):
         raise ValueError
     read, ends = datetime.fromisoformat, entry["retires_at"]
     times = read(entry["created_at"]), read(entry["signs_from"]), read(ends) if ends else None

@@ -10,8 +10,8 @@ from datetime import datetime
 from functools import partial
 
 from lti_bridge.errors import ConfigurationError
-from lti_bridge.keyring import Keyring
-from lti_bridge.lms import migration, routes
+from lti_bridge.keyring import Keyring, own
+from lti_bridge.lms import belonging, migration, routes
 from lti_bridge.lms.config_documents import ToolFacts
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.directory import AllOf, Directory
@@ -24,6 +24,7 @@ from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.relaunch import Relaunching
 from lti_bridge.lms.tokens import Tokens
 from lti_bridge.lti import given_keys
+from lti_bridge.lti.keys import SigningKey
 from lti_bridge.net import Client
 from lti_bridge.settings import BridgeTable, Lms11Table, Lms13Table
 from lti_bridge.store.columns import Columns
@@ -62,7 +63,9 @@ def build_lms_door(
         time.monotonic,
     )
     tool = _tool(bridge)
-    tokens = Tokens(client.send, lambda: keyring.signing("tool"), clock, secrets.token_bytes)
+    _make_keys(lms, keyring, clock())
+    signing = signing_for(keyring)
+    tokens = Tokens(client.send, signing, clock, secrets.token_bytes, directory.all13)
     line_items = LineItems(
         tokens, Columns(database), titles, clock, new_id, 5 * bridge.call_timeout_s
     )
@@ -84,8 +87,40 @@ def build_lms_door(
             formerly=partial(migration.with_former, directory=directory),
         ),
         gradebooks=Gradebooks(AllOf(directory), tokens, client.send, clock, new_id, line_items),
-        registering=Registering(store, directory, client.send, tool, clock),
+        registering=Registering(
+            store, directory, client.send, tool, clock, partial(_new_key, keyring, clock)
+        ),
     )
+
+
+def _make_keys(lms: Sequence[Lms11Table | Lms13Table], keyring: Keyring, now: datetime) -> None:
+    """The keys of those LMSs of the file that shall have their own, once."""
+    for one in lms:
+        if isinstance(one, Lms13Table) and one.own_key and not keyring.has(own(one.name)):
+            keyring.make_own(one.name, now)
+
+
+def signing_for(keyring: Keyring) -> Callable[[Registration13], SigningKey]:
+    """What gives the key that signs for an LMS now."""
+    return lambda lms: keyring.signing(own(lms.name) if lms.own_key else "tool")
+
+
+def key_set(keyring: Keyring, directory: Directory, name: str) -> tuple[bytes, str] | None:
+    """The key set that an LMS verifies us by, and its entity tag; None for a name nobody has.
+
+    That of an LMS without a key of its own is the shared one, so that its address can be entered
+    in the LMS before the key is made.
+    """
+    known = directory.get(name) if name else None
+    shared = not name or (isinstance(known, Registration13) and not known.own_key)
+    role = "tool" if shared else own(name)  # one that waits for approval is not known yet
+    if not shared and not keyring.has(role):
+        return None
+    return keyring.public_keys(role), keyring.etag(role)
+
+
+def _new_key(keyring: Keyring, clock: Callable[[], datetime], name: str) -> None:
+    keyring.make_own(name, clock(), anew=True)
 
 
 def _tool(bridge: BridgeTable) -> ToolFacts:
@@ -125,6 +160,8 @@ def registration13(table: Lms13Table) -> Registration13:
         deployment_ids=None if ids == "any" else frozenset(ids),
         auth_audience=table.auth_audience,
         inline=table.inline,
+        own_key=table.own_key,
+        service_hosts=frozenset(belonging.host(one) for one in table.service_hosts),
     )
 
 

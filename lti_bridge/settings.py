@@ -36,8 +36,10 @@ PERSON_FIELDS = Literal[
     "image",
 ]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+HOST = r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?$"
 DOMAIN = r"^(|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"
 OPAQUE = r"^(|[A-Za-z0-9._~-]{16,200})$"
+Host = Annotated[str, StringConstraints(pattern=HOST, max_length=260)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
@@ -108,6 +110,8 @@ class Lms13Table(_Table):
     jwks_url: WebAddress | Literal[""] = ""
     public_keys: str = ""
     auth_audience: str = ""
+    own_key: bool = False
+    service_hosts: list[Host] = []
     inline: bool = False
     overrides: Literal["keep", "replace"] = "keep"
 

@@ -13,7 +13,6 @@ from typing import Any
 from huey import crontab
 
 from lti_bridge.app import Bridge, now
-from lti_bridge.keyring import ROLES
 
 log = logging.getLogger("lti_bridge.worker")
 
@@ -58,7 +57,7 @@ class Worker:
         """What happens every minute: a sweep, and forgetting what has expired."""
         self.bridge.store.forget(now(), self.bridge.settings.bridge.keep_launches_days)
         if days := self.bridge.settings.bridge.rotate_keys_days:
-            for role in ROLES:
+            for role in self.bridge.keyring.roles():
                 self.bridge.keyring.rotate_old(role, now(), timedelta(days=days))
         self.sweep()
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lti_bridge.errors import ConfigurationError
-from lti_bridge.keyring import Keyring, Role
+from lti_bridge.keyring import Keyring, Role, own
 from lti_bridge.lti.keys import parse_key_set, thumbprint
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -316,6 +316,62 @@ def test_secrets_differ_by_name_and_by_installation(keyring: Keyring, folder: Pa
     assert (folder / "secret").read_bytes() != keyring.secret("")
     (folder / "secret").write_bytes(b"y" * 32)
     assert Keyring.open(folder, Clock()).secret("state") != keyring.secret("state")
+
+
+# -- keys of single registrations ------------------------------------------------------------------
+
+
+def test_an_own_key_signs_for_one_registration_in_an_hour(
+    folder: Path, keyring: Keyring, clock: Clock
+) -> None:
+    role, shared = own("campus"), kids(keyring)
+    assert not keyring.has(role)
+    for wrong in (keyring.signing, keyring.public_keys):
+        with pytest.raises(ConfigurationError, match="campus"):
+            wrong(role)
+    other = Keyring.open(folder, clock)
+    assert keyring.make_own("campus", START)
+    assert not keyring.make_own("campus", START)
+    assert other.has(role)  # at once, before it looks again by itself
+    assert keyring.signing(role).kid == shared[0]
+    (new,) = set(kids(keyring, role)) - set(shared)
+    assert kids(keyring, role) == [*shared, new]
+    clock.now += HOUR
+    assert keyring.signing(role).kid == other.signing(role).kid == new
+    assert kids(keyring, role) == [new]
+    assert kids(keyring) == shared
+    assert keyring.roles() == ("tool", "platform", role)
+    keyring.rotate(role, clock.now)
+    assert (keyring.signing(role).kid, len(kids(keyring, role))) == (new, 2)
+
+
+def test_whoever_comes_anew_by_a_name_never_gets_the_key_of_before(
+    keyring: Keyring, clock: Clock
+) -> None:
+    role = own("campus")
+    keyring.make_own("campus", START, anew=True)
+    first = keyring.signing(role).kid
+    assert kids(keyring, role) == [first]
+    keyring.make_own("campus", START, anew=True)
+    second = keyring.signing(role).kid
+    assert kids(keyring, role) == [second] != [first]
+    keyring.end_own("campus", START)
+    assert not keyring.has(role)
+    with pytest.raises(ConfigurationError):
+        keyring.signing(role)
+    assert len(kids(keyring)) == 1
+    assert keyring.make_own("campus", START)
+
+
+def test_a_lost_own_key_is_replaced_by_no_other(folder: Path, keyring: Keyring) -> None:
+    keyring.make_own("campus", START, anew=True)
+    (pem,) = folder.glob("lms.campus-*.pem")
+    assert stat.S_IMODE(pem.stat().st_mode) == 0o600
+    pem.unlink()
+    again = Keyring.open(folder, Clock())
+    assert again.signing("tool")
+    with pytest.raises(ConfigurationError, match=r"lms\.campus"):
+        again.signing(own("campus"))
 
 
 # -- files that are not as they should be ---------------------------------------------------------

@@ -20,6 +20,7 @@ GUARDS = {
     "/lti/login": ("a registered issuer; changes nothing", "POST", 400),
     "/lti/launch": ("signature or id_token with state", "POST", 401),
     "/lti/jwks": ("public: public keys only", "GET", 200),
+    "/lti/jwks/<registration>": ("public: public keys only", "GET", 404),
     "/lti/register": ("an invitation, used once; nothing is called without", "GET", 403),
     "/lti/config.json": ("public: addresses only", "GET", 200),
     "/lti/config.xml": ("public: addresses only", "GET", 200),

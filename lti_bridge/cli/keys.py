@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import click
 
 from lti_bridge.app import now
-from lti_bridge.cli.options import config_option, json_option, settings_of, write_json
-from lti_bridge.keyring import Keyring, KeyRow, Role
+from lti_bridge.cli.options import config_option, json_option, refuse, settings_of, write_json
+from lti_bridge.keyring import Keyring, KeyRow, Role, own
 
 
 @click.group()
@@ -22,22 +21,27 @@ def keys() -> None:
 @config_option
 @json_option
 def list_keys(config: Path, as_json: bool) -> None:
-    """List the keys of both roles."""
+    """List the keys of both roles, and those of single LMSs (lms.NAME)."""
     keyring = _keyring(config)
     rows = [{**asdict(row), "use": _use(keyring, row)} for row in keyring.list()]
     if as_json:
         write_json(rows)
         return
     for row in rows:
-        click.echo("{role:9} {use:9} {kid}  made {created_at:%Y-%m-%d %H:%M} UTC".format(**row))
+        click.echo("{role:20} {use:9} {kid}  made {created_at:%Y-%m-%d %H:%M} UTC".format(**row))
 
 
 @keys.command()
 @config_option
 @click.option("--role", type=click.Choice(["tool", "platform"]), default="tool", show_default=True)
-def rotate(config: Path, role: Role) -> None:
+@click.option("--lms", metavar="NAME", help="The LMS whose own key it is, instead of a role.")
+def rotate(config: Path, role: Role, lms: str | None) -> None:
     """Make a new key: published at once, used in an hour, the old one kept for 30 days."""
-    _keyring(config).rotate(role, now())
+    keyring = _keyring(config)
+    role = own(lms) if lms else role
+    if lms and not keyring.has(role):
+        refuse(f"{lms!r} has no key of its own: lti-bridge registrations set {lms} --own-key")
+    keyring.rotate(role, now())
     click.echo(f"A new {role} key is published; it signs in one hour.")
 
 
@@ -46,8 +50,8 @@ def _keyring(path: Path) -> Keyring:
 
 
 def _use(keyring: Keyring, row: KeyRow) -> str:
-    if row.kid == keyring.signing(cast(Role, row.role)).kid:
+    if not row.published(now()):
+        return "retired"
+    if row.kid == keyring.signing(row.role).kid:
         return "current"
-    if row.signs_from > now():
-        return "next"
-    return "previous" if row.published(now()) else "retired"
+    return "next" if row.signs_from > now() else "previous"

@@ -12,14 +12,26 @@ from typing import Any, TextIO
 import click
 
 from lti_bridge.app import Bridge, now
-from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, say, write_json
+from lti_bridge.cli.options import (
+    config_option,
+    confirm,
+    json_option,
+    open_bridge,
+    refuse,
+    say,
+    write_json,
+    yes_option,
+)
+from lti_bridge.lms import belonging
+from lti_bridge.lms.directory import read
 from lti_bridge.lms.register import PURPOSE
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
+from lti_bridge.lms.routes import JWKS_PATH
 from lti_bridge.lms.routes_register import REGISTER_PATH
 from lti_bridge.lti.given_keys import checked
 from lti_bridge.lti.keysets import MAX_BODY
-from lti_bridge.settings import Lms13Table
+from lti_bridge.settings import HOST, Lms13Table
 
 TOKEN_BYTES = 24  # 192 bits
 MAX_DEPLOYMENT_ID = 255
@@ -72,6 +84,8 @@ def show(config: Path, name: str, as_json: bool) -> None:
     invitations = [one for one in bridge.lms.store.invitations() if one["name"] == name]
     if registration is None and not invitations:
         refuse(f"There is neither a registration nor an invitation named {name!r}.")
+    if registration and registration["lti"] == "1.3":
+        registration = {**registration, "our_key_set": _key_set(bridge, registration)}
     found = {"registration": registration, "invitations": invitations}
     if as_json:
         write_json(found)
@@ -110,10 +124,28 @@ def invite(config: Path, name: str, approve: bool, days: int, as_json: bool) -> 
 
 @registrations.command()
 @config_option
+@yes_option
 @name_argument
-def approve(config: Path, name: str) -> None:
-    """Let a registration that an LMS made launch."""
-    if not open_bridge(config).lms.store.approve(name, now()):
+def approve(config: Path, name: str, yes: bool) -> None:
+    """Let a registration that an LMS made launch.
+
+    Every host that it named is shown. Where one is not plainly its own, you are asked first.
+    """
+    bridge = open_bridge(config)
+    waiting = _waiting(bridge, name)
+    others = bridge.lms.directory.all13()
+    found = belonging.look(waiting, others)
+    for one in found:
+        say(f"{one.what:10} {one.host}" + (f"   WARNING: {one.problem}" if one.problem else ""))
+    if problem := belonging.taken(waiting, others):
+        refuse(f"{name} cannot be approved: {problem}. Retire whichever of the two is wrong.")
+    if any(one.problem for one in found):
+        confirm("Has its administrator told you, by another way, that these are its own?", yes)
+        said = {one.host for one in found if one.problem and one.what in belonging.SENT_TO}
+        hosts = sorted(waiting.service_hosts | said)
+        if hosts and not bridge.lms.store.change(name, {"service_hosts": hosts}):
+            refuse(f"{name!r} was changed meanwhile: look at it again.")
+    if not bridge.lms.store.approve(name, now()):
         refuse(f"No registration named {name!r} waits for approval.")
     click.echo(f"{name} may launch; all processes know it within seconds.")
 
@@ -128,6 +160,11 @@ def approve(config: Path, name: str) -> None:
     help="A file with its public keys (a JWK set, or one in PEM), instead of its jwks_url.",
 )
 @click.option("--fetch-keys", is_flag=True, help="The keys at its jwks_url again.")
+@click.option("--own-key", is_flag=True, help="Sign for it with a key that no other LMS knows.")
+@click.option("--service-host", "hosts", multiple=True, metavar="HOST", help="Its own too; repeat.")
+@click.option("--no-service-host", is_flag=True, help="Only what is at its issuer's host again.")
+@click.option("--audience", metavar="TEXT", help="The aud of token requests; '' for the usual.")
+@yes_option
 @name_argument
 def set_facts(
     config: Path,
@@ -136,10 +173,21 @@ def set_facts(
     any_deployment: bool,
     keys: TextIO | None,
     fetch_keys: bool,
+    own_key: bool,
+    hosts: tuple[str, ...],
+    no_service_host: bool,
+    audience: str | None,
+    yes: bool,
 ) -> None:
-    """Say which deployments of an invited LMS may launch, or by which keys it is known."""
-    if (deployments and any_deployment) or (keys and fetch_keys):
+    """Say which deployments of an invited LMS may launch, and by which keys it is known.
+
+    And which hosts are its own, what its token requests are for, and that it gets its own key.
+    """
+    opposites = ((deployments, any_deployment), (keys, fetch_keys), (hosts, no_service_host))
+    if any(one and other for one, other in opposites):
         raise click.UsageError("an option and its opposite")
+    if not all(re.fullmatch(HOST, one) for one in hosts):
+        raise click.UsageError("a host is written like grades.example.edu")
     if not all(0 < len(one) <= MAX_DEPLOYMENT_ID for one in deployments):
         raise click.UsageError(f"a deployment id has 1 to {MAX_DEPLOYMENT_ID} characters")
     changes: dict[str, Any] = {}
@@ -147,11 +195,18 @@ def set_facts(
         changes["deployment_ids"] = sorted(set(deployments)) or "any"
     if keys or fetch_keys:
         changes["public_keys"] = _public_keys(keys) if keys else ""
-    if not changes:
+    if hosts or no_service_host:
+        changes["service_hosts"] = sorted({belonging.host(one) for one in hosts})
+    if audience is not None:
+        changes["auth_audience"] = audience
+    if not changes and not own_key:
         raise click.UsageError("nothing to set")
     bridge = open_bridge(config)
     if name in bridge.lms.directory.in_file:
         refuse(f"{name!r} is in {config}: change it there, and restart.")
+    _check_changes(bridge, name, changes)
+    if own_key:
+        changes["own_key"] = _moved(bridge, name, yes)
     if not bridge.lms.store.change(name, changes):
         refuse(f"There is no registration named {name!r} that could be changed.")
     click.echo(f"{name} is changed; all processes know it within seconds.")
@@ -203,7 +258,53 @@ def retire(config: Path, name: str) -> None:
         return
     if not bridge.lms.store.retire(name, now()):
         refuse(f"There is no registration named {name!r} that could be retired.")
+    bridge.keyring.end_own(name, now())
     click.echo(f"{name} is retired; all processes know it within seconds.")
+
+
+def _stored(bridge: Bridge, name: str, *states: str) -> Registration13 | None:
+    """A registration of the database that is in one of these states."""
+    known = bridge.lms.store.registrations()
+    return next(
+        (read(one) for one in known if one["name"] == name and one["state"] in states), None
+    )
+
+
+def _waiting(bridge: Bridge, name: str) -> Registration13:
+    waiting = _stored(bridge, name, "pending")
+    if waiting is None:
+        refuse(f"No registration named {name!r} waits for approval.")
+    return waiting
+
+
+def _check_changes(bridge: Bridge, name: str, changes: dict[str, Any]) -> None:
+    """Refuse what would give an LMS a host of another one."""
+    for one in bridge.lms.store.registrations():
+        if one["name"] == name and one["state"] != "retired":
+            if problem := belonging.taken(
+                read({**one, **changes}), bridge.lms.directory.all13(), before=()
+            ):
+                refuse(f"{name}: {problem}.")
+            return
+    refuse(f"There is no registration named {name!r} that could be changed.")
+
+
+def _moved(bridge: Bridge, name: str, yes: bool) -> bool:
+    """Make an LMS its own key, once the LMS reads its own key set."""
+    known = _stored(bridge, name, "pending", "active")
+    if known is not None and known.own_key:
+        refuse(f"{name!r} has its own key: lti-bridge keys rotate --lms {name} makes a new one.")
+    address = f"{bridge.settings.bridge.public_url}{JWKS_PATH}/{name}"
+    say(f"{address} is its own key set from now on; with the old address no grade would arrive.")
+    confirm("Is this address entered in the LMS, as the tool's key set?", yes)
+    bridge.keyring.make_own(name, now())
+    click.echo("Its own key is published, and signs in an hour.")
+    return True
+
+
+def _key_set(bridge: Bridge, registration: dict[str, Any]) -> str:
+    own = f"/{registration['name']}" if registration.get("own_key") else ""
+    return f"{bridge.settings.bridge.public_url}{JWKS_PATH}{own}"
 
 
 def _public_keys(file: TextIO) -> str:
@@ -233,6 +334,8 @@ def _from_file(bridge: Bridge) -> Iterator[dict[str, Any]]:
                 "token_url",
                 "jwks_url",
                 "public_keys",
+                "own_key",
+                "service_hosts",
             )
             facts.update({name: getattr(one, name) for name in names})
         else:

@@ -12,6 +12,7 @@ import click
 from lti_bridge import log
 from lti_bridge.app import Bridge, build, now
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
+from lti_bridge.errors import ConfigurationError
 from lti_bridge.settings import Lms13Table, Settings, load, strangers
 
 
@@ -62,14 +63,15 @@ def check(config: Path) -> None:
     """Check the configuration file without starting anything."""
     settings = load(config)
     from lti_bridge.catalogue import Catalogue
+    from lti_bridge.lms.belonging import doubled
     from lti_bridge.lms_door import registration13
     from lti_bridge.providers.contract import Tools
 
     tools = Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name)
     Catalogue(settings, lambda table: tools, lambda name: "")
-    for lms in settings.lms:
-        if isinstance(lms, Lms13Table):
-            registration13(lms)
+    known = [registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
+    if problems := doubled(known):
+        raise ConfigurationError("\n".join(f"{config}: {problem}" for problem in problems))
     click.echo(
         f"{config}: good. {len(settings.lms)} LMSs, {len(settings.connection)} connections, "
         f"{len(settings.activity)} activities."

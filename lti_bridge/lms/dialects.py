@@ -23,6 +23,12 @@ class Dialect:
     sending one again would double it (Canvas: Score API, submission comments). `unbound_columns`:
     a link outside an assignment is unknown to its line items, which are then made without one
     (instructure/canvas-lms issue 1944).
+
+    `shared` are the hosts by which a cloud serves all its schools: logins, keys and tokens.
+    `elsewhere`: the services of each school are at a host of its own, which launches name (Canvas:
+    jwt_message.rb; Blackboard: docs.anthology.com, ags-start). `names_server`: what it says at its
+    registration to be its authorization server is a bare host, and its tokens are asked for by
+    their address all the same (Canvas: security_controller.rb, lib/canvas/oauth).
     """
 
     name: str
@@ -32,6 +38,9 @@ class Dialect:
     submission: bool = False
     keeps_comments: bool = False
     unbound_columns: bool = False
+    shared: tuple[str, ...] = ()
+    elsewhere: bool = False
+    names_server: bool = False
 
 
 PLAIN = Dialect("plain")
@@ -44,17 +53,27 @@ DIALECTS = (
         submission=True,
         keeps_comments=True,
         unbound_columns=True,
+        shared=(".instructure.com", ".canvaslms.com"),
+        elsewhere=True,
+        names_server=True,
     ),
     Dialect(
         "Brightspace",
         frozenset({"desire2learn", "brightspace"}),
         (".brightspace.com",),
         audience="https://api.brightspace.com/auth/token",
+        shared=(".auth.brightspace.com", ".api.brightspace.com"),
     ),
-    Dialect("Blackboard", frozenset({"blackboardlearn", "blackboard"}), (".blackboard.com",)),
+    Dialect(
+        "Blackboard",
+        frozenset({"blackboardlearn", "blackboard"}),
+        (".blackboard.com",),
+        shared=(".blackboard.com", ".developer.anthology.com"),
+        elsewhere=True,
+    ),
     Dialect("Sakai", frozenset({"sakai"})),
     Dialect("Open edX", frozenset({"openedx", "edx"})),
-    Dialect("Schoology", frozenset({"schoology"}), (".schoology.com",)),
+    Dialect("Schoology", frozenset({"schoology"}), (".schoology.com",), shared=(".schoology.com",)),
     PLAIN,
 )
 
@@ -69,6 +88,20 @@ def of(family: str, *addresses: str) -> Dialect:
         if any(f".{host}".endswith(known) for host in hosts for known in dialect.hosts):
             return dialect
     return PLAIN
+
+
+def shared_by(host: str, *, tokens: bool = False) -> Dialect | None:
+    """The family whose issuers are at this host; `tokens`: whose hosts for all schools it is."""
+    for dialect in DIALECTS:
+        known = dialect.shared if tokens else dialect.hosts
+        if dialect.shared and any(f".{host}".endswith(one) for one in known):
+            return dialect
+    return None
+
+
+def serves_all(family: Dialect, host: str) -> bool:
+    """Whether a family serves all its schools by this host."""
+    return any(f".{host}".endswith(one) for one in family.shared)
 
 
 def _host(address: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lti_bridge.core.watching import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
-from lti_bridge.errors import UnknownIssuer
+from lti_bridge.errors import ConfigurationError, UnknownIssuer
+from lti_bridge.lms import belonging
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lti import given_keys
@@ -62,7 +63,8 @@ class _Known:
 class Directory(Registrations):
     """The registrations of file and database; changes in the database are seen within seconds.
 
-    `clock` are monotonic seconds.
+    `clock` are monotonic seconds. Raises ConfigurationError when two of the file get tokens at
+    one address.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class Directory(Registrations):
     ) -> None:
         self._from_file11 = {one.name: one for one in registrations11}
         self._from_file13 = list(registrations13)
+        if problems := belonging.doubled(self._from_file13):
+            raise ConfigurationError("\n".join(problems))
         self.by_key = {one.consumer_key: one for one in self._from_file11.values()}
         self._source = source
         named = self._named([])
@@ -96,11 +100,16 @@ class Directory(Registrations):
 
     def get(self, name: str) -> Registration11 | Registration13 | None:
         """The registration of this name, of either version."""
-        return self._now().named.get(name)
+        pause = LOOK_EVERY_S if name in self._now().named else LOOK_AGAIN_S
+        return self._now(pause).named.get(name)
 
     def names(self) -> frozenset[str]:
         """The names of all registrations that are trusted now."""
         return frozenset(self._now().named)
+
+    def all13(self) -> tuple[Registration13, ...]:
+        """All LTI 1.3 registrations that are trusted now."""
+        return tuple(one for one in self._now().named.values() if isinstance(one, Registration13))
 
     def former(self, name: str) -> Registration11 | None:
         """The LTI 1.1 registration that an admin linked to this one; the first, of several."""
@@ -133,7 +142,7 @@ class Directory(Registrations):
         for name, problem in clashing:
             log.error("registration.clash", extra={"registration": name, "reason": problem})
         left_out = {name for name, _ in clashing}
-        found = [_read(facts) for facts in stored.active if facts["name"] not in left_out]
+        found = [read(facts) for facts in stored.active if facts["name"] not in left_out]
         by13 = Registrations([*self._from_file13, *found])
         return _Known(by13, self._named(found), stored.linked, stored.parted)
 
@@ -143,11 +152,20 @@ class Directory(Registrations):
         return named
 
     def _clashes(self, stored: Stored) -> list[tuple[str, str]]:
-        found = (
-            (facts["name"], self.clash(facts["name"], facts["issuer"], facts["client_id"]))
-            for facts in stored.active
-        )
-        return [(name, problem) for name, problem in found if problem]
+        """Those of the database that are left out, and why: the file and who came first win."""
+        found: list[tuple[str, str]] = []
+        trusted = list(self._from_file13)
+        stored13 = [read(facts) for facts in stored.active]
+        everybody = [*trusted, *stored13]
+        for one in stored13:
+            problem = self.clash(one.name, one.issuer, one.client_id)
+            if not problem and (problem := belonging.taken(one, everybody, trusted)):
+                problem = f"{one.name!r}: {problem}"
+            if problem:
+                found.append((one.name, problem))
+            else:
+                trusted.append(one)
+        return found
 
 
 class AllOf(Mapping[str, Registration11 | Registration13]):
@@ -169,7 +187,8 @@ class AllOf(Mapping[str, Registration11 | Registration13]):
         return len(self._directory.names())
 
 
-def _read(facts: Mapping[str, Any]) -> Registration13:
+def read(facts: Mapping[str, Any]) -> Registration13:
+    """A registration of the database from its facts."""
     ids, keys = facts.get("deployment_ids", "any"), facts.get("public_keys", "")
     return Registration13(
         name=facts["name"],
@@ -180,4 +199,7 @@ def _read(facts: Mapping[str, Any]) -> Registration13:
         jwks_url=given_keys.address(keys) if keys else facts["jwks_url"],
         deployment_ids=None if ids == "any" else frozenset(ids),
         auth_audience=facts.get("auth_audience", ""),
+        own_key=bool(facts.get("own_key")),
+        by_address=True,
+        service_hosts=frozenset(facts.get("service_hosts", ())),
     )

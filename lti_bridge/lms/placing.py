@@ -27,12 +27,12 @@ class LinkAnswers:
     """The `core.placing.Answers` of all registered LMSs.
 
     `registration` finds one by its name; `launch_url` is where the links lead to; `new_nonce`
-    returns a fresh unguessable text.
+    returns a fresh unguessable text; `key` is what we sign with for an LMS.
     """
 
     registration: Callable[[str], Registration11 | Registration13 | None]
     launch_url: str
-    key: Callable[[], SigningKey]
+    key: Callable[[Registration13], SigningKey]
     clock: Callable[[], datetime]
     new_nonce: Callable[[], str]
 
@@ -82,7 +82,7 @@ class LinkAnswers:
             "nonce": self.new_nonce(),
             **told,
         }
-        return Form(wanted.return_url, (("JWT", jwt.sign(token, self.key())),))
+        return Form(wanted.return_url, (("JWT", jwt.sign(token, self.key(registration))),))
 
     def _signed(
         self,

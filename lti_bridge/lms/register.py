@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -24,8 +24,9 @@ from lti_bridge.errors import (
     OpenedOutsideLms,
     RegistrationRefused,
 )
+from lti_bridge.lms import belonging
 from lti_bridge.lms.config_documents import ToolFacts
-from lti_bridge.lms.directory import Directory
+from lti_bridge.lms.directory import Directory, read
 from lti_bridge.lms.tool_registration import TOOL, tool_registration
 from lti_bridge.lti import oidc
 from lti_bridge.net import Response
@@ -74,7 +75,13 @@ class Keeps(Protocol):
         """Keep how an invitation ended that made no registration."""
 
     def add(
-        self, invitation: Any, facts: Mapping[str, Any], exchange: Sequence[Any], now: datetime
+        self,
+        invitation: Any,
+        facts: Mapping[str, Any],
+        exchange: Sequence[Any],
+        now: datetime,
+        *,
+        active: bool,
     ) -> bool:
         """Keep a new registration; False when there is one like it."""
 
@@ -105,13 +112,17 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Registering:
-    """Dynamic registration with everything it needs from the outside."""
+    """Dynamic registration with everything it needs from the outside.
+
+    `make_key` makes the key that signs for one registration and for no other.
+    """
 
     keeps: Keeps
     directory: Directory
     send: Send
     tool: ToolFacts
     clock: Callable[[], datetime]
+    make_key: Callable[[str], None]
 
     def register(self, parameters: Mapping[str, Sequence[str]]) -> Registered:
         """Register with the LMS that opened the address.
@@ -139,10 +150,14 @@ class Registering:
         except (RegistrationRefused, NetworkFailed, NetworkRefused) as error:
             self.keeps.end(invitation, error.detail, talk.exchange)
             raise RegistrationRefused(error.detail) from error
-        if not self.keeps.add(invitation, facts, talk.exchange, self.clock()):
+        # What is not plainly the LMS's own is for an administrator to see first.
+        odd = [one.problem for one in self._look(invitation.name, facts) if one.problem]
+        active = invitation.approve and not odd
+        if not self.keeps.add(invitation, facts, talk.exchange, self.clock(), active=active):
             raise RegistrationRefused(f"{invitation.name!r}: a registration like this is there")
-        log.info("registration.made", extra={"registration": invitation.name})
-        return Registered(invitation.name, facts["issuer"], invitation.approve)
+        said = {"registration": invitation.name, "reason": "; ".join(odd)}
+        log.info("registration.made", extra=said)
+        return Registered(invitation.name, facts["issuer"], active)
 
     def _agree(self, talk: _Talk, invitation: Invited, url: str) -> dict[str, Any]:
         """Both requests; returns the facts of the new registration."""
@@ -158,7 +173,11 @@ class Registering:
         endpoint = facts.pop("")
         if isinstance(audience := platform.get("authorization_server"), str):
             facts["auth_audience"] = audience[:MAX_TEXT]
-        wanted = tool_registration(self.tool, platform)
+        facts["own_key"] = True
+        self._check_taken(invitation.name, facts)
+        self.make_key(invitation.name)
+        own = replace(self.tool, jwks_url=f"{self.tool.jwks_url}/{invitation.name}")
+        wanted = tool_registration(own, platform)
         answer = talk.ask("POST", endpoint, wanted)
         facts["client_id"] = _identifier(answer, "client_id")
         if not facts["client_id"]:
@@ -169,6 +188,15 @@ class Registering:
         if problem := self.directory.clash(invitation.name, issuer, facts["client_id"]):
             raise RegistrationRefused(problem)
         return facts
+
+    def _check_taken(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Refuse one that names another LMS's address, where that LMS's tokens are given."""
+        one = read({"client_id": "", **facts, "name": name})
+        if problem := belonging.taken(one, self.directory.all13()):
+            raise RegistrationRefused(problem)
+
+    def _look(self, name: str, facts: Mapping[str, Any]) -> list[belonging.Named]:
+        return belonging.look(read({**facts, "name": name}), self.directory.all13())
 
     def _is_ours_to_call(self, url: str) -> bool:
         """Whether it is https; http only where we are reached by http ourselves, on loopback.

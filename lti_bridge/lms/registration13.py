@@ -15,7 +15,10 @@ class Registration13:
     `jwks_url` is where its keys are, or stands for them (lti.given_keys).
     `auth_audience` is the `aud` of token requests where that is not the token URL. `inline`
     lets its links write an activity out in custom parameters; `allow_anonymous` lets launches
-    without a user in, which are never graded.
+    without a user in, which are never graded. `own_key`: what we sign for it is signed by a key
+    that is used for no other LMS. `by_address`: it named its addresses itself, at its
+    registration; `service_hosts` are those beside its issuer's that an admin confirmed as its own
+    (lms.belonging).
     """
 
     name: str
@@ -28,6 +31,9 @@ class Registration13:
     auth_audience: str = ""
     inline: bool = False
     allow_anonymous: bool = False
+    own_key: bool = False
+    by_address: bool = False
+    service_hosts: frozenset[str] = frozenset()
 
 
 class Registrations:

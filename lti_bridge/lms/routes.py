@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from flask import Blueprint, Response, after_this_request, request
+from werkzeug.exceptions import NotFound
 
 from lti_bridge.core.handoff import Alone, Form
 from lti_bridge.core.launch import Launch
@@ -34,11 +35,14 @@ LTI_11 = ("oauth_", "lti_message_type")  # how the fields of a launch of LTI 1.1
 
 @dataclass(frozen=True, slots=True)
 class LmsDoor:
-    """What the LMS routes need: both receivers, the key set, and what to do with a launch."""
+    """What the LMS routes need: both receivers, the key sets, and what to do with a launch.
+
+    `key_set` gives that of a registration, and for an empty name the shared one.
+    """
 
     lms11: Lms11
     lms13: Lms13
-    key_set: Callable[[], tuple[bytes, str]]
+    key_set: Callable[[str], tuple[bytes, str] | None]
     launched: Callable[[Launch], Response]
     relaunch: Callable[[Form, tuple[str, ...]], Response]
     alone: Callable[[Alone], Response]
@@ -109,10 +113,14 @@ def blueprint(door: LmsDoor) -> Blueprint:
             return door.unconfirmed(found.registration, found.alone, found.home, refusal)
         return door.launched(received)
 
-    @routes.get(JWKS_PATH)
-    def jwks() -> Response:
-        """The bridge's public keys as a tool; touches no database."""
-        document, etag = door.key_set()
+    @routes.get(JWKS_PATH, defaults={"registration": ""})
+    @routes.get(f"{JWKS_PATH}/<registration>")
+    def jwks(registration: str) -> Response:
+        """The bridge's public keys as a tool, of all LMSs or of one."""
+        found = door.key_set(registration)
+        if found is None:
+            raise NotFound
+        document, etag = found
         response = Response(document, content_type="application/json")
         response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE_S}"
         response.headers["ETag"] = etag

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hmac
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused
-from lti_bridge.lms import answers, dialects
+from lti_bridge.lms import answers, belonging
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import jwt
 from lti_bridge.lti.claims import DEPLOYMENT_ID
@@ -48,16 +48,19 @@ class _Entry:
 class Tokens:
     """Tokens per registration, deployment and set of scopes, shared by the threads of a process.
 
-    `signing_key` returns the key to sign with now; `random` returns that many random bytes.
+    `signing_key` returns the key to sign with for an LMS now; `random` returns that many random
+    bytes; `others` are all LMSs that are trusted now.
     """
 
     def __init__(
         self,
         send: Send,
-        signing_key: Callable[[], SigningKey],
+        signing_key: Callable[[Registration13], SigningKey],
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
+        others: Callable[[], Iterable[Registration13]] = tuple,
     ) -> None:
+        self._others = others
         self._send = send
         self._signing_key = signing_key
         self._clock = clock
@@ -115,8 +118,11 @@ class Tokens:
     ) -> Response:
         """Send a request with a token; a refused token is renewed once (RFC 6750 §3).
 
-        Raises what `get` and `send` raise.
+        Raises what `get` and `send` raise, and DeliveryRefused before anything is sent when the
+        address is not this LMS's: whoever is named in a launch never gets another one's token.
         """
+        if not belonging.may_receive(registration, url, self._others):
+            raise _not_its_own(registration, "services", url)
         for last_try in (False, True):
             token = self.get(registration, scopes, deployment_id)
             sent = {**headers, "Authorization": f"Bearer {token}"}
@@ -133,11 +139,15 @@ class Tokens:
         deployment_id: str,
         now: datetime,
     ) -> Response:
+        if not belonging.belongs(registration, registration.token_url):
+            raise _not_its_own(registration, "token", registration.token_url)
+        if not belonging.may_be_meant(registration):
+            raise _not_its_own(registration, "audience", belonging.audience(registration))
         issued = int(now.timestamp()) - BACKDATED_S
         claims: dict[str, object] = {
             "iss": registration.client_id,
             "sub": registration.client_id,
-            "aud": _audience(registration),
+            "aud": belonging.audience(registration),
             "iat": issued,
             "exp": issued + ASSERTION_LIFE_S,
             "jti": self._random(16).hex(),
@@ -147,7 +157,7 @@ class Tokens:
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": _ASSERTION_TYPE,
-            "client_assertion": jwt.sign(claims, self._signing_key()),
+            "client_assertion": jwt.sign(claims, self._signing_key(registration)),
             "scope": " ".join(sorted(scopes)),
         }
         return self._send(
@@ -161,9 +171,11 @@ class Tokens:
         )
 
 
-def _audience(registration: Registration13) -> str:
-    known = dialects.of("", registration.issuer, registration.token_url).audience
-    return registration.auth_audience or known or registration.token_url
+def _not_its_own(registration: Registration13, what: str, address: str) -> DeliveryRefused:
+    return DeliveryRefused(
+        f"{what}: {belonging.host(address)!r:.260} is no host of {registration.name!r}, and gets"
+        " no token of it; an administrator can say that it is (service_hosts)"
+    )
 
 
 def _read(answer: Response, asked: frozenset[str]) -> tuple[str, frozenset[str], timedelta]:

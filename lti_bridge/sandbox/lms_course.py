@@ -59,6 +59,7 @@ class LmsSettings:
     course_title: str = "Digital Skills"
     name: str = "Sandbox LMS"
     elsewhere: tuple[Elsewhere, ...] = ()
+    jwks_url: str = ""  # of the bridge, when it registered itself
 
 
 @dataclass(frozen=True)

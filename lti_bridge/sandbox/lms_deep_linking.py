@@ -31,7 +31,7 @@ class _Wrong(Exception):
 def blueprint(lms: Lms) -> Blueprint:
     """`/add/<lti>` for teachers, and `/lti/picked`, where the answer comes to."""
     bp = Blueprint("deep_linking", __name__)
-    keys = BridgeKeys(f"{lms.bridge}/lti/jwks")
+    keys = BridgeKeys(lms)
 
     @bp.get("/add/<lti>")
     def add(lti: str) -> ResponseReturnValue:

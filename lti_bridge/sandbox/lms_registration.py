@@ -135,7 +135,12 @@ def _foreign(sent: dict[str, Any], tool: dict[str, Any], redirects: list[str]) -
 def _accept(lms: Lms, sent: dict[str, Any]) -> Response:
     client_id, deployment_id = secrets.token_urlsafe(11), str(10 + secrets.randbelow(90))
     with lms.state.lock:
-        lms.settings = replace(lms.settings, client_id=client_id, deployment_id=deployment_id)
+        lms.settings = replace(
+            lms.settings,
+            client_id=client_id,
+            deployment_id=deployment_id,
+            jwks_url=sent["jwks_uri"],
+        )
     tool = sent[_TOOL]
     # only these messages come back, whatever was asked for
     messages = [one for one in tool.get("messages", []) if one["type"] == "LtiDeepLinkingRequest"]

@@ -29,21 +29,23 @@ class Refused(Exception):
 class BridgeKeys:
     """The bridge's public keys by kid, fetched when an unknown kid comes."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, lms: Lms) -> None:
+        self._lms = lms
         self._keys: dict[str, Any] = {}
+        self._of = ""
 
     def find(self, kid: str) -> Any:
         """The key object. Raises Refused when the bridge does not publish it."""
-        if kid not in self._keys:
-            self._keys = self._fetch()
+        url = self._lms.settings.jwks_url or f"{self._lms.bridge}/lti/jwks"
+        if kid not in self._keys or self._of != url:
+            self._keys, self._of = self._fetch(url), url
         if kid not in self._keys:
             raise Refused("invalid_client", "kid is not in the tool's key set")
         return self._keys[kid]
 
-    def _fetch(self) -> dict[str, Any]:
+    def _fetch(self, url: str) -> dict[str, Any]:
         try:
-            with urllib.request.urlopen(self._url, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310
                 listed = json.loads(answer.read(_KEY_SET_LIMIT))["keys"]
             return {jwk["kid"]: jwt.PyJWK(jwk).key for jwk in listed}
         except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
@@ -53,7 +55,7 @@ class BridgeKeys:
 def blueprint(lms: Lms) -> Blueprint:
     """`/lti/token`."""
     bp = Blueprint("token", __name__)
-    keys = BridgeKeys(f"{lms.bridge}/lti/jwks")
+    keys = BridgeKeys(lms)
 
     @bp.post("/lti/token")
     def token() -> Response:

@@ -25,7 +25,8 @@ CHANGED = text(
     " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
 )
 ACTIVE = text(
-    "SELECT name, issuer, client_id, facts FROM registrations WHERE state = 'active' ORDER BY name"
+    "SELECT name, issuer, client_id, facts FROM registrations WHERE state = 'active'"
+    " ORDER BY approved_at, name"
 )
 SUCCESSION = text("SELECT registration, former, state FROM succession")
 ALL = text(
@@ -174,17 +175,22 @@ class RegistrationStore:
         facts: Mapping[str, Any],
         exchange: Sequence[Any],
         now: datetime,
+        *,
+        active: bool,
     ) -> bool:
-        """Keep a new registration; False when its name, or its issuer and client, is there."""
+        """Keep a new registration; False when its name, or its issuer and client, is there.
+
+        One that is not `active` waits for approval.
+        """
         values = {
             "name": invitation.name,
             "issuer": facts["issuer"],
             "client_id": facts["client_id"],
             "facts": json.dumps(dict(facts)),
-            "state": "active" if invitation.approve else "pending",
+            "state": "active" if active else "pending",
             "made_by": "dynamic registration",
             "now": rows.ms(now),
-            "approved_at": rows.ms(now) if invitation.approve else None,
+            "approved_at": rows.ms(now) if active else None,
         }
         with self._database.writing() as connection:
             added = connection.execute(ADD, values).rowcount > 0

@@ -42,7 +42,7 @@ jwks_url = "https://lms.example.edu/j"
 """
 FACTS = {
     "issuer": "https://other.example.edu",
-    "client_id": "c",
+    "client_id": "other",
     "authorization_url": "https://other.example.edu/a",
     "token_url": "https://other.example.edu/t",
     "jwks_url": "https://other.example.edu/j",
@@ -80,7 +80,7 @@ def register(run: Run, store: RegistrationStore, name: str) -> None:
     invitation = store.use_invitation(token, PURPOSE, now())
     assert invitation
     exchange = [{"request": "GET x", "status": 200, "sent": None, "answered": {"issuer": "x"}}]
-    assert store.add(invitation, FACTS, exchange, now())
+    assert store.add(invitation, FACTS, exchange, now(), active=False)
 
 
 def test_an_invitation_is_an_address_and_its_name_is_taken_once(run: Run) -> None:
@@ -180,6 +180,41 @@ def test_deployments_and_keys_of_an_invited_lms_are_set(
     assert facts() == ("any", "")
     assert run("retire", "campus").exit_code == 0
     assert run("set", "campus", "--deployment", "1").exit_code == 1
+
+
+def test_keys_of_single_lmss_are_made_rotated_and_looked_at(
+    config: Path, run: Run, store: RegistrationStore
+) -> None:
+    def keys(*words: str) -> Result:
+        return CliRunner().invoke(main, ["keys", *words, "--config", str(config)])
+
+    def finding() -> tuple[str, bool]:
+        said = CliRunner().invoke(main, ["doctor", "--json", "--config", str(config)]).stdout
+        [one] = [one for one in json.loads(said) if one["what"] == "own keys"]
+        return one["said"], bool(one["remedy"])
+
+    assert finding() == ("0 LMSs have keys of their own", False)
+    register(run, store, "campus")
+    assert run("approve", "campus").exit_code == 0
+    assert finding() == ("signed for with the key that all LMSs know: campus", True)
+    assert keys("rotate", "--lms", "campus").exit_code == 1
+    assert run("set", "new", "--own-key", "--yes").exit_code == 1
+    assert run("set", "nobody", "--own-key", "--yes").exit_code == 1
+    assert "lms.campus" not in keys("list").output
+    assert "/lti/jwks\n" in run("show", "campus").output
+    assert run("set", "campus", "--own-key", "--yes").exit_code == 0
+    assert "/lti/jwks/campus\n" in run("show", "campus").output
+    assert finding() == ("1 LMSs have keys of their own", False)
+    assert keys("rotate", "--lms", "campus").exit_code == 0
+    uses = [one["use"] for one in json.loads(keys("list", "--json").output)
+            if one["role"] == "lms.campus"]  # fmt: skip
+    assert uses == ["next", "next"]
+    for pem in (config.parent / "keys").glob("lms.campus-*.pem"):
+        pem.unlink()
+    manifest = config.parent / "keys" / "keys.json"
+    kept = [one for one in json.loads(manifest.read_text())["keys"] if one["role"] != "lms.campus"]
+    manifest.write_text(json.dumps({"keys": kept}))
+    assert finding() == ("no key for campus", True)
 
 
 def test_who_succeeds_whom_is_said_and_taken_back(run: Run) -> None:

@@ -178,7 +178,7 @@ class Bridge:
         registration = Signer("lms").registration(token_url=f"{lms.url}/token", **more)
         self.client = Client(loopback=True, user_agent="test", timeout_s=30)
         key, fresh = SigningKey("tool-1", rsa_key("tool")), random_bytes()
-        self.tokens = Tokens(self.client.send, lambda: key, self.clock, fresh)
+        self.tokens = Tokens(self.client.send, lambda _: key, self.clock, fresh)
 
         def new_id() -> str:
             return fresh(8).hex()

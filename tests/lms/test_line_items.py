@@ -131,7 +131,7 @@ class Bridge:
         registration = Platform("lms").registration(token_url=f"{lms.running.url}/token")
         self.client = Client(loopback=True, user_agent="test")
         key, fresh = SigningKey("tool-1", rsa_key("tool")), random_bytes()
-        tokens = Tokens(self.client.send, lambda: key, clock, fresh)
+        tokens = Tokens(self.client.send, lambda _: key, clock, fresh)
 
         def new_id() -> str:
             return f"{id(self)}-{fresh(8).hex()}"

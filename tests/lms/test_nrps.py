@@ -119,7 +119,7 @@ class World:
     def __init__(self, lms: Lms, **more: Any) -> None:
         self.clock, self.client = Clock(), Client(loopback=True, user_agent="test", timeout_s=30)
         key = SigningKey("tool-1", rsa_key("tool"))
-        tokens = Tokens(self.client.send, lambda: key, self.clock, random_bytes())
+        tokens = Tokens(self.client.send, lambda _: key, self.clock, random_bytes())
         registration = Platform("lms").registration(token_url=f"{lms.url}/token")
         old = Registration11("old", "key", "secret")
         self.course = Course({("lms", "1", "c"): lms.members, ("old", "", "c"): lms.members})

@@ -104,6 +104,7 @@ class Office:
         self.database.migrate()
         self.store = RegistrationStore(self.database)
         self.lms = Lms()
+        self.keys: list[str] = []  # that were made
         self.seconds = 0.0
         self.now = NOW
         self.directory = self.other_process()
@@ -122,9 +123,17 @@ class Office:
         """Open the address as the LMS does."""
         values = {"invitation": invitation, "openid_configuration": CONFIGURATION, **more}
         registering = Registering(
-            self.store, self.directory, send or self.lms.send, TOOL_FACTS, lambda: self.now
+            self.store,
+            self.directory,
+            send or self.lms.send,
+            TOOL_FACTS,
+            lambda: self.now,
+            self.keys.append,
         )
-        return registering.register({name: [value] for name, value in values.items() if value})
+        try:
+            return registering.register({name: [value] for name, value in values.items() if value})
+        finally:
+            self.seconds += 1  # by then the process looks who has come
 
     def outcome(self) -> dict[str, Any]:
         return self.store.invitations()[-1]
@@ -153,7 +162,7 @@ def test_the_lms_is_asked_with_its_token_and_told_who_we_are(office: Office) -> 
         "initiate_login_uri": f"{OURS}/lti/login",
         "redirect_uris": [f"{OURS}/lti/launch"],
         "client_name": "Tests",
-        "jwks_uri": f"{OURS}/lti/jwks",
+        "jwks_uri": f"{OURS}/lti/jwks/campus",
         "token_endpoint_auth_method": "private_key_jwt",
         "scope": f"{AGS}lineitem {AGS}result.readonly {AGS}score",
         TOOL: {
@@ -266,7 +275,7 @@ def test_an_address_opened_in_a_browser_leaves_the_invitation_good(office: Offic
         office.open(openid_configuration="")
     with pytest.raises(BadRequest):
         Registering(
-            office.store, office.directory, office.lms.send, TOOL_FACTS, lambda: NOW
+            office.store, office.directory, office.lms.send, TOOL_FACTS, lambda: NOW, print
         ).register({"invitation": ["good", "good"]})
     assert office.lms.asked == []
     assert office.open().name == "campus"

@@ -71,7 +71,7 @@ class Rig:
     def __init__(self, **answer: Any) -> None:
         self.endpoint, self.clock = Endpoint(**answer), Clock()
         key = SigningKey("tool-1", rsa_key("tool"))
-        self.tokens = Tokens(self.endpoint, lambda: key, self.clock, random_bytes())
+        self.tokens = Tokens(self.endpoint, lambda _: key, self.clock, random_bytes())
 
     def asked(self) -> int:
         return len(self.endpoint.calls)
@@ -232,7 +232,9 @@ def test_whatever_says_yes_and_holds_a_token_is_one(status: int) -> None:
 @pytest.mark.parametrize("body", [b'{"error" : ""kid" invalid"}', b"<html>", b"[]", b"[" * 50_000])
 def test_an_answer_that_is_no_json_can_be_asked_again(body: bytes) -> None:
     key = SigningKey("tool-1", rsa_key("tool"))
-    tokens = Tokens(lambda *_, **__: Response(400, {}, body), lambda: key, Clock(), random_bytes())
+    tokens = Tokens(
+        lambda *_, **__: Response(400, {}, body), lambda _: key, Clock(), random_bytes()
+    )
     with pytest.raises(DeliveryFailed):
         tokens.get(LMS, SCORE)
 
@@ -250,7 +252,7 @@ def test_an_lms_that_is_down_is_the_network_s_failure() -> None:
     def down(*_: object, **__: object) -> Response:
         raise NetworkFailed("no connection")
 
-    tokens = Tokens(down, lambda: SigningKey("t", rsa_key("tool")), Clock(), random_bytes())
+    tokens = Tokens(down, lambda _: SigningKey("t", rsa_key("tool")), Clock(), random_bytes())
     with pytest.raises(NetworkFailed):
         tokens.get(LMS, SCORE)
 

@@ -57,7 +57,7 @@ def test_every_change_raises_the_version_and_only_active_ones_are_stored(
     invitation = store.use_invitation("token", "register", NOW)
     assert invitation
     for change in (
-        lambda: store.add(invitation, FACTS, [], NOW),
+        lambda: store.add(invitation, FACTS, [], NOW, active=True),
         lambda: store.approve("campus", NOW),
         lambda: store.change("campus", {"deployment_ids": ["1"]}),
         lambda: store.link("campus", "old", NOW),
@@ -81,12 +81,12 @@ def test_one_client_is_registered_once_until_it_is_retired(store: RegistrationSt
         invite(store, name, name, approve=True)
         invitation = store.use_invitation(name, "register", NOW)
         assert invitation
-        added.append(store.add(invitation, FACTS, [], NOW))
+        added.append(store.add(invitation, FACTS, [], NOW, active=True))
     assert added == [True, False]
     store.retire("a", NOW)
     invite(store, "c", "c", approve=True)
     again = store.use_invitation("c", "register", NOW)
     assert again
-    assert store.add(again, FACTS, [], NOW)
+    assert store.add(again, FACTS, [], NOW, active=True)
     with pytest.raises(RegistrationChangeRefused):
         invite(store, "d", "a")
