@@ -24,6 +24,7 @@ from lti_bridge.core.choosing import Choosing
 from lti_bridge.core.identity import pairwise
 from lti_bridge.core.launching import Launching
 from lti_bridge.core.linking import settings_of
+from lti_bridge.core.owners import Owners
 from lti_bridge.core.passback import Passback
 from lti_bridge.core.people import People
 from lti_bridge.core.placing import Placing
@@ -94,6 +95,7 @@ class Bridge:
     catalogue: Catalogue
     launching: Launching
     results: Results
+    owners: Owners
     polling: Polling
     callbacks: Callbacks
     passback: Passback
@@ -112,12 +114,13 @@ def build(settings: Settings) -> Bridge:
     public_url = settings.bridge.public_url
     keyring = Keyring.open(Path(settings.bridge.keys_dir), now)
     store = Store(Database(settings.bridge.database_url), now)
-    toolbox = Toolbox(settings.bridge, store, keyring.secret("hooks"))
+    secret = keyring.secret("sourcedids")
+    owners = Owners(store, secret, now)
+    toolbox = Toolbox(settings.bridge, store, keyring.secret("hooks"), owners)
     tool_store = ToolStore(store.database)
     catalogue = Catalogue(settings, toolbox.tools, toolbox.hook_token, tool_store)
     waker = Waker(open_queue(settings.bridge.queue_url))
     results = Results(store, new_id, waker.wake)
-    secret = keyring.secret("sourcedids")
     outcomes, returns, hooks = (public_url + path for path in PATHS)
     addresses = (public_url, outcomes, returns, hooks)
     settings_at = partial(settings_of, store, catalogue)
@@ -142,6 +145,7 @@ def build(settings: Settings) -> Bridge:
         catalogue=catalogue,
         launching=Launching(store, catalogue, secret, new_id, *addresses, now, waker.wake),
         results=results,
+        owners=owners,
         polling=polling,
         callbacks=Callbacks(store, catalogue, polling, secret, now, waker.wake),
         passback=Passback(store, gradebooks, now, spread, partial(_keeps, *_overrides(settings))),

@@ -231,6 +231,8 @@ class Catalogue:
         if kind.needs - privacy - made_up:
             missing = ", ".join(sorted(kind.needs - privacy - made_up))
             raise ConfigurationError(f"{where}: privacy: {kind.title} cannot do without {missing}")
+        if table.addresses == "pseudonym" and not table.pseudonym_domain:
+            raise ConfigurationError(f"{where}: addresses: pseudonym needs pseudonym_domain")
         tool = kind.tool13(table.name, settings)
         connection = Connection(
             name=table.name,
@@ -245,6 +247,7 @@ class Catalogue:
             extra_time=lambda own: kind.extra_time(own, settings),
             hook_token=table.hook_token or self._make_token(table.name),
             pseudonym_domain=table.pseudonym_domain,
+            addresses=table.addresses,
             notice=table.notice,
             keeps_launches=tool is not None,
             daily_limit=table.daily_limit,

@@ -274,6 +274,24 @@ class StartUnclear(AttemptUnclear):
     retry = True
 
 
+class CandidateTaken(NotAvailable):
+    """The provider knows another learner by this address: no test of theirs may be opened."""
+
+    code = "candidate-taken"
+    status = 409
+    sentence = "The test provider knows somebody else by your e-mail address."
+    remedy = "Please tell your teacher, and give them the reference below."
+
+
+class TestTaken(NotAvailable):
+    """The provider gave a test that is another learner's."""
+
+    code = "test-taken"
+    status = 409
+    sentence = "The test provider gave us a test that belongs to somebody else."
+    remedy = "Please tell your teacher, and give them the reference below."
+
+
 class NoAttemptsLeft(NotAvailable):
     """The activity's limit of attempts is reached."""
 
@@ -588,6 +606,16 @@ class CandidateRefused(ProviderError):
     code = "candidate-refused"
     status = 409
     sentence = "The test provider does not accept your details."
+    remedy = "Please tell your teacher, and give them the reference below."
+    retry = False
+
+
+class OtherPerson(ProviderError):
+    """A provider's answer that names another person or another test than was asked about."""
+
+    code = "other-person"
+    status = 502
+    sentence = "The test provider answered about somebody else."
     remedy = "Please tell your teacher, and give them the reference below."
     retry = False
 

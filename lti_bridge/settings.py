@@ -146,6 +146,7 @@ class ConnectionTable(BaseModel):
     kind: Name
     privacy: list[PERSON_FIELDS] | None = None
     pseudonym_domain: Annotated[str, StringConstraints(pattern=DOMAIN)] = ""
+    addresses: Literal["real", "plus", "pseudonym"] = "real"
     notice: Annotated[str, StringConstraints(max_length=4000)] = ""
     hook_token: Annotated[str, StringConstraints(pattern=OPAQUE)] = ""
     timeout_s: float = Field(15.0, gt=0, le=40)

@@ -13,6 +13,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from lti_bridge import __version__
+from lti_bridge.core.owners import Name, Owners
+from lti_bridge.core.ports import Session
 from lti_bridge.core.tool_launches import Origin
 from lti_bridge.errors import ProviderBusy
 from lti_bridge.net import Client, Response
@@ -29,10 +31,11 @@ WAIT_S = 5.0  # how long a click waits for its turn at a busy connection
 class Toolbox:
     """Makes the tools of every connection. `key` derives hook tokens and MACs."""
 
-    def __init__(self, bridge: BridgeTable, store: Store, key: bytes) -> None:
+    def __init__(self, bridge: BridgeTable, store: Store, key: bytes, owners: Owners) -> None:
         self._bridge = bridge
         self._store = store
         self._key = key
+        self._owners = owners
         self._launches = Tools13(store.database)
         self._rosters = Rosters(store.database)
         self._client = Client(
@@ -56,6 +59,7 @@ class Toolbox:
             reserve=partial(self._store.reserve, table.name),
             give_back=partial(self._store.give_back, table.name),
             sign=lambda text: self._mac("sign", table.name, text),
+            claim=partial(self._claim, table.name),
             has_roster=self._has_roster,
             keep_launch=lambda launch: self._launches.keep(launch, datetime.now(UTC)),
             hook_url=f"{self._bridge.public_url}{HOOKS_PATH}{table.name}/{hook_token}",
@@ -64,6 +68,9 @@ class Toolbox:
     def hook_token(self, name: str) -> str:
         """The secret in the hook address of a connection that has none in the configuration."""
         return self._mac("hook", name)
+
+    def _claim(self, connection: str, session: Session, *names: Name) -> None:
+        self._owners.claim_candidate(connection, session.origin.learner_id, *names)
 
     def _has_roster(self, origin: Origin) -> bool:
         course = (origin.registration, origin.deployment_id, origin.context_id)

@@ -45,7 +45,7 @@ def open_bridge(path: Path) -> Bridge:
 
 def by_hand(bridge: Bridge) -> ByHand:
     """What people do by hand, with the parts of a bridge."""
-    return ByHand(bridge.store, bridge.polling, bridge.results, now)
+    return ByHand(bridge.store, bridge.polling, bridge.results, bridge.owners, now)
 
 
 def refuse(message: str) -> NoReturn:

@@ -12,6 +12,7 @@ import click
 from lti_bridge import log
 from lti_bridge.app import Bridge, build, now
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
+from lti_bridge.core.owners import adopt
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.settings import Lms13Table, Settings, load, strangers
 
@@ -135,4 +136,5 @@ def _start_log(settings: Settings) -> None:
 def _prepare(settings: Settings) -> Bridge:
     bridge = build(settings)
     bridge.store.database.migrate()
+    adopt(bridge.owners, bridge.store, bridge.catalogue.connections())
     return bridge

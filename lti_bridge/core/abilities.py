@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from lti_bridge.core.handoff import Handoff
@@ -59,3 +60,13 @@ class Forgets(Protocol):
 
     def forget(self, sitting: Sitting) -> None:
         """Delete or anonymise this learner at the provider. Raises a ProviderError."""
+
+
+class KnowsByAddress(Protocol):
+    """Capability `by-address`."""
+
+    def known_as(self, data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """By which names the provider knows the learner of an attempt that has this data.
+
+        Each is the place within which a name is one person's, such as the account, and the name.
+        """

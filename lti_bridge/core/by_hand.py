@@ -8,13 +8,20 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from lti_bridge.core import capabilities
+from lti_bridge.core.owners import Name, Owners
 from lti_bridge.core.polling import Polling, first_poll
 from lti_bridge.core.ports import Connection, Sitting, Store
 from lti_bridge.core.records import Attempt, AttemptState, Incoming
 from lti_bridge.core.results import Results
 from lti_bridge.core.scoring import Score
 from lti_bridge.core.staff import ImportedLine
-from lti_bridge.errors import BridgeError, ByHandRefused, OutcomeRefused
+from lti_bridge.errors import (
+    BridgeError,
+    ByHandRefused,
+    CandidateTaken,
+    OutcomeRefused,
+    TestTaken,
+)
 
 PERSON, FILE = "person", "import"  # where a result came from
 
@@ -78,6 +85,7 @@ class ByHand:
     store: StaffStore
     polling: Polling
     results: Results
+    owners: Owners
     clock: Callable[[], datetime]
 
     def started(self, attempt_id: str, reference: str, facts: Mapping[str, str]) -> Attempt:
@@ -92,6 +100,7 @@ class ByHand:
         attempt = replace(attempt, reference=reference, state="started")
         sitting = self.polling.sitting(attempt, created_at)
         attempt = replace(attempt, data=capabilities.adopts(connection).adopt(sitting, facts))
+        self._check_owner(connection, attempt)
         asks = capabilities.can(connection, capabilities.FETCH)
         if asks:
             self.polling.ask(attempt, created_at)
@@ -131,7 +140,8 @@ class ByHand:
             yield self._import(connection, line)
 
     def forget_at_providers(self, learner_id: str) -> Iterator[Forgotten]:
-        """Let every provider forget a learner, as far as it can."""
+        """Let every provider forget a learner, as far as it can; and nobody else."""
+        gone: list[Name] = []
         for attempt, created_at in self.store.attempts_of(learner_id):
             sitting = self.polling.sitting(attempt, created_at)
             try:
@@ -141,7 +151,36 @@ class ByHand:
                 continue
             if attempt.state == "created" and capabilities.can(connection, capabilities.REMOTE):
                 continue  # the provider has never heard of it
-            yield self._forget(connection, attempt, sitting)
+            names = _known_as(connection, attempt)
+            if self._is_shared(connection, attempt, names):
+                yield _left(attempt, sitting, "another learner is the same candidate there")
+                continue
+            done = self._forget(connection, attempt, sitting)
+            gone += names if done.forgotten else ()
+            yield done
+        self.owners.free_candidates(gone)
+
+    def _is_shared(self, connection: Connection, attempt: Attempt, names: tuple[Name, ...]) -> bool:
+        """Whether what the provider would forget is another learner's, or was before owners."""
+        if not names or not capabilities.can(connection, capabilities.FORGET):
+            return False
+        if not self.owners.holds(connection.name, attempt.learner_id, *names):
+            return True
+        mine = {self.owners.candidate(name) for name in names}
+        for other, _ in self.store.attempts_at(connection.name):
+            theirs = {self.owners.candidate(name) for name in _known_as(connection, other)}
+            if other.learner_id != attempt.learner_id and mine & theirs:
+                return True
+        return False
+
+    def _check_owner(self, connection: Connection, attempt: Attempt) -> None:
+        """Whether what a person has found can be this learner's. Raises ByHandRefused."""
+        try:
+            self.owners.claim_test(connection.name, attempt.learner_id, attempt.reference)
+            names = _known_as(connection, attempt)
+            self.owners.claim_candidate(connection.name, attempt.learner_id, *names)
+        except (CandidateTaken, TestTaken) as error:
+            raise ByHandRefused(error.detail) from None
 
     def _forget(self, connection: Connection, attempt: Attempt, sitting: Sitting) -> Forgotten:
         if not capabilities.can(connection, capabilities.FORGET):
@@ -211,6 +250,12 @@ class ByHand:
             )
         if poll_at is not None:
             self.results.wake()
+
+
+def _known_as(connection: Connection, attempt: Attempt) -> tuple[Name, ...]:
+    if not capabilities.can(connection, capabilities.BY_ADDRESS):
+        return ()
+    return capabilities.known_as(connection, attempt.data)
 
 
 def _left(attempt: Attempt, sitting: Sitting, reason: str) -> Forgotten:

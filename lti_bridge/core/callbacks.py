@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lti_bridge.core import capabilities, sourcedids
+from lti_bridge.core.naming import other_name
 from lti_bridge.core.polling import Polling
 from lti_bridge.core.ports import Callback, Catalogue, Connection, Report, Store
 from lti_bridge.core.records import Attempt
@@ -44,6 +45,10 @@ class Callbacks:
             attempt = self._attempt(connection, report)
             if attempt is None:
                 log.warning("callback.unknown-attempt", extra={"connection": name})
+            elif told := other_name(attempt, report):
+                extra = {"connection": name, "attempt": attempt.id, "reason": f"another {told}"}
+                log.error("callback.other-person", extra=extra)
+                self.store.remark(attempt.id, self.clock(), f"a message about another {told}")
             elif report.hint and capabilities.can(connection, capabilities.FETCH):
                 self.store.poll_at(attempt.id, self.clock())
                 self.wake()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from lti_bridge.core.abilities import (
     Checks,
     Fetches,
     Forgets,
     Judges,
+    KnowsByAddress,
     Offers,
     ReadsCallbacks,
     Resumes,
@@ -25,6 +27,7 @@ JUDGE = "judge"  # what it tells us depends on how the attempt stands
 FETCH = "fetch"  # it can be asked about one attempt
 CHOICES = "choices"  # it lists what an instructor may choose
 CHECK = "check"  # it can say whether the account works
+BY_ADDRESS = "by-address"  # it knows people by what two learners may share, as an address
 FORGET = "forget"  # it can delete or anonymise a learner
 IMPORT = "import"  # it reads a file of results
 EXPORT = "export"  # it writes a file of registrations
@@ -72,6 +75,11 @@ def offers(connection: Connection) -> Offers:
 def checks(connection: Connection) -> Checks:
     """The provider, if it can check its account."""
     return cast(Checks, _with(connection, CHECK))
+
+
+def known_as(connection: Connection, data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """By which names the provider knows the learner of an attempt that has this data."""
+    return cast(KnowsByAddress, _with(connection, BY_ADDRESS)).known_as(data)
 
 
 def forgets(connection: Connection) -> Forgets:

@@ -23,6 +23,7 @@ PERSON_FIELDS = frozenset(
     }
 )
 
+TAG_LENGTH = 12  # 60 bits tell all learners with one address apart
 _KEY_BYTES = 16
 _ID_BYTES = 20  # 160 bits, 32 characters: no two learners meet, every id column holds it
 
@@ -50,6 +51,20 @@ def opaque(key: bytes, purpose: str, *parts: str) -> str:
 def pseudonym_address(pairwise_id: str, domain: str) -> str:
     """An e-mail address that stands for a learner where the real one may not leave."""
     return f"{pairwise_id}@{domain}"
+
+
+def address_of(person: Person, pairwise_id: str, addresses: str, domain: str) -> str:
+    """The e-mail address by which a provider knows a person whom the privacy rule has filtered.
+
+    `addresses` is `real`, `plus` (the own one with a tag of this learner's) or `pseudonym`; with a
+    `domain` those without an address get a pseudonym too.
+    """
+    if domain and (addresses == "pseudonym" or not person.email):
+        return pseudonym_address(pairwise_id, domain)
+    if addresses == "plus" and "@" in person.email:
+        local, _, host = person.email.rpartition("@")
+        return f"{local}+{pairwise_id[:TAG_LENGTH]}@{host}"
+    return person.email
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from lti_bridge.core.launch import (
     Person,
     ResourceLink,
 )
+from lti_bridge.core.owners import Owners
 from lti_bridge.core.ports import Catalogue, Connection, Session, Store, Transaction
 from lti_bridge.core.records import Activity, Adjustment, Attempt, Link
 from lti_bridge.core.rosters import members_url
@@ -227,7 +228,8 @@ class Launching:
         if not capabilities.can(connection, capabilities.REMOTE):
             return connection.provider.start(session).handoff
         try:
-            starting = Starting(self.store, self.clock, self.wake)
+            owners = Owners(self.store, self.key, self.clock)
+            starting = Starting(self.store, owners, self.clock, self.wake)
             return starting.hand_off(connection, opened.attempt, session)
         except StillStarting:
             return replace(BEING_PREPARED, token=self.hold(opened))
@@ -374,10 +376,9 @@ class Launching:
     def _person(self, opened: Opened) -> Person:
         connection = opened.connection
         person = identity.PrivacyRule(connection.privacy).apply(opened.launch.person)
-        if connection.pseudonym_domain and not person.email:
-            alias = identity.pairwise(self.key, connection.name, opened.learner_id)
-            address = identity.pseudonym_address(alias, connection.pseudonym_domain)
-            person = replace(person, email=address)
+        alias = identity.pairwise(self.key, connection.name, opened.learner_id)
+        chosen = (connection.addresses, connection.pseudonym_domain)
+        person = replace(person, email=identity.address_of(person, alias, *chosen))
         missing = [name for name in sorted(connection.needs) if not getattr(person, name)]
         if missing:
             raise NoPersonalData(f"the LMS sent no {', '.join(missing)}")

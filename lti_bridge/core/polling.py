@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lti_bridge.core import capabilities
+from lti_bridge.core.naming import other_name
 from lti_bridge.core.ports import Catalogue, Connection, Report, Sitting, Store
 from lti_bridge.core.records import Attempt, Incoming, Poll
 from lti_bridge.core.results import Results
-from lti_bridge.errors import BridgeError, NotConfigured
+from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson
 
 log = logging.getLogger("lti_bridge.polling")
 
@@ -66,6 +67,8 @@ class Polling:
             self.record(attempt.connection, attempt, replace(report, event=event), fetched=True)
         except BridgeError as error:
             reason = error.detail or error.code
+            if isinstance(error, OtherPerson):
+                self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
             log.warning("poll.failed", extra={"attempt": attempt.id, "reason": reason})
         except Exception:
             log.exception("poll.broke", extra={"attempt": attempt.id})
@@ -74,7 +77,10 @@ class Polling:
     def ask(self, attempt: Attempt, created_at: datetime) -> Report:
         """What the provider says about an attempt now. Raises a ProviderError."""
         fetches = capabilities.fetches(self._connection(attempt))
-        return fetches.fetch(self.sitting(attempt, created_at))
+        report = fetches.fetch(self.sitting(attempt, created_at))
+        if told := other_name(attempt, report):
+            raise OtherPerson(f"about another {told}")
+        return report
 
     def sitting(self, attempt: Attempt, created_at: datetime) -> Sitting:
         """An attempt as its provider knows it."""

@@ -20,6 +20,7 @@ from lti_bridge.core.launch import (
     Presentation,
     ResourceLink,
 )
+from lti_bridge.core.owning import OwnerSteps
 from lti_bridge.core.records import (
     Activity,
     Adjustment,
@@ -117,7 +118,9 @@ class Report:
 
     `state` None: nothing new. `hint`: not to be believed; the provider is asked instead.
     `event` makes the same message count once. `score` is the score that the attempt has from now
-    on: the new one in state graded, in any other the one that it keeps, None to have none.
+    on: the new one in state graded, in any other the one that it keeps, None to have none. `named`
+    is what the message says about whom it is: `reference`, and what an attempt's data has under
+    the same name. It is compared, never kept; empty is what had to be named and was not.
     """
 
     attempt_id: str = ""
@@ -127,6 +130,7 @@ class Report:
     event: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
     hint: bool = False
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +164,11 @@ class Connection:
     `hidden` names parameters whose values are shown to nobody. `capabilities` are those of its
     kind and settings (core.capabilities). `repeatable` says for an activity's settings whether
     starting twice gives the same attempt. `notice` is shown to a learner before anything leaves;
-    `pseudonym_domain` makes addresses for those whose own may not leave. `keeps_launches`: a
-    start calls nobody and keeps the launch until the tool comes for it (LTI 1.3). `daily_limit` is
-    how many attempts one LMS may buy there in a day, 0: any number. `extra_time` says for an
-    activity's settings what the provider does with a learner's extra time.
+    `pseudonym_domain` makes addresses for those whose own may not leave, and `addresses` says
+    which ones leave (identity.address_of). `keeps_launches`: a start calls nobody and keeps the
+    launch until the tool comes for it (LTI 1.3). `daily_limit` is how many attempts one LMS may buy
+    there in a day, 0: any number. `extra_time` says for an activity's settings what the provider
+    does with a learner's extra time.
     """
 
     name: str
@@ -177,6 +182,7 @@ class Connection:
     repeatable: Callable[[Any], bool] = lambda settings: False
     hook_token: str = ""
     pseudonym_domain: str = ""
+    addresses: str = "real"
     notice: str = ""
     keeps_launches: bool = False
     daily_limit: int = 0
@@ -205,7 +211,7 @@ class Catalogue(Protocol):
         """
 
 
-class Transaction(ActivitySteps, Protocol):
+class Transaction(ActivitySteps, OwnerSteps, Protocol):
     """The steps of one database transaction; nothing is kept unless all of it is."""
 
     def use_once(self, once: Once) -> bool:
@@ -328,6 +334,9 @@ class Store(Protocol):
 
     def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
         """What this learner gets more of at this activity."""
+
+    def remark(self, attempt_id: str, now: datetime, detail: str) -> None:
+        """Let staff see, once, that something about this attempt was refused."""
 
     def poll_at(
         self, attempt_id: str, moment: datetime | None, claimed: datetime | None = None

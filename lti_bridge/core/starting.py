@@ -9,10 +9,18 @@ from datetime import datetime, timedelta
 
 from lti_bridge.core import capabilities, purchases
 from lti_bridge.core.handoff import MARKING, Handoff
+from lti_bridge.core.owners import Owners
 from lti_bridge.core.polling import first_poll
-from lti_bridge.core.ports import Connection, Session, Store
+from lti_bridge.core.ports import Connection, Session, Started, Store
 from lti_bridge.core.records import Attempt
-from lti_bridge.errors import AnswerLost, AttemptUnclear, BridgeError, StartUnclear, Unsupported
+from lti_bridge.errors import (
+    AnswerLost,
+    AttemptUnclear,
+    BridgeError,
+    StartUnclear,
+    TestTaken,
+    Unsupported,
+)
 
 log = logging.getLogger("lti_bridge.starting")
 
@@ -32,6 +40,7 @@ class Starting:
     """
 
     store: Store
+    owners: Owners
     clock: Callable[[], datetime]
     wake: Callable[[], None]
 
@@ -50,6 +59,7 @@ class Starting:
             return self._unclear(connection, attempt, session)
         if attempt.state == "created":  # the other click failed in between
             raise StillStarting
+        self._claim_candidate(connection, attempt)
         known = replace(session, reference=attempt.reference, data=attempt.data)
         handoff = capabilities.resumes(connection).resume(known)
         if handoff is MARKING and capabilities.can(connection, capabilities.FETCH):
@@ -93,6 +103,7 @@ class Starting:
         except BridgeError as error:
             self.store.release_start(attempt.id, self.clock(), error.detail or error.code)
             raise
+        self._claim_test(connection, attempt, started, session)
         now = self.clock()
         wait = first_poll(connection) if started.expects_result else None
         over = started.handoff is MARKING
@@ -102,6 +113,24 @@ class Starting:
         if wait is not None and over:
             self.wake()
         return started.handoff
+
+    def _claim_candidate(self, connection: Connection, attempt: Attempt) -> None:
+        """Nobody goes on as a candidate who has become another learner's."""
+        if capabilities.can(connection, capabilities.BY_ADDRESS):
+            names = capabilities.known_as(connection, attempt.data)
+            self.owners.claim_candidate(connection.name, attempt.learner_id, *names)
+
+    def _claim_test(
+        self, connection: Connection, attempt: Attempt, started: Started, session: Session
+    ) -> None:
+        """A test that is another learner's is nobody else's; what was bought waits for a person."""
+        try:
+            self.owners.claim_test(connection.name, attempt.learner_id, started.reference)
+        except TestTaken as error:
+            log.error("attempt.test-taken", extra={"attempt": attempt.id, "reason": error.detail})
+            if connection.repeatable(session.settings):
+                self.store.release_start(attempt.id, self.clock(), error.detail)
+            raise
 
     def _preview(self, connection: Connection, session: Session) -> Handoff:
         if not capabilities.can(connection, capabilities.PREVIEW):

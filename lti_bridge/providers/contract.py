@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.ports import Provider
+from lti_bridge.core.ports import Provider, Session
 from lti_bridge.core.tool_launches import Origin, ToolLaunch
 from lti_bridge.errors import ConfigurationError, NetworkRefused, Unsupported
 from lti_bridge.net import Response
@@ -44,6 +44,10 @@ def _offline(
     raise NetworkRefused("no network here")
 
 
+def _anybody(session: Session, *names: tuple[str, str]) -> None:
+    """No database: nobody else is there."""
+
+
 def _forgetful(launch: ToolLaunch) -> None:
     raise Unsupported("launches are not kept here")
 
@@ -59,6 +63,9 @@ class Tools:
     `reserve(slot, learner, attempt, seats)` takes a seat once, False when none is left or the
     learner has one, and `give_back(attempt)` frees all that an attempt holds; `sign(text)` is a
     MAC of this connection, for values that come back;
+    `claim(session, *names)` lets the session's learner be what the provider knows people by, each
+    a place and the name that is one person's there, and raises CandidateTaken when it is another
+    learner's: to be called before anything is done under such a name;
     `hook_url` is the connection's own hook address, with its secret; `keep_launch` keeps a launch
     until its LTI 1.3 tool comes for it; `has_roster(origin)` says whether the members of a course
     can be told.
@@ -75,6 +82,7 @@ class Tools:
     reserve: Callable[[str, str, str, int], bool] = lambda *args: True
     give_back: Callable[[str], None] = lambda attempt: None
     sign: Callable[[str], str] = lambda text: ""
+    claim: Callable[..., None] = _anybody
     hook_url: str = ""
     keep_launch: Callable[[ToolLaunch], None] = _forgetful
     has_roster: Callable[[Origin], bool] = lambda origin: False

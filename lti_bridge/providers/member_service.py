@@ -94,9 +94,8 @@ class MemberService:
         user_id = identity.pairwise(self.key, connection.name, learner_id)
         tx.save_tool_user(connection.name, user_id, learner_id)
         person = identity.PrivacyRule(connection.privacy).apply(member.person)
-        if connection.pseudonym_domain and not person.email:
-            address = identity.pseudonym_address(user_id, connection.pseudonym_domain)
-            person = replace(person, email=address)
+        chosen = (connection.addresses, connection.pseudonym_domain)
+        person = replace(person, email=identity.address_of(person, user_id, *chosen))
         shown: dict[str, Any] = {
             "user_id": user_id,
             "roles": list(roles.narrow(member.roles)),

@@ -54,6 +54,15 @@ def _install_acts(control: Blueprint, state: State) -> None:
         with state.lock:
             return jsonify(asdict(sitting))
 
+    @control.post("/control/address")
+    def address() -> Response:
+        """Give a candidate another e-mail address, as the console's users can."""
+        asked = request.get_json()
+        with state.lock:
+            candidate = state.candidates.get(int(asked["can_id"])) or abort(404)
+            candidate.ema = str(asked["ema"])
+            return jsonify(asdict(candidate))
+
     @control.post("/control/outcome")
     def outcome() -> Response:
         asked = request.get_json()

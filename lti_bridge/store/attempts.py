@@ -28,6 +28,13 @@ ADD_CHANGE = text(
     "INSERT INTO attempt_changes (attempt_id, at, state, source, detail)"
     " VALUES (:id, :now, :state, :source, :detail)"
 )
+# what was refused changes no state, and is seen once however often it comes
+REMARK = text(
+    "INSERT INTO attempt_changes (attempt_id, at, state, source, detail)"
+    " SELECT a.id, :now, a.state, 'refused', CAST(:detail AS TEXT) FROM attempts a"
+    " WHERE a.id = :id AND NOT EXISTS (SELECT 1 FROM attempt_changes c"
+    " WHERE c.attempt_id = :id AND c.source = 'refused' AND c.detail = CAST(:detail AS TEXT))"
+)
 ATTEMPT = f"SELECT {ATTEMPT_COLUMNS} FROM attempts a"  # noqa: S608 - constants
 BY_ID = text(f"{ATTEMPT} WHERE a.id = :id")
 BY_REFERENCE = text(
@@ -123,6 +130,12 @@ class Attempts:
         with self.database.reading() as reading:
             row = reading.execute(BY_REFERENCE, values).first()
         return rows.attempt(row) if row else None
+
+    def remark(self, attempt_id: str, now: datetime, detail: str) -> None:
+        """Let staff see, once, that something about this attempt was refused."""
+        values = {"id": attempt_id, "now": rows.ms(now), "detail": detail[:500]}
+        with self.database.writing() as connection:
+            connection.execute(REMARK, values)
 
     def poll_at(
         self, attempt_id: str, moment: datetime | None, claimed: datetime | None = None

@@ -12,7 +12,10 @@ DONE = text(
     "SELECT id, number, state, given, maximum, created_at FROM attempts"
     " WHERE link_id = :link_id AND learner_id = :learner_id ORDER BY number"
 )
-CHANGES = text("SELECT at, state FROM attempt_changes WHERE attempt_id = :id ORDER BY at")
+CHANGES = text(
+    "SELECT at, state FROM attempt_changes WHERE attempt_id = :id AND source <> 'refused'"
+    " ORDER BY at"
+)
 
 
 class Reviews:

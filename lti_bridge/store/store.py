@@ -15,6 +15,7 @@ from lti_bridge.core.records import Delivery
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import Attempts
 from lti_bridge.store.engine import Database
+from lti_bridge.store.owners import ListedOwners
 from lti_bridge.store.reviews import Reviews
 from lti_bridge.store.rosters import DEPARTED
 from lti_bridge.store.staff import Staff
@@ -29,7 +30,7 @@ GRADE_COLUMNS = (
     # come weeks later, and a correction is no new submission
     " (SELECT min(c.at) FROM attempt_changes c JOIN attempts a ON a.id = c.attempt_id"
     " WHERE a.link_id = grades.link_id AND a.learner_id = grades.learner_id"
-    " AND c.state IN ('finished', 'awaiting-marks', 'graded')"
+    " AND c.state IN ('finished', 'awaiting-marks', 'graded') AND c.source <> 'refused'"
     " AND (a.scored_at IS NOT NULL OR a.state = 'awaiting-marks')"
     " GROUP BY a.id ORDER BY 1 DESC LIMIT 1) AS submitted"
 )
@@ -93,7 +94,7 @@ REASONS = text(
 COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
 
 
-class Store(Attempts, Staff, Reviews):
+class Store(Attempts, Staff, Reviews, ListedOwners):
     """The `core.ports.Store` of one database."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:

@@ -17,6 +17,7 @@ from lti_bridge.store import rows
 from lti_bridge.store.activities import CourseActivities
 from lti_bridge.store.aliases import FIND_LEARNER, FIND_LINK, Aliases, placement
 from lti_bridge.store.engine import Database
+from lti_bridge.store.owners import OwnerSteps
 from lti_bridge.store.purchases import PurchaseSteps
 from lti_bridge.store.rosters import DEPARTED, HAS_LEFT
 
@@ -152,7 +153,7 @@ WANT_GRADE = text(
 )
 
 
-class Steps(CourseActivities, Aliases, PurchaseSteps):
+class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
     """The `core.ports.Transaction` of one open transaction, by the driver's cursor."""
 
     def __init__(self, cursor: Any, database: Database) -> None:

@@ -21,6 +21,7 @@ from lti_bridge.core.launch import (
     Presentation,
     ResourceLink,
 )
+from lti_bridge.core.owners import Owners
 from lti_bridge.core.polling import LEASE_S, Polling
 from lti_bridge.core.ports import Connection, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt, Poll
@@ -164,7 +165,8 @@ def click(bench: Bench) -> Any:
         custom={},
         return_url="",
     )
-    starting = Starting(bench.store, bench.clock, bench.wake)
+    owners = Owners(bench.store, b"k" * 16, bench.clock)
+    starting = Starting(bench.store, owners, bench.clock, bench.wake)
     return starting.hand_off(bench.connection("c"), bench.attempt, session)
 
 

@@ -79,7 +79,8 @@ class DemoProvider:
         if sitting.state in OVER and state in ("started", "awaiting-marks"):
             state = None  # it would lose its grade while somebody looks at the answers again
         event = hashlib.sha256(f"{sitting.reference} {raw}".encode()).hexdigest()[:32]
-        return Report(sitting.attempt_id, sitting.reference, state, marks, event, raw)
+        named = {"reference": str(told["id"])} if told.get("id") else {}
+        return Report(sitting.attempt_id, sitting.reference, state, marks, event, raw, named=named)
 
     def choices(self) -> list[Choice]:
         """The tests."""

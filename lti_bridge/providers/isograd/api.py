@@ -17,7 +17,7 @@ from lti_bridge.core.substitution import variable_in
 from lti_bridge.errors import BadRequest, ConfigurationError
 from lti_bridge.providers.contract import Tools, check_facts
 from lti_bridge.providers.isograd.answers import address_of
-from lti_bridge.providers.isograd.client import Client, Result
+from lti_bridge.providers.isograd.client import Client, NewCandidate, Result
 from lti_bridge.providers.isograd.connections import ApiConnection
 from lti_bridge.providers.isograd.credits import CreditWatch
 from lti_bridge.providers.isograd.errors import CandidateExists, CandidateUnknown
@@ -38,6 +38,10 @@ STATES: Mapping[int | None, AttemptState] = MappingProxyType({2: "started", 4: "
 # The core takes a start for lost after 45 seconds, so that a call which buys must have ended by
 # then: it is not begun later than this after the click.
 HURRY = timedelta(seconds=20)
+# What a callback might say about whom it is, by the names under which an attempt has it.
+NAMING: Mapping[str, str] = MappingProxyType(
+    {"pla_tst_id": "reference", "can_id": "can_id", "ema": "ema"}
+)
 _BY_BRIDGE = frozenset({"act_id", "sub_com_id", "redirect", "html", "rtn_pag", "cal_bac_pag"})
 CANDIDATE_FIELDS = frozenset(CreateCandidate.model_fields) - _BY_BRIDGE
 TEST_FIELDS = frozenset(AddTest.model_fields) - _BY_BRIDGE
@@ -65,6 +69,7 @@ class IsogradApi:
     def start(self, session: Session) -> Started:
         """Give the learner a test, or open one of their pages."""
         action, data = session.settings.act_id, _known(session)
+        self.tools.claim(session, *self.known_as(data))
         if action in PAGES:
             return Started(Redirect(self._page(session)), data=data, expects_result=False)
         if action == CONFIRM:
@@ -90,11 +95,19 @@ class IsogradApi:
         """Back to the test, by the address it has: action 2 would buy one if it were finished."""
         return Redirect(session.data.get("tst_url") or self._page(session))
 
+    def known_as(self, data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """A candidate is an e-mail address of the account or sub-account, and has an id."""
+        place = f"{self.settings.place} {data.get('sub_com_id', '')}"
+        names = {"ema": data.get("ema"), "can_id": data.get("can_id")}
+        return tuple((f"{place} {name}", str(value)) for name, value in names.items() if value)
+
     def read_callback(self, callback: Callback) -> list[Report]:
         """The call says nothing but when; the guide knows no signature and no parameters."""
         if not callback.attempt_id:
             raise BadRequest("the address names no attempt")
-        return [Report(attempt_id=callback.attempt_id, hint=True)]
+        said = {**callback.query, **callback.form}
+        named = {name: said[own] for own, name in NAMING.items() if said.get(own)}
+        return [Report(attempt_id=callback.attempt_id, hint=True, named=named)]
 
     def fetch(self, sitting: Sitting) -> Report:
         """Ask for the status of the test, then for its result."""
@@ -171,7 +184,9 @@ class IsogradApi:
         except CandidateExists as error:
             if session.extra_time_percent:
                 self._warn_of_time(session)
-            return error.can_id, ""
+            made = NewCandidate(error.can_id, "")
+        # an address may have been given to another learner's candidate, in Isograd's console
+        self.tools.claim(session, *self.known_as({**_known(session), "can_id": made.can_id}))
         return made.can_id, made.lgn_url
 
     def _warn_of_time(self, session: Session) -> None:

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing import Any
 
 from lti_bridge.providers.isograd.answers import address_of, decimal_of, id_of
-from lti_bridge.providers.isograd.wire import Wire, broken
+from lti_bridge.providers.isograd.wire import Wire, broken, other
 
 Fields = Mapping[str, str]
 _NOTHING: Fields = MappingProxyType({})
+NAMES = ("ema", "can_id", "pla_tst_id", "ext_id")  # of persons and their tests
 _MINUTES = "%Y-%m-%d %H:%M"
 
 
@@ -230,7 +231,11 @@ class Client:
         )
 
     def _call(self, act_id: int, fields: Fields, latest: datetime | None = None) -> dict[str, Any]:
-        return self.wire.call(act_id, self._sent(fields), latest)
+        sent = self._sent(fields)
+        answer = self.wire.call(act_id, sent, latest)
+        if told := next((name for name in NAMES if _differs(sent, answer, name)), ""):
+            raise other(act_id, f"an answer about another {told}")
+        return answer
 
     def _location(self, act_id: int, fields: Fields) -> str:
         return self.wire.location(act_id, self._sent(fields))
@@ -238,6 +243,14 @@ class Client:
     def _sent(self, fields: Fields) -> dict[str, str]:
         everything = {**fields, "sub_com_id": self.sub_com_id}
         return {name: value for name, value in everything.items() if value}
+
+
+def _differs(sent: Mapping[str, str], answer: Mapping[str, Any], name: str) -> bool:
+    """Whether an answer names somebody else than was asked for; the guide lets it name nobody."""
+    told = answer.get(name)
+    if told in (None, "") or not sent.get(name):
+        return False
+    return str(told).strip().casefold() != sent[name].strip().casefold()
 
 
 def _needed(act_id: int, name: str, value: str) -> str:

@@ -66,6 +66,10 @@ def _beside(name: str) -> Callable[[dict[str, Any]], str]:
     return lambda data: urljoin(data.get("launch_url", ""), name)
 
 
+def _place(address: str, account: str) -> str:
+    return f"isograd {urlsplit(address).netloc.lower()} {account}"
+
+
 _Environment = Annotated[
     Literal["production", "test"],
     Field(title="Environment", description="Whose addresses count where none are written."),
@@ -80,6 +84,16 @@ _LaunchUrl = Annotated[
 ]
 
 
+_Account = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    Field(
+        title="Account",
+        description="One name for all connections that lead to one account at Isograd.",
+    ),
+]
+
+
 class Lti11Connection(Model):
     """Isograd opened by LTI 1.1, with key and secret."""
 
@@ -89,6 +103,12 @@ class Lti11Connection(Model):
     consumer_key: Text = Field(title="Client key", description="The client key from Isograd.")
     shared_secret: Secret = Field(title="Client secret", description="Belongs to the client key.")
     deep_link_url: DeepLink = ""
+    account: _Account = ""
+
+    @property
+    def place(self) -> str:
+        """Within which an e-mail address is one candidate's."""
+        return _place(self.launch_url, self.account or self.consumer_key)
 
 
 class Lti13Connection(Model):
@@ -123,6 +143,12 @@ class Lti13Connection(Model):
     frame: InFrame = False
     frame_allow: Allow = ("fullscreen",)
     deep_link_url: DeepLink = ""
+    account: _Account = ""
+
+    @property
+    def place(self) -> str:
+        """Within which an e-mail address is one candidate's."""
+        return _place(self.launch_url, self.account or f"{self.client_id} {self.deployment_id}")
 
 
 class ApiConnection(Model):
@@ -158,6 +184,12 @@ class ApiConnection(Model):
         title="Few credits",
         description="A warning is logged when fewer credits of a type are left; 0: never.",
     )
+    account: _Account = ""
+
+    @property
+    def place(self) -> str:
+        """Within which an e-mail address is one candidate's."""
+        return _place(self.base_url, self.account or self.client_id)
 
 
 _Connection = Lti11Connection | Lti13Connection | ApiConnection

@@ -9,6 +9,7 @@ from lti_bridge.errors import (
     BridgeError,
     CandidateRefused,
     NoAttemptsLeft,
+    OtherPerson,
     OutOfStock,
     ProviderError,
     ProviderRefused,
@@ -52,6 +53,12 @@ class CandidateUnknown(CandidateRefused):
 
     code = "isograd-candidate-unknown"
     sentence = "The test provider does not know you under your e-mail address."
+
+
+class OtherCandidate(OtherPerson):
+    """An answer about another candidate or test: nothing was recorded; ask Isograd's support."""
+
+    code = "isograd-other-candidate"
 
 
 class CandidateNotCreated(CandidateRefused):

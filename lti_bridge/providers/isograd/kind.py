@@ -9,6 +9,7 @@ from typing import Any
 from lti_bridge.core.capabilities import (
     ADMINISTER,
     ADOPT,
+    BY_ADDRESS,
     CALLBACK,
     CHECK,
     CHOICES,
@@ -50,10 +51,16 @@ class IsogradLti:
     """Isograd opened by LTI: the activity's parameters travel as custom parameters."""
 
     tool: Tool11 | Tool13
-    deep_link_url: str = ""
+    settings: Lti11Connection | Lti13Connection
+    tools: Tools
 
     def start(self, session: Session) -> Started:
-        """The signed launch form, or the login initiation that leads to one."""
+        """The signed launch form, or the login initiation that leads to one.
+
+        By LTI too a candidate is an e-mail address.
+        """
+        place = f"{self.settings.place} {session.custom.get('sub_com_id', '')}"
+        self.tools.claim(session, (f"{place} ema", session.person.email))
         return Started(self.tool.form(session))
 
     def custom(self, settings: Any) -> Mapping[str, str]:
@@ -62,7 +69,7 @@ class IsogradLti:
 
     def pick(self, session: Session, asking: Asking) -> Form:
         """The message that asks Isograd for links."""
-        return self.tool.pick(session, asking, self.deep_link_url)
+        return self.tool.pick(session, asking, self.settings.deep_link_url)
 
     def picked(self, item: ChosenItem) -> Mapping[str, Any]:
         """An action and its parameters, as the link would send them."""
@@ -74,9 +81,9 @@ def _build(settings: Any, tools: Tools) -> Provider:
         return IsogradApi.connect(settings, tools)
     credentials = _credentials(settings)
     if credentials is None:
-        return IsogradLti(tool13(settings, tools), settings.deep_link_url)
+        return IsogradLti(tool13(settings, tools), settings, tools)
     tool = Tool11(settings.launch_url, credentials, tools)
-    return IsogradLti(tool, settings.deep_link_url)
+    return IsogradLti(tool, settings, tools)
 
 
 def _registration(name: str, settings: Any) -> ToolRegistration | None:
@@ -92,7 +99,7 @@ def _credentials(settings: Any) -> Credentials | None:
 def _capabilities(settings: Any) -> frozenset[str]:
     if isinstance(settings, ApiConnection):
         return frozenset(
-            {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET, ADOPT, ADMINISTER}
+            {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET, ADOPT, ADMINISTER, BY_ADDRESS}
         )
     return frozenset({COSTS, PICK} if settings.deep_link_url else {COSTS})
 

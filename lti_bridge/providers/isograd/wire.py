@@ -20,7 +20,7 @@ from lti_bridge.net import Response
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.isograd.answers import address_of, members_of, refusal
 from lti_bridge.providers.isograd.connections import ApiConnection
-from lti_bridge.providers.isograd.errors import AccountRefused
+from lti_bridge.providers.isograd.errors import AccountRefused, OtherCandidate
 from lti_bridge.providers.isograd.tokens import FORM, Tokens
 
 # Carried out twice these cost a credit, send an e-mail or make something a second time, so that
@@ -102,3 +102,8 @@ class Wire:
 def broken(act_id: int, what: str) -> BridgeError:
     """The error for an answer that cannot be read."""
     return (AnswerLost if act_id in ONCE else ProviderError)(f"action {act_id}: {what}")
+
+
+def other(act_id: int, what: str) -> BridgeError:
+    """The error for an answer about somebody else: what was bought by it waits for a person."""
+    return (AnswerLost if act_id in ONCE else OtherCandidate)(f"action {act_id}: {what}")

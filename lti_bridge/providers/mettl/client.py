@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lti_bridge.providers.mettl.errors import NotRegistered
+from lti_bridge.providers.mettl.errors import NotRegistered, OtherCandidate
 from lti_bridge.providers.mettl.settings import is_safe
 from lti_bridge.providers.mettl.wire import Wire, unreadable, without
 
@@ -66,6 +66,7 @@ class Client:
         rows = _objects(answer.get("registrationStatus"))
         if len(rows) != 1:
             raise unreadable("POST", "register: no registrationStatus")
+        _same(rows[0], optional["email"], "register")
         url, status = rows[0].get("url"), str(rows[0].get("status"))[:40]
         if not isinstance(url, str) or not is_safe(url):
             reason = without(rows[0].get("message"), private)
@@ -78,6 +79,7 @@ class Client:
         found = self.wire.call("GET", "result", path, private=(email,)).get("candidate")
         if not isinstance(found, dict):
             raise unreadable("GET", "result: no candidate")
+        _same(found, email, "result")
         return found
 
     def delete(self, access_key: str, email: str) -> None:
@@ -128,6 +130,13 @@ class Client:
 def compact(value: object) -> str:
     """JSON as it is signed and sent: minified, in ASCII, so that no charset can change it."""
     return json.dumps(value, separators=(",", ":"))
+
+
+def _same(told: Mapping[str, Any], email: str, what: str) -> None:
+    """Raises OtherCandidate when an answer names another address."""
+    named = told.get("email")
+    if named and str(named).strip().casefold() != email.strip().casefold():
+        raise OtherCandidate(f"{what}: another email")
 
 
 def _objects(value: object) -> list[dict[str, Any]]:

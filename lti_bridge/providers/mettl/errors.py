@@ -11,6 +11,7 @@ from types import MappingProxyType
 from lti_bridge.errors import (
     BridgeError,
     CandidateRefused,
+    OtherPerson,
     OutOfStock,
     ProviderError,
     ProviderRefused,
@@ -63,6 +64,12 @@ class NotRegistered(CandidateRefused):
     """No link came back: the log has Mettl's reason, often a mandatory registration field."""
 
     code = "mettl-candidate"
+
+
+class OtherCandidate(OtherPerson):
+    """An answer about another address: nothing was recorded; ask Mettl how that came."""
+
+    code = "mettl-other-candidate"
 
 
 class NoFurtherAttempt(ProviderRefused):

@@ -59,8 +59,9 @@ def read(sign: Sign, callback: Callback) -> list[Report]:
         return []
     if event not in EVENTS:  # what Mettl sends when a test may be resumed is not documented
         log.info("mettl.unknown-event", extra={"kind": event[:40]})
+    named = {"reference": reference(sign, key, email)} if key and email else {}
     if attempt_id:
-        return [Report(attempt_id=attempt_id, hint=True)]
+        return [Report(attempt_id=attempt_id, hint=True, named=named)]
     # A candidate who came by another link, or an event that does not repeat context_data.
     if key and email:
         return [Report(reference=reference(sign, key, email), hint=True)]

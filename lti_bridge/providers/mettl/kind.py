@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from lti_bridge.core.capabilities import CALLBACK, CHECK, CHOICES, COSTS, FETCH, FORGET, REMOTE
+from lti_bridge.core.capabilities import (
+    BY_ADDRESS,
+    CALLBACK,
+    CHECK,
+    CHOICES,
+    COSTS,
+    FETCH,
+    FORGET,
+    REMOTE,
+)
 from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import MARKING, Handoff, Redirect
 from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
@@ -35,17 +45,19 @@ LINK_KEPT_S = 5  # a double click needs no second call; later ones ask, for the 
 
 @dataclass(frozen=True, slots=True)
 class MettlProvider:
-    """One account at Mettl."""
+    """One account at Mettl. `region` is the host of its API."""
 
     client: Client
     schedules: Schedules
     tools: Tools
+    region: str
 
     def start(self, session: Session) -> Started:
         """Register the learner in the attempt's schedule; once more gives the same link."""
         _extra_minutes(session)  # refuse before anything is made
         key, email = self.schedules.access_key(session), session.person.email
         data: dict[str, Any] = {"access_key": key, "email": email}
+        self.tools.claim(session, *self.known_as(data))
         registration = self._register(session, key, email)
         if session.settings.second_attempt == "delete":
             if registration.status == results.COMPLETED and session.attempt_number > 1:
@@ -62,6 +74,12 @@ class MettlProvider:
             return Redirect(session.data["link"])
         key, email = session.data["access_key"], session.data["email"]
         return _handoff(self._register(session, key, email))
+
+    def known_as(self, data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """A candidate is an e-mail address in a schedule, whose access key no other one has."""
+        if "email" not in data:  # its start has not been confirmed
+            return ()
+        return ((f"mettl {self.region} {data['access_key']}", data["email"]),)
 
     def custom(self, settings: Any) -> Mapping[str, str]:
         """What is set, and the registration fields, which may be variables."""
@@ -161,7 +179,8 @@ def _extra_minutes(session: Session) -> int:
 
 def _build(settings: Any, tools: Tools) -> MettlProvider:
     client = Client(Wire(settings, tools))
-    return MettlProvider(client, Schedules(client, tools.hook_url), tools)
+    region = urlsplit(settings.base_url).netloc.lower()
+    return MettlProvider(client, Schedules(client, tools.hook_url), tools, region)
 
 
 def _extra_time(settings: Any, _connection: Any) -> ExtraTime:
@@ -181,7 +200,7 @@ KIND = Kind(
     needs=frozenset({"email", "given_name"}),
     wants=frozenset({"family_name"}),
     capabilities=lambda settings: frozenset(
-        {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET}
+        {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET, BY_ADDRESS}
     ),
     repeatable=lambda settings: True,
     extra_time=_extra_time,

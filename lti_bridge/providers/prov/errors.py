@@ -9,8 +9,8 @@ from lti_bridge.errors import (
     CandidateRefused,
     NoAttemptsLeft,
     NotOpen,
+    OtherPerson,
     OutOfStock,
-    ProviderError,
     ProviderRefused,
 )
 
@@ -28,7 +28,7 @@ class Refused(ProviderRefused):
     code = "prov-refused"
 
 
-class OtherResult(ProviderError):
+class OtherResult(OtherPerson):
     """An answer about another event: correct result_path and the result_…_path keys."""
 
     code = "prov-other-result"

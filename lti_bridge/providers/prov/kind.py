@@ -64,6 +64,9 @@ class Prov:
     def start(self, session: Session) -> Started:
         """Reserve what the exam needs, then register candidate and event."""
         registration = registrations.of_session(session, self.settings, self.tools.clock())
+        if self.settings.tells_address:  # Prov may know the candidate by it
+            address = registration.candidate.email
+            self.tools.claim(session, (f"prov {self.settings.base_url} email", address))
         self.places.take(registration, session.learner_id, session.settings)
         try:
             event_id, url = self._register(registration, session)
@@ -95,7 +98,7 @@ class Prov:
         wanted = Result(event_id=sitting.reference, candidate_id=candidate_id, exam_code=exam_code)
         ours = [one for one in found if _agree(one, wanted)]
         if found and not ours:
-            raise OtherResult("the answer is about another event")
+            raise OtherResult("the answer is about another event or candidate")
         if not ours:
             return Report()
         scale = registrations.scale_of(sitting.data, sitting.settings)
@@ -211,7 +214,14 @@ class Prov:
             event=results.event_of(told),
             raw=told,
             hint=self.settings.asks,
+            named=self._names(result),
         )
+
+    def _names(self, result: Result) -> dict[str, str]:
+        """Whom a message is about: where the candidate's place is known, it has to be said."""
+        if not self.settings.result_candidate_id_path:
+            return {}
+        return {"candidate_id": result.candidate_id}
 
 
 def _registration_of(sitting: Sitting) -> Registration:

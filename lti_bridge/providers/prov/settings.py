@@ -174,6 +174,11 @@ class ConnectionSettings(_Model):
         return bool(self.base_url and self.result_path)
 
     @property
+    def tells_address(self) -> bool:
+        """Whether a candidate's e-mail address stands in anything that is sent."""
+        return bool(self.base_url) and any("{email}" in getattr(self, key) for key in PLACEHOLDERS)
+
+    @property
     def is_told(self) -> bool:
         """Whether a message that Prov sends can be read and belongs to an attempt."""
         if not self.base_url or not self.result_score_path:

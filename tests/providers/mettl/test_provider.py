@@ -425,7 +425,9 @@ def test_web_hooks_are_hints(provider: MettlProvider, account: Account) -> None:
     start, finish, graded = caught(account, provider)
     assert provider.read_callback(hook(start)) == []
     for told in (finish, graded, graded):
-        assert provider.read_callback(hook(told)) == [Report(attempt_id=FIRST, hint=True)]
+        (report,) = provider.read_callback(hook(told))
+        assert (report.attempt_id, report.hint, report.state) == (FIRST, True, None)
+        assert set(report.named) == {"reference"}
     # a resume: its name and its body are documented nowhere
     resume = {"EVENT_TYPE": "resumeEnabled", "invitation_key": "k", "email": "a@example.org"}
     assert [r.hint for r in provider.read_callback(hook(resume))] == [True]
