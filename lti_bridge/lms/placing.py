@@ -72,13 +72,11 @@ class LinkAnswers:
         registration: Registration13,
     ) -> Form:
         """One POST of one parameter, JWT (Security Framework 1.0 §5.2)."""
-        now = int(self.clock().timestamp())
         told = deep_linking.response(wanted, items, deployment_id=launch.deployment_id)
         token = {
             "iss": registration.client_id,
             "aud": registration.issuer,
-            "iat": now,
-            "exp": now + LIFE_S,
+            **jwt.times(self.clock(), LIFE_S),
             "nonce": self.new_nonce(),
             **told,
         }

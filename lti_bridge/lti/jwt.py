@@ -19,6 +19,7 @@ from lti_bridge.errors import SignatureRefused
 from lti_bridge.lti.keys import MAX_KID, SigningKey
 
 MAX_TOKEN = 64 * 1024
+BACKDATED_S = 10
 
 VerifiedClaims = NewType("VerifiedClaims", dict[str, Any])
 
@@ -41,6 +42,16 @@ class Unverified:
     claims: dict[str, Any]
     signing_input: bytes
     signature: bytes
+
+
+def times(now: datetime, life_s: int) -> dict[str, int]:
+    """`iat` and `exp` of a token that is good for `life_s` seconds, for others to read.
+
+    Dated back: PyLTI1p3, JupyterHub's authenticator and most libraries refuse a token from a
+    second ahead of their clock, and Moodle 4.5 one from three.
+    """
+    issued = int(now.timestamp()) - BACKDATED_S
+    return {"iat": issued, "exp": issued + life_s}
 
 
 def sign(claims: Mapping[str, object], key: SigningKey) -> str:

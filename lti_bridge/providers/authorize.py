@@ -100,8 +100,7 @@ class Authorizing:
         login_hint = request.get("login_hint").encode()
         if not hmac.compare_digest(launch.login_hint.encode(), login_hint):
             raise _Wrong("login_required", "the login_hint is not that of this launch")
-        issued = int(now.timestamp())
-        times = {"iat": issued, "exp": issued + int(TOKEN_LIFE.total_seconds())}
+        times = jwt.times(now, int(TOKEN_LIFE.total_seconds()))
         claims = {**launch.claims, "nonce": request.get("nonce"), **times}
         if tool.former:
             claims[LTI1P1] = _former(tool.former, claims)

@@ -133,7 +133,9 @@ def message_claims(
     }
     found |= _service_claims(session, tool, item)
     cleaned: dict[str, Any] = _trimmed(found)
-    return cleaned
+    for claim in (claims.CONTEXT, claims.RESOURCE_LINK):  # JupyterHub refuses a label of ""
+        cleaned |= {claim: _said(cleaned[claim])} if claim in cleaned else {}
+    return _said(cleaned)
 
 
 def deep_linking_claims(
@@ -191,6 +193,11 @@ def cookie_name(hint: str) -> str:
 def cookie_path(public_url: str) -> str:
     """Where alone the browser sends the cookie."""
     return urlsplit(public_url).path + AUTHORIZE_PATH
+
+
+def _said(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members but for texts of which nothing is left."""
+    return {name: value for name, value in members.items() if value != ""}
 
 
 def _trimmed(value: Any) -> Any:

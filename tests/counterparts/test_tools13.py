@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -119,6 +121,25 @@ def test_what_is_chosen_in_pylti1p3_comes_back(pylti1p3: Room) -> None:
     told = json.loads(pylti1p3.open(Browser(), pylti1p3.newest()).text)
     assert told[CUSTOM] == {"chapter": "7", "who": told["sub"]}
     assert told[TARGET] == f"{pylti1p3.tool}/launch?chapter=7"
+
+
+class Behind(datetime):
+    """PyJWT's clock in the tool and in the pretend LMS, which is the test's process."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Behind:
+        return super().now(tz) - timedelta(seconds=5)
+
+
+@pytest.mark.spec("P13ID-01")
+def test_clocks_that_are_behind_by_five_seconds(
+    pylti1p3: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jwt.api_jwt.datetime", Behind)
+    told = json.loads(pylti1p3.open(Browser(), "best13").text)
+    assert told["iat"] < time.time() - 5
+    assert told["exp"] - told["iat"] == 300
+    assert "Chapter of PyLTI1p3" in pylti1p3.choose().text  # our own answer to the LMS
 
 
 @pytest.fixture(scope="module")

@@ -322,3 +322,11 @@ def test_whoever_has_the_key_set_gets_it_no_second_time(bridge: Bridge13) -> Non
     again = client.get("/platform/jwks", base_url=PUBLIC, headers=headers)
     assert again.status_code == 304
     assert again.data == b""
+
+
+def test_texts_of_blanks_alone_are_left_out(bridge: Bridge13) -> None:
+    blank = {"context_label": " ", "context_title": "\t", "resource_link_description": " "}
+    found = bridge.claims("full", **blank, lis_person_name_given=" ", lis_result_sourcedid="x")
+    assert set(found[f"{LTI}context"]) <= {"id", "type"}
+    assert "description" not in found[f"{LTI}resource_link"]
+    assert "" not in found.values()
