@@ -19,6 +19,7 @@ from lti_bridge.lms.paging import pages
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.tokens import Tokens
 from lti_bridge.lti import ags, roles
+from lti_bridge.lti.claims import as_id
 
 SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
@@ -134,7 +135,10 @@ def read_members(body: bytes) -> list[Member]:
 
 
 def _member(entry: object) -> Member | None:
-    if not isinstance(entry, dict) or not _text(entry.get("user_id")):
+    if not isinstance(entry, dict):
+        return None
+    entry = {**entry, "user_id": as_id(entry.get("user_id"))}  # its text, as in a launch
+    if not _text(entry["user_id"]):
         return None
     named = entry.get("roles")
     held = [role for role in named if isinstance(role, str)] if isinstance(named, list) else []

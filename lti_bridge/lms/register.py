@@ -29,6 +29,7 @@ from lti_bridge.lms.config_documents import ToolFacts
 from lti_bridge.lms.directory import Directory, read
 from lti_bridge.lms.tool_registration import TOOL, tool_registration
 from lti_bridge.lti import oidc
+from lti_bridge.lti.claims import is_empty
 from lti_bridge.net import Response
 
 log = logging.getLogger("lti_bridge.register")
@@ -278,7 +279,9 @@ def _check_issuer(issuer: str, configuration_url: str) -> None:
 
 def _check_granted(answer: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse an answer that registers other addresses than those we asked for."""
-    redirects = answer.get("redirect_uris", wanted["redirect_uris"])
+    redirects = answer.get("redirect_uris")
+    if is_empty(redirects):
+        return
     if not isinstance(redirects, list) or not set(wanted["redirect_uris"]) <= set(
         map(str, redirects)
     ):

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from lti_bridge.errors import BadRequest
 from lti_bridge.lti.ags import Activity, Grading
+from lti_bridge.lti.claims import is_empty
 
 MAX_LABEL = 1000  # characters
 MAX_ID = 256  # characters of resourceId and tag (AGS OpenAPI)
@@ -215,7 +216,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _text(members: Mapping[str, Any], name: str, limit: int) -> str:
     value = members.get(name)
-    if value is None:
+    if is_empty(value):
         return ""
     if not isinstance(value, str) or len(value) > limit or _UNFIT.search(value):
         raise BadRequest(f"{name} is not a text of at most {limit} characters")
@@ -257,7 +258,7 @@ def _scorer(members: Mapping[str, Any]) -> str:
 
 
 def _submission(value: object) -> tuple[int | None, int | None]:
-    if value is None:
+    if is_empty(value):
         return None, None
     if not isinstance(value, dict):
         raise BadRequest("submission is not an object")

@@ -142,7 +142,14 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
 
 
 _IDS = ("sub", DEPLOYMENT_ID)
-_WITH_ID = (CONTEXT, RESOURCE_LINK)
+_WITH_IDS = MappingProxyType(
+    {
+        CONTEXT: ("id",),
+        RESOURCE_LINK: ("id",),
+        FOR_USER: ("user_id",),
+        LTI1P1: ("user_id", "context_id", "resource_link_id"),
+    }
+)
 
 
 def is_empty(value: object) -> bool:
@@ -171,9 +178,10 @@ def present(claims: Mapping[str, Any]) -> dict[str, Any]:
         or (name == "sub" and value is not None)
     }
     found |= {name: as_id(found[name]) for name in _IDS if name in found}
-    for name in _WITH_ID:
-        if isinstance(found.get(name), Mapping) and "id" in found[name]:
-            found[name] = {**found[name], "id": as_id(found[name]["id"])}
+    for name, members in _WITH_IDS.items():
+        if isinstance(said := found.get(name), Mapping):
+            ids = {member: as_id(said[member]) for member in members if member in said}
+            found[name] = {**said, **ids}
     return found
 
 

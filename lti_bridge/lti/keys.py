@@ -13,6 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
 from lti_bridge.errors import NetworkFailed
+from lti_bridge.lti.claims import is_empty
 
 MAX_KEYS = 100
 MAX_KID = 512
@@ -97,6 +98,7 @@ def _parse_key(entry: object) -> RSAPublicKey | None:
 
 
 def _may_verify(entry: Mapping[str, object]) -> bool:
+    entry = {name: value for name, value in entry.items() if not is_empty(value)}
     kid, operations = entry.get("kid"), entry.get("key_ops")
     return (
         entry.get("kty") == "RSA"

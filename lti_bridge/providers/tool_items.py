@@ -15,6 +15,7 @@ from typing import Any
 from lti_bridge.core.tool_choices import ChosenItem
 from lti_bridge.errors import ToolAnswerRefused
 from lti_bridge.lti import oidc
+from lti_bridge.lti.claims import is_empty
 from lti_bridge.lti.deep_linking import LTI_LINK
 
 MAX_ITEMS = 100
@@ -29,7 +30,7 @@ _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 def items(claim: object) -> tuple[ChosenItem, ...]:
     """The links among the items of a deep linking response; absent or empty: nothing chosen."""
-    if claim is None:
+    if is_empty(claim):
         return ()
     if not isinstance(claim, list) or len(claim) > MAX_ITEMS:
         raise ToolAnswerRefused(f"content_items is no list of at most {MAX_ITEMS} items")
@@ -50,6 +51,8 @@ def items11(text: str) -> tuple[ChosenItem, ...]:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ToolAnswerRefused("content_items is no JSON") from error
+    if is_empty(value):  # an object without members, as PHP writes it
+        return ()
     graph = value.get("@graph", []) if isinstance(value, dict) else None
     if not isinstance(graph, list) or len(graph) > MAX_ITEMS or _depth(value) > MAX_DEPTH:
         raise ToolAnswerRefused(f"content_items has no @graph of at most {MAX_ITEMS} items")
@@ -103,7 +106,7 @@ def _custom(values: object, where: str) -> dict[str, str]:
 
 
 def _line_item(value: object, where: str) -> dict[str, Any]:
-    if value is None:
+    if is_empty(value):
         return {}
     if not isinstance(value, dict):
         raise ToolAnswerRefused(f"{where} is no object")
@@ -116,7 +119,7 @@ def _line_item(value: object, where: str) -> dict[str, Any]:
 
 
 def _line_item11(value: object, where: str) -> dict[str, Any]:
-    if value is None:
+    if is_empty(value):
         return {}
     if not isinstance(value, dict):
         raise ToolAnswerRefused(f"{where} is no object")

@@ -265,10 +265,24 @@ def test_a_list_that_breaks_off_says_nothing_of_anybody(world: World, lms: Lms) 
 @pytest.mark.spec("T13NR-03")
 @pytest.mark.parametrize(
     "entry",
-    [{}, {"user_id": ""}, {"user_id": 4}, {"user_id": "a\0"}, {"user_id": "\ud800"}, "4", None, []],
+    [
+        {},
+        {"user_id": ""},
+        {"user_id": 4.5},
+        {"user_id": "a\0"},
+        {"user_id": "\ud800"},
+        "4",
+        None,
+        [],
+    ],
 )
 def test_what_names_nobody_is_left_out(entry: object) -> None:
     assert read_members(json.dumps({"members": [entry, ANN]}).encode())[0].person.id == "4"
+
+
+def test_an_id_that_is_a_number_is_its_text_as_in_a_launch() -> None:
+    [found] = read_members(json.dumps({"members": [{**ANN, "user_id": 4}]}).encode())
+    assert found.person.id == "4"
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,13 @@ BRIGHTSPACE.pop(PLATFORM)
             "10000000000042",
         ),
         (
+            platform(),
+            CONFIGURATION,
+            200,
+            {"client_id": "php", "redirect_uris": {}, TOOL: []},
+            "php",
+        ),
+        (
             BRIGHTSPACE,
             "https://campus.brightspace.com/d2l/.well-known/openid-configuration",
             201,
@@ -236,7 +243,7 @@ BRIGHTSPACE.pop(PLATFORM)
         ),
         (platform(), CONFIGURATION, 200, {"client_id": 42, TOOL: {"deployment_id": 3}}, "42"),
     ],
-    ids=["canvas", "brightspace", "numbers"],
+    ids=["canvas", "php", "brightspace", "numbers"],
 )
 def test_the_answers_of_other_lmss_are_understood(
     office: Office, configuration: Any, url: str, status: int, answer: Any, client: str

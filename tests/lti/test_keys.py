@@ -50,6 +50,12 @@ def test_padded_base64url_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_members_that_say_nothing_are_absent(nothing: object) -> None:
+    empty = dict.fromkeys(("use", "alg", "key_ops", "x5c", "x5t", "x5u"), nothing)
+    assert set(parse_key_set({"keys": [jwk("a", rsa_key("keys"), **empty)]})) == {"a"}
+
+
 @pytest.mark.spec("SECP-12")
 @pytest.mark.parametrize(
     "odd",

@@ -147,6 +147,12 @@ def test_a_wrong_score_changes_nothing(
     assert platform.snapshot() == before
 
 
+@pytest.mark.parametrize("nothing", [None, [], {}, ""])
+def test_what_is_empty_is_absent(platform: Platform, bob: Learner, nothing: object) -> None:
+    answer = platform.quiz.score(bob, comment=nothing, submission=nothing)
+    assert answer.status_code == 200, answer.data
+
+
 @pytest.mark.spec("P13AS-05")
 def test_numbers_that_json_does_not_have_change_nothing(platform: Platform, bob: Learner) -> None:
     good = {
