@@ -414,7 +414,7 @@ TOLD: dict[str, tuple[Callable[[str], str], str]] = {
         "content_items[0].custom.a is no clean text",
     ),
     "maximum": (
-        lambda data: signed(claims(data, {**LINK, "lineItem": {}})),
+        lambda data: signed(claims(data, {**LINK, "lineItem": {"label": "x"}})),
         "content_items[0].lineItem.scoreMaximum is no number",
     ),
     "tag": (
