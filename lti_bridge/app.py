@@ -62,6 +62,7 @@ from lti_bridge.store.tools import ToolStore
 from lti_bridge.store.tools13 import Tools13
 from lti_bridge.toolbox import Toolbox
 from lti_bridge.web import people as people_page
+from lti_bridge.web import visitors
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.routes import check_request
 from lti_bridge.web.site import Site
@@ -186,6 +187,7 @@ def web_app(bridge: Bridge) -> Flask:
         bridge.lms13,
         lambda name: key_set(bridge.keyring, bridge.lms.directory, name),
         site.launched,
+        visitors.secret,
         site.to_lms,
         site.alone,
         site.unproved,

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
+from lti_bridge.core import capabilities
 from lti_bridge.core.explaining import explain
 from lti_bridge.core.ports import Connection
 from lti_bridge.core.records import Activity
@@ -276,6 +277,16 @@ class Catalogue:
             closes_at=table.closes_at,
             registrations=frozenset(table.lms),
         )
+
+
+def unlimited(settings: Settings, catalogue: Catalogue) -> list[str]:
+    """Activities of the file that anybody may begin, and buy, as often as they like, in words."""
+    return [
+        f"activity {one.id!r}: attempts is not set, so each learner may buy any number of tests"
+        for one in settings.activity
+        if "attempts" not in one.model_fields_set
+        and capabilities.can(catalogue.connection(one.connection), capabilities.COSTS)
+    ]
 
 
 def _table(facts: Mapping[str, Any]) -> ConnectionTable:

@@ -6,6 +6,7 @@
         SignatureRefused          who sent it cannot be proved
         MessageRefused            the signature is good, the content is not
         BrowserRefused            the browser does not hold the state of this login
+        OpenedAlready             the message was used before
       NotAvailable                a verified launch that cannot be served now
       AccessRefused               a page or endpoint that this caller may not use
       RegistrationRefused         an LMS that could not be connected by dynamic registration
@@ -122,6 +123,18 @@ class BrowserRefused(LaunchRefused):
     )
 
 
+class OpenedAlready(LaunchRefused):
+    """A good message that was used before, and not just now in this browser."""
+
+    code = "opened-already"
+    status = 401
+    sentence = "This click has been opened already."
+    remedy = (
+        "You may have clicked twice: look whether the test is open in another tab or window. "
+        "If not, go back to your course and open the link again."
+    )
+
+
 class UnknownIssuer(LaunchRefused):
     """A login from an LMS that is not registered, or that is ambiguous."""
 
@@ -196,12 +209,21 @@ class ToolMetadataRefused(BridgeError):
 
 
 class NotAvailable(BridgeError):
-    """A verified launch that cannot be served now."""
+    """A verified launch that cannot be served now.
+
+    `said` is a sentence for the page about what this person has so far; it is never logged.
+    """
 
     code = "not-available"
     status = 409
     sentence = "This test is not available right now."
     remedy = "Please contact your teacher."
+    said = ""
+
+    def saying(self, said: str) -> NotAvailable:
+        """The same error with this sentence."""
+        self.said = said
+        return self
 
 
 class NotConfigured(NotAvailable):

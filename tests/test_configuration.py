@@ -155,3 +155,26 @@ def test_secrets_never_show_in_errors(tmp_path: Path) -> None:
 def test_wrong_usage_has_exit_status_2() -> None:
     assert CliRunner().invoke(main, ["serve", "--port", "x"]).exit_code == 2
     assert CliRunner().invoke(main, ["nonsense"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "attempts", "named"),
+    [("demo", "", True), ("demo", "attempts = 0", False), ("demo", "attempts = 2", False),
+     ("lti", "", False)],
+)  # fmt: skip
+def test_activities_that_may_be_bought_without_end_are_named(
+    tmp_path: Path, kind: str, attempts: str, named: bool
+) -> None:
+    keys = {
+        "demo": 'base_url = "http://127.0.0.1:1"\napi_key = "k"',
+        "lti": 'launch_url = "http://127.0.0.1:1/"\nconsumer_key = "k"\nshared_secret = "s"',
+    }
+    settings = {"demo": 'settings = { test = "geography" }', "lti": ""}[kind]
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[[connection]]\nname = "c"\nkind = "{kind}"\n{keys[kind]}\n'
+        f'[[activity]]\nid = "a"\ntitle = "A"\nconnection = "c"\n{settings}\n{attempts}\n'
+    )
+    ran = CliRunner().invoke(main, ["config", "check", "--config", str(path)])
+    assert ran.exit_code == 0, ran.output
+    assert ("activity 'a': attempts is not set" in ran.output) == named

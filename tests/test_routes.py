@@ -39,6 +39,7 @@ GUARDS = {
     "/platform/return/<handle>": ("an unguessable handle; changes nothing", "GET", 403),
     "/course/people": ("an unguessable token of a launch by staff", "POST", 403),
     "/course/go-on": ("an unguessable token of a launch not long ago", "POST", 403),
+    "/course/page/<handle>": ("a handle, and the secret of the browser it was given", "GET", 403),
     "/course/place": ("an unguessable token of a launch by staff not long ago", "POST", 403),
     "/hooks/<connection>/<token>": ("the connection's token or an attempt's", "POST", 403),
     "/": ("public: no data", "GET", 200),

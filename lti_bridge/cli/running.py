@@ -63,13 +63,13 @@ def configuration() -> None:
 def check(config: Path) -> None:
     """Check the configuration file without starting anything."""
     settings = load(config)
-    from lti_bridge.catalogue import Catalogue
+    from lti_bridge.catalogue import Catalogue, unlimited
     from lti_bridge.lms.belonging import doubled
     from lti_bridge.lms_door import registration13
     from lti_bridge.providers.contract import Tools
 
     tools = Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name)
-    Catalogue(settings, lambda table: tools, lambda name: "")
+    catalogue = Catalogue(settings, lambda table: tools, lambda name: "")
     known = [registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
     if problems := doubled(known):
         raise ConfigurationError("\n".join(f"{config}: {problem}" for problem in problems))
@@ -79,6 +79,8 @@ def check(config: Path) -> None:
     )
     for one in strangers(settings, {lms.name for lms in settings.lms}):
         click.echo(f"{one} is not in this file; it has to register itself by that name.")
+    for one in unlimited(settings, catalogue):
+        click.echo(f"{one}; they are asked before each. Write attempts = 1, or 0 to allow it.")
 
 
 @click.command()

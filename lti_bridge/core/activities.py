@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from lti_bridge.core.records import Activity, Course, Link
+from lti_bridge.core.launch import Launch
+from lti_bridge.core.records import Activity, Adjustment, Begun, Course, Link
 
 
 class ActivitySteps(Protocol):
@@ -31,6 +32,12 @@ class ActivitySteps(Protocol):
 
     def settings_at_start(self, attempt_id: str) -> Mapping[str, Any] | None:
         """What was set when this attempt was created; None for an activity without versions."""
+
+    def begun(self, launch: Launch, link_id: str, learner_id: str) -> list[Begun]:
+        """All attempts of this learner at this link, or in the LMS of a launch, by number."""
+
+    def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
+        """What this learner gets more of at this activity."""
 
     def count_attempts(self, activity_id: str) -> int:
         """How many attempts were made at an activity."""

@@ -115,6 +115,8 @@ class AtTools:
         connection = self.placing.catalogue.connection(choice.connection)
         typed = capabilities.picks(connection).picked(item)
         given = {"title": item.title.strip()[:255] or choice.connection}
+        if capabilities.can(connection, capabilities.COSTS):
+            given["attempts"] = "1"
         if item.maximum is not None:
             given["maximum"] = str(item.maximum)
         try:

@@ -90,7 +90,8 @@ class Note:
 class Ask:
     """A page of the bridge with one button, which posts `token` back to where it was made.
 
-    `reload_s` presses the button by itself after so many seconds (0: never).
+    `reload_s` presses the button by itself after so many seconds (0: never). `number` is the
+    attempt that the button begins; 0 where it begins none.
     """
 
     title: str
@@ -98,6 +99,7 @@ class Ask:
     button: str
     token: str
     reload_s: int = 0
+    number: int = 0
 
 
 Handoff = Form | Redirect | Note | Ask

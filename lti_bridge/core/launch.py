@@ -118,11 +118,19 @@ class Former:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A value that may be used once: recorded in the same commit as what it allows."""
+    """A value that may be used once: recorded in the same commit as what it allows.
+
+    `browser` is the digest of a secret that only the browser it came by holds, empty where nothing
+    tells; `message` is the digest of the very message, where another one could have the same
+    value; `at` is when it came.
+    """
 
     scope: str
     value: str
     expires_at: datetime
+    browser: str = ""
+    message: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core import (
+    again,
     capabilities,
     holding,
     identity,
@@ -14,6 +15,7 @@ from lti_bridge.core import (
     linking,
     moving,
     purchases,
+    repeating,
     sourcedids,
 )
 from lti_bridge.core.callbacks import attempt_token
@@ -38,12 +40,11 @@ from lti_bridge.core.tool_launches import Origin, digest
 from lti_bridge.errors import (
     AnonymousRefused,
     BridgeError,
-    BrowserRefused,
     MessageRefused,
     NoPersonalData,
     NotConfigured,
+    OpenedAlready,
     PageExpired,
-    SignatureRefused,
 )
 
 HELD_FOR = timedelta(hours=2)
@@ -72,8 +73,9 @@ UNNAMED = Note(
 class Opened:
     """A recorded click. `attempt` is None unless the launch may make one.
 
-    `learner_id` is empty for an anonymous click. `handoff` is set where it was made in the same
-    commit, and `held` is the token of the launch where it was kept with it.
+    `again` is what to ask first where the one before is over; a `repeated` click only goes on with
+    what has begun. `learner_id` is empty for an anonymous click. `handoff` is set where it was made
+    in the same commit, and `held` is the token of the launch where it was kept with it.
     `extra_time_percent` is what the learner of an attempt was given besides.
     """
 
@@ -84,6 +86,8 @@ class Opened:
     link: Link
     learner_id: str = ""
     attempt: Attempt | None = None
+    again: again.Again | None = None
+    repeated: bool = False
     handoff: Handoff | None = None
     held: str = ""
     extra_time_percent: int = 0
@@ -125,19 +129,21 @@ class Launching:
         What is kept for a tool until it comes for its launch is in the same commit; for a
         `framed` one also the launch, which another window may have to open.
 
-        Raises SignatureRefused or BrowserRefused for a message that was used before, and
-        NotConfigured, NoAttemptsLeft, AnonymousRefused when there is nothing to open.
+        Raises OpenedAlready for a message that was used before, and NotConfigured, NotOpen,
+        AnonymousRefused when there is nothing to open.
         """
         if launch.message != RESOURCE_LINK:
             raise MessageRefused(f"message type {launch.message} is not supported")
         with self.store.transaction() as tx:
-            if not tx.use_once(launch.once):
-                raise _used(launch)
-            opened = self._record(tx, self._found(tx, launch))
+            repeated = not repeating.first(tx, launch)
+            opened = self._record(tx, replace(self._found(tx, launch), repeated=repeated))
             return self._at_tool(opened, framed) if _is_kept(opened) else opened
 
     def hand_off(self, opened: Opened) -> Handoff | Preview:
-        """What the browser gets for a recorded click; calls the provider if there is need."""
+        """What the browser gets for a recorded click; calls the provider if there is need.
+
+        Raises NoAttemptsLeft, NotOpen or TooSoon where another attempt may not begin.
+        """
         standing = opened.launch.standing
         if standing == "staff":
             return self._preview(opened)
@@ -145,30 +151,63 @@ class Launching:
             return FOR_LEARNERS
         if _only_looks(opened):
             return UNNAMED
+        if opened.again is not None:
+            return replace(opened.again.ask(), token=self.hold(opened))
         if self._notice_is_due(opened):
             return replace(_notice(opened.connection), token=self.hold(opened))
         return opened.handoff or self.start(opened)
 
-    def go_on(self, token: str) -> Opened:
-        """Record the second click of a held launch: a preview, or a test after a notice.
+    def stays(self, opened: Opened) -> bool:
+        """Whether a page of the bridge answers this click, whatever its provider would say."""
+        looks = opened.launch.standing in ("staff", "observer") or _only_looks(opened)
+        return looks or opened.again is not None or self._notice_is_due(opened)
+
+    def held(self, token: str) -> tuple[Launch, dict[str, str]]:
+        """What is kept under a page's token: its launch, and what it shows.
+
+        Raises PageExpired when there is nothing.
+        """
+        text = self.store.held_launch(digest(token))
+        if text is None:
+            raise PageExpired("no held launch")
+        return holding.from_json(text), holding.step_of(text)
+
+    def keep(self, launch: Launch, token: str, step: Mapping[str, str] | None = None) -> None:
+        """Keep a launch for a page, under its token, for two hours."""
+        text = holding.to_json(launch, step)
+        self.store.hold_launch(digest(token), text, launch.received_at + HELD_FOR)
+
+    def look(self, token: str) -> Opened:
+        """A held launch for its page, which goes on with what has begun and begins nothing.
 
         Raises PageExpired when nothing is held under this token, or not for this learner any more.
         """
-        held = self.store.held_launch(digest(token))
-        if held is None:
-            raise PageExpired("no held launch")
-        launch = holding.from_json(held)
+        launch, _ = self.held(token)
         with self.store.transaction() as tx:
-            opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch))
+            opened = self._held_click(tx, launch, token)
             if _sits(opened):
-                if tx.has_left(launch):
-                    raise PageExpired("the LMS has listed this learner as gone since")
-                attempt = tx.open_attempt(opened.link.id, opened.learner_id)
-                if attempt is None:
-                    raise PageExpired("the attempt is over")
-                opened = self._as_started(tx, replace(opened, attempt=attempt))
+                opened = replace(opened, repeated=True)
+                opened = self._as_started(tx, self._attempt(tx, opened, self.clock()))
             self._save_launch(tx, opened)
-        if opened.attempt is not None and opened.connection.notice:
+        return opened
+
+    def go_on(self, token: str, number: int = 0) -> Opened:
+        """Record the second click of a held launch: a preview, or a test after a notice.
+
+        With a `number` the learner has asked for that attempt; if it has begun meanwhile, it goes
+        on, and if it is over, the learner is asked about the next one.
+        Raises PageExpired when nothing is held under this token, or not for this learner any more,
+        and what `open` raises where the attempt may not begin.
+        """
+        launch, _ = self.held(token)
+        with self.store.transaction() as tx:
+            opened = self._held_click(tx, launch, token)
+            if _sits(opened):
+                if not number and tx.open_attempt(opened.link.id, opened.learner_id) is None:
+                    raise PageExpired("the attempt is over")
+                opened = self._as_started(tx, self._attempt(tx, opened, self.clock(), number))
+            self._save_launch(tx, opened)
+        if opened.attempt is not None and opened.connection.notice and not number:
             self.store.acknowledge(opened.connection.name, opened.learner_id, self.clock())
         return opened
 
@@ -177,9 +216,8 @@ class Launching:
 
         Raises PageExpired when nothing is held under this token, or a student's launch.
         """
-        held = self.store.held_launch(digest(token))
-        launch = None if held is None else holding.from_json(held)
-        if launch is None or launch.standing != "staff":
+        launch, _ = self.held(token)
+        if launch.standing != "staff":
             raise PageExpired("no held launch of staff")
         with self.store.transaction() as tx:
             return self._found(tx, launch)
@@ -245,9 +283,15 @@ class Launching:
         if opened.held:
             return opened.held
         token = self.new_id()
-        until = opened.launch.received_at + HELD_FOR
-        self.store.hold_launch(digest(token), holding.to_json(opened.launch), until)
+        self.keep(opened.launch, token)
         return token
+
+    def _held_click(self, tx: Transaction, launch: Launch, token: str) -> Opened:
+        """A further click of a held launch."""
+        opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch), held=token)
+        if _sits(opened) and tx.has_left(launch):
+            raise PageExpired("the LMS has listed this learner as gone since")
+        return opened
 
     def _found(self, tx: Transaction, launch: Launch) -> Opened:
         """The activity, connection and link of a launch; a new link is kept."""
@@ -277,7 +321,7 @@ class Launching:
         if _sits(opened):
             if not opened.learner_id:
                 raise AnonymousRefused("no user id")
-            opened = self._as_started(tx, replace(opened, attempt=self._attempt(tx, opened)))
+            opened = self._as_started(tx, self._attempt(tx, opened, launch.received_at))
             tx.save_target(self.new_id(), launch, opened.link.id, opened.learner_id)
         if members := members_url(launch):
             tx.save_memberships_url(launch, members)
@@ -307,31 +351,42 @@ class Launching:
         more = tx.adjustment(activity.id, opened.learner_id)
         return replace(opened, activity=activity, extra_time_percent=more.extra_time_percent)
 
-    def _attempt(self, tx: Transaction, opened: Opened) -> Attempt:
+    def _attempt(self, tx: Transaction, opened: Opened, now: datetime, number: int = 0) -> Opened:
+        """With the attempt that goes on, a new one, or what to ask before there is a new one.
+
+        `number` is the one that the learner has asked for.
+        """
         activity, link, learner_id = opened.activity, opened.link, opened.learner_id
         attempt = tx.open_attempt(link.id, learner_id)
         if attempt is not None and attempt.activity_id == activity.id:
-            return attempt
-        if attempt is not None:
-            tx.close_attempt(attempt, opened.launch.received_at)
-        made, last = tx.last_attempt(link.id, learner_id)
+            return replace(opened, attempt=attempt)
+        everywhere = tx.begun(opened.launch, link.id, learner_id)
+        begun = [one for one in everywhere if one.link.id == link.id]
         more = tx.adjustment(activity.id, learner_id) if activity.attempts else Adjustment()
-        limits.check_start(activity, more, made, last, opened.launch.received_at)
+        if again.is_over(activity, begun, switched=attempt is not None):
+            offered = again.offer(tx, activity, begun, more, now)
+            if number != offered.number or offered.refusal:
+                return replace(opened, again=offered)
+        last = begun[-1] if begun else None
+        limits.check_start(activity, more, 0, last.created_at if last else None, now)
+        if opened.repeated:
+            raise OpenedAlready("there is nothing to go on with")
+        if attempt is not None:
+            tx.close_attempt(attempt, now)
         fresh = Attempt(
             id=self.new_id(),
             link_id=link.id,
             learner_id=learner_id,
-            number=made + 1,
+            number=last.number + 1 if last else 1,
             activity_id=activity.id,
             connection=activity.connection,
             grade_policy=activity.grade,
             state="created",
         )
-        attempt = tx.create_attempt(fresh, opened.launch.received_at)
+        attempt = tx.create_attempt(fresh, now)
         if not capabilities.can(opened.connection, capabilities.REMOTE):  # else when it is called
-            origin = self._origin(opened)
-            purchases.buy(tx, opened.connection, attempt.id, origin, opened.launch.received_at)
-        return attempt
+            purchases.buy(tx, opened.connection, attempt.id, self._origin(opened), now)
+        return replace(opened, attempt=attempt)
 
     def _preview(self, opened: Opened) -> Preview:
         token = self.hold(opened)
@@ -414,7 +469,7 @@ def _is_kept(opened: Opened) -> bool:
     connection, standing = opened.connection, opened.launch.standing
     if not connection.keeps_launches or connection.notice or _only_looks(opened):
         return False
-    return standing in ("learner", "guest")
+    return opened.again is None and standing in ("learner", "guest")
 
 
 def _roles(launch: Launch) -> tuple[str, ...]:
@@ -425,12 +480,6 @@ def _roles(launch: Launch) -> tuple[str, ...]:
 
 def _notice(connection: Connection) -> Ask:
     return Ask("Before you start", tuple(connection.notice.splitlines()), "Go on", "")
-
-
-def _used(launch: Launch) -> SignatureRefused | BrowserRefused:
-    if launch.lti == "1.3":
-        return BrowserRefused("this id_token was already used")
-    return SignatureRefused("this nonce was already used")
 
 
 def _lenient(connection: Connection) -> Connection:

@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic import Field as Described
 
+from lti_bridge.core import capabilities, holding, moving, repeating
 from lti_bridge.core import fields as forms
-from lti_bridge.core import holding, moving
 from lti_bridge.core.choosing import Choosing
 from lti_bridge.core.handoff import Form
 from lti_bridge.core.launch import DEEP_LINKING, LEARNER, Launch, Person
@@ -31,13 +31,7 @@ from lti_bridge.core.rosters import members_url
 from lti_bridge.core.scoring import GradePolicy
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
 from lti_bridge.core.tool_launches import digest
-from lti_bridge.errors import (
-    BrowserRefused,
-    NotConfigured,
-    PageExpired,
-    SignatureRefused,
-    StaffOnly,
-)
+from lti_bridge.errors import NotConfigured, PageExpired, StaffOnly
 
 HELD_FOR = timedelta(hours=2)
 MAX_ITEMS = 20
@@ -161,16 +155,13 @@ class Placing:
     def begin(self, launch: Launch) -> str:
         """Use a launch for setting tests up; the token under which that goes on.
 
-        Raises StaffOnly, MessageRefused, and SignatureRefused or BrowserRefused for a message
-        that was used before.
+        Raises StaffOnly, MessageRefused, and OpenedAlready for a message that was used before.
         """
         self._require_staff(launch)
         if launch.message == DEEP_LINKING:
             self.answers.picking(launch)
         with self.store.transaction() as tx:
-            if not tx.use_once(launch.once):
-                used = BrowserRefused if launch.lti == "1.3" else SignatureRefused
-                raise used("this message was already used")
+            repeating.first(tx, launch)
             if members := members_url(launch):
                 tx.save_memberships_url(launch, members)
         return self.hold(launch)
@@ -226,6 +217,8 @@ class Placing:
         fields = forms.fields_of(self.catalogue.forms(connection)[number])
         values = {one.name: one.default for one in TERMS}
         values |= {SETTING + one.name: one.default for one in fields}
+        if capabilities.can(self.catalogue.connection(connection), capabilities.COSTS):
+            values["attempts"] = "1"
         wanted = launch.extra.get("title", "") or launch.resource_link.title
         values["title"] = str(wanted)[:255]
         return Draft(self.new_id(), way, fields, values)

@@ -217,6 +217,9 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
     def use_once(self, once: Once) -> bool:
         """Record the value; False when it was already recorded."""
 
+    def used(self, once: Once) -> Once:
+        """The value as it was recorded, with the browser, the message and the time of then."""
+
     def learner(self, registration: str, user_id: str, new_id: str, now: datetime) -> str:
         """The id of this LMS user's learner, who is created on the first launch."""
 
@@ -249,9 +252,6 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
 
     def last_attempt(self, link_id: str, learner_id: str) -> tuple[int, datetime | None]:
         """How many attempts this learner has made at this link, and when the last began."""
-
-    def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
-        """What this learner gets more of at this activity."""
 
     def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
         """Create the attempt; if another worker was faster, return the one it created."""

@@ -96,6 +96,24 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt of a learner, as far as a click has to know it: where, of what, since when.
+
+    `context_id` is the course of its link, as the LMS called it at the link's first launch.
+    """
+
+    link: Link
+    learner_id: str
+    number: int
+    activity_id: str
+    created_at: datetime
+    deployment_id: str
+    context_id: str
+    resource_link_id: str
+    state: AttemptState
+
+
+@dataclass(frozen=True, slots=True)
 class Poll:
     """An attempt whose provider is to be asked, claimed by one worker until `until`.
 

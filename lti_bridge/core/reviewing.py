@@ -17,7 +17,7 @@ from lti_bridge.core.launch import Launch, Person
 from lti_bridge.core.ports import Transaction
 from lti_bridge.core.records import AttemptState
 from lti_bridge.core.scoring import Score
-from lti_bridge.errors import AccessRefused, BrowserRefused, MessageRefused
+from lti_bridge.errors import AccessRefused, MessageRefused
 
 FOR_USER = "https://purl.imsglobal.org/spec/lti/claim/for_user"
 IN_WORDS: Mapping[AttemptState, str] = {
@@ -64,8 +64,7 @@ class Store(Protocol):
 def review(store: Store, launch: Launch) -> Note:
     """The page of a submission review launch.
 
-    Raises AccessRefused unless staff, or the learner whose submission it is, has clicked, and
-    BrowserRefused for a message that was used before.
+    Raises AccessRefused unless staff, or the learner whose submission it is, has clicked.
     """
     claim = launch.extra.get(FOR_USER)
     user_id = claim.get("user_id") if isinstance(claim, Mapping) else None
@@ -74,8 +73,6 @@ def review(store: Store, launch: Launch) -> Note:
     if launch.standing != "staff" and launch.person.id != user_id:
         raise AccessRefused("a submission of somebody else")
     with store.transaction() as tx:
-        if not tx.use_once(launch.once):
-            raise BrowserRefused("this id_token was already used")
         begun = moving.begun(tx, _of_user(launch, user_id))
     done = store.done(begun[1].id, begun[0]) if begun else ()
     if not done:

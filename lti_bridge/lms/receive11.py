@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from lti_bridge.core.handoff import Form
 from lti_bridge.core.launch import Launch, Once
+from lti_bridge.core.tool_launches import digest
 from lti_bridge.errors import (
     BrowserRefused,
     LaunchRefused,
@@ -47,10 +48,16 @@ class Lms11:
     relaunching: Relaunching
 
     def launch(
-        self, fields: oauth1.Params, query: str, cookies: Mapping[str, str]
+        self,
+        fields: oauth1.Params,
+        query: str,
+        cookies: Mapping[str, str],
+        browser: Callable[[], str] = str,
     ) -> Launch | Relaunch:
         """The launch of a signed form, or what has to go back to the LMS first (LTI 1.1.2).
 
+        `browser` gives a secret that the browser alone holds, so that its second click is known;
+        it is asked once the message is verified.
         Raises SignatureRefused before anything is read from it; a refusal after that knows its
         sender and the way back.
         """
@@ -69,7 +76,7 @@ class Lms11:
         if registration is None:
             raise SignatureRefused("unknown consumer key")
         try:
-            return self._verified(signed, registration, cookies, now)
+            return self._verified(signed, registration, cookies, now, browser)
         except LaunchRefused as refusal:
             refusal.sender = Sender(registration.name, _return_url(signed.params))
             raise
@@ -87,9 +94,11 @@ class Lms11:
         registration: Registration11,
         cookies: Mapping[str, str],
         now: datetime,
+        browser: Callable[[], str],
     ) -> Launch | Relaunch:
         parameters = _single(signed.params)
         if "tool_state" in parameters:
+            # signed with its tool_state, which is good once whatever the nonce
             once = self.relaunching.finish(parameters, registration, cookies, now)
             return self._read(signed, parameters, registration, now, once)
         if "relaunch_url" in parameters:
@@ -97,7 +106,19 @@ class Lms11:
             return Relaunch(form, registration.origins)
         if registration.relaunch:
             raise BrowserRefused("this LMS has to relaunch (LTI 1.1.2), and did not offer it")
-        return self._read(signed, parameters, registration, now, None)
+        # kept until nobody could send it again within the timestamp window
+        window = timedelta(seconds=registration.timestamp_window_s)
+        expires_at = datetime.fromtimestamp(signed.timestamp, now.tzinfo) + window + SKEW
+        secret = browser()
+        once = Once(
+            scope=f"lti11:{registration.name}",
+            value=signed.nonce,
+            expires_at=expires_at,
+            browser=digest(secret) if secret else "",
+            message=digest(signed.signature),
+            at=now,
+        )
+        return self._read(signed, parameters, registration, now, once)
 
     def _read(
         self,
@@ -105,7 +126,7 @@ class Lms11:
         parameters: Mapping[str, str],
         registration: Registration11,
         now: datetime,
-        once: Once | None,
+        once: Once,
     ) -> Launch:
         if parameters.get("lti_version") != "LTI-1p0":
             raise MessageRefused("lti_version is not LTI-1p0")
@@ -122,15 +143,11 @@ class Lms11:
         found = claims.claims_from_parameters(parameters)
         if not parameters.get("context_id"):
             found.pop(claims.CONTEXT, None)  # optional in LTI 1.1, where LTI 1.3 refuses it
-        # kept until nobody could send it again within the timestamp window
-        window = timedelta(seconds=registration.timestamp_window_s)
-        expires_at = datetime.fromtimestamp(signed.timestamp, now.tzinfo) + window + SKEW
         return launch_from_claims(
             found,
             registration=registration.name,
             lti="1.1",
-            # a relaunch is signed with its tool_state, which is good once whatever the nonce
-            once=once or Once(f"lti11:{registration.name}", signed.nonce, expires_at),
+            once=once,
             received_at=now,
             said=parameters.get("roles", "").split(","),
         )

@@ -365,4 +365,6 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
             scope=f"lti13:{self._registration.ours.name}",
             value=claims["nonce"],
             expires_at=datetime.fromtimestamp(until, UTC) + timedelta(seconds=1),
+            browser=self.state.browser,
+            at=self._now,
         )

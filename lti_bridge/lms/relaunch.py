@@ -79,7 +79,8 @@ class Relaunching:
         if "platform_state" in parameters and not hmac.compare_digest(given, state.target):
             raise BrowserRefused("the platform_state is not that of this relaunch")
         until = datetime.fromtimestamp(state.expires, UTC) + timedelta(seconds=1)
-        return Once(f"lti11-state:{registration.name}", state13.digest(sealed), until)
+        scope = f"lti11-state:{registration.name}"
+        return Once(scope, state13.digest(sealed), until, state.browser, at=now)
 
     def _check(self, url: str, registration: Registration11) -> None:
         secure = url.startswith("https://") or self.public_url.startswith("http://")

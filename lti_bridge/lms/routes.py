@@ -37,13 +37,15 @@ LTI_11 = ("oauth_", "lti_message_type")  # how the fields of a launch of LTI 1.1
 class LmsDoor:
     """What the LMS routes need: both receivers, the key sets, and what to do with a launch.
 
-    `key_set` gives that of a registration, and for an empty name the shared one.
+    `key_set` gives that of a registration, and for an empty name the shared one. `browser` is the
+    secret that only the browser of this request holds.
     """
 
     lms11: Lms11
     lms13: Lms13
     key_set: Callable[[str], tuple[bytes, str] | None]
     launched: Callable[[Launch], Response]
+    browser: Callable[[], str]
     relaunch: Callable[[Form, tuple[str, ...]], Response]
     alone: Callable[[Alone], Response]
     unproved: Callable[[Launch, Alone, BrowserRefused], Response]
@@ -94,7 +96,7 @@ def blueprint(door: LmsDoor) -> Blueprint:
         fields = _collected(pairs)
         if "id_token" not in fields and any(name.startswith(LTI_11) for name in fields):
             query = request.query_string.decode("ascii", "replace")
-            answered = door.lms11.launch(pairs, query, request.cookies)
+            answered = door.lms11.launch(pairs, query, request.cookies, door.browser)
             if isinstance(answered, Relaunch):
                 return door.relaunch(answered.form, answered.origins)
             return door.launched(answered)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from lti_bridge.core.launch import GradeTarget
+from lti_bridge.core.launch import GradeTarget, Once
 from lti_bridge.core.records import Attempt, Delivery
 from lti_bridge.core.scoring import Score
 
@@ -55,6 +55,18 @@ def attempt(row: Any) -> Attempt:
     reference, data, changed_at, given, maximum = row[8:]
     rest = (score(given, maximum), reference, json.loads(data), moment(changed_at))
     return Attempt(*(*row[:8], *rest))
+
+
+def once_columns(once: Once) -> dict[str, Any]:
+    """The columns of a value that may be used once."""
+    return {
+        "scope": once.scope,
+        "value": once.value,
+        "expires_at": ms(once.expires_at),
+        "used_at": ms(once.at) if once.at else 0,
+        "browser": once.browser,
+        "message": once.message,
+    }
 
 
 def target_columns(target: GradeTarget) -> dict[str, str]:

@@ -77,7 +77,10 @@ NEXT_DUE = text("SELECT min(due_at) FROM grades WHERE due_at IS NOT NULL")
 NEXT_READ = text("SELECT 1 FROM grades WHERE read_at <= :now LIMIT 1")
 FORGET_ONCE = text("DELETE FROM used_once WHERE expires_at < :now")
 FORGET_LAUNCHES = text("DELETE FROM launches WHERE received_at < :before")
-HOLD = text("INSERT INTO held_launches (token, text, until) VALUES (:token, :text, :until)")
+HOLD = text(
+    "INSERT INTO held_launches (token, text, until) VALUES (:token, :text, :until)"
+    " ON CONFLICT DO NOTHING"
+)
 HELD = text("SELECT text FROM held_launches WHERE token = :token AND until > :now")
 FORGET_HELD = text("DELETE FROM held_launches WHERE until < :now")
 FORGET_AT_TOOLS = text("DELETE FROM tool_launches WHERE until < :now")

@@ -48,9 +48,7 @@ class StoredChoices:
             named = connection.execute(FIND, {**key, "now": rows.ms(now)}).scalar_one_or_none()
             if named not in connections:
                 return None
-            expires_at = rows.ms(once.expires_at)
-            used = {"scope": once.scope, "value": once.value, "expires_at": expires_at}
-            first = connection.execute(USE_ONCE, used).rowcount > 0
+            first = connection.execute(USE_ONCE, rows.once_columns(once)).rowcount > 0
             row = connection.execute(TAKE, key).first() if first else None
         if row is None:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from lti_bridge.core.launch import Launch, Once
-from lti_bridge.core.records import Activity, Adjustment, Attempt, Incoming, Link
+from lti_bridge.core.records import Activity, Adjustment, Attempt, Begun, Incoming, Link
 from lti_bridge.core.scoring import Score, Scored
 from lti_bridge.store import rows
 from lti_bridge.store.activities import CourseActivities
@@ -28,8 +29,11 @@ ATTEMPT_COLUMNS = (
 CLOSED = frozenset({"graded", "invalidated", "expired"})
 
 USE_ONCE = text(
-    "INSERT INTO used_once (scope, value, expires_at) VALUES (:scope, :value, :expires_at)"
-    " ON CONFLICT DO NOTHING"
+    "INSERT INTO used_once (scope, value, expires_at, used_at, browser, message)"
+    " VALUES (:scope, :value, :expires_at, :used_at, :browser, :message) ON CONFLICT DO NOTHING"
+)
+USED = text(
+    "SELECT used_at, browser, message FROM used_once WHERE scope = :scope AND value = :value"
 )
 ADD_LEARNER = text(
     "INSERT INTO learners (id, registration, user_id, created_at)"
@@ -53,6 +57,12 @@ OPEN_ATTEMPT = text(
 LAST_ATTEMPT = text(
     "SELECT number, created_at FROM attempts"
     " WHERE link_id = :link_id AND learner_id = :learner_id ORDER BY number DESC LIMIT 1"
+)
+BEGUN = text(
+    "SELECT a.link_id, l.activity_id, a.learner_id, a.number, a.activity_id, a.created_at,"
+    " l.deployment_id, l.context_id, l.resource_link_id, a.state FROM attempts a"
+    " JOIN links l ON l.id = a.link_id WHERE a.learner_id = :learner_id"
+    " AND (a.link_id = :link_id OR l.registration = :registration) ORDER BY a.number, a.created_at"
 )
 ADJUSTMENT = text(
     "SELECT extra_attempts, extra_time_percent FROM adjustments"
@@ -163,8 +173,12 @@ class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
 
     def use_once(self, once: Once) -> bool:
         """Record the value; False when it was already recorded."""
-        expires_at = rows.ms(once.expires_at)
-        return self._changes(USE_ONCE, scope=once.scope, value=once.value, expires_at=expires_at)
+        return self._changes(USE_ONCE, **rows.once_columns(once))
+
+    def used(self, once: Once) -> Once:
+        """The value as it was recorded, with the browser, the message and the time of then."""
+        used_at, browser, message = self._row(USED, scope=once.scope, value=once.value)
+        return replace(once, browser=browser, message=message, at=rows.moment(used_at))
 
     def learner(self, registration: str, user_id: str, new_id: str, now: datetime) -> str:
         """The id of this LMS user's learner, who is created on the first launch."""
@@ -208,6 +222,15 @@ class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
         """How many attempts this learner has made at this link, and when the last began."""
         row = self._row(LAST_ATTEMPT, link_id=link_id, learner_id=learner_id)
         return (row[0], rows.moment(row[1])) if row else (0, None)
+
+    def begun(self, launch: Launch, link_id: str, learner_id: str) -> list[Begun]:
+        """All attempts of this learner at this link, or in the LMS of a launch, by number."""
+        who = {"link_id": link_id, "learner_id": learner_id}
+        found = self._rows(BEGUN, registration=launch.registration, **who)
+        return [
+            Begun(Link(link, opens), learner, number, activity, rows.moment(at), *where)
+            for link, opens, learner, number, activity, at, *where in found
+        ]
 
     def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
         """What this learner gets more of at this activity."""

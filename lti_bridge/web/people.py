@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from lti_bridge.core.launch import Launch
 from lti_bridge.core.people import Line, Listing, People
 from lti_bridge.core.scoring import Score
 from lti_bridge.web.overview import PEOPLE_PATH
 from lti_bridge.web.site import Site
 from lti_bridge.web.views import PeopleView, PersonLine, PreviewForm
 
+PEOPLE = "people"
 NOTICES: dict[Listing, str] = {
     "listed": "",
     "not offered": "This LMS does not list the course's members to us, "
@@ -24,12 +26,9 @@ def blueprint(site: Site, people: People) -> Blueprint:
     """The route of the page; the token of a launch by staff, not long ago, is the proof."""
     routes = Blueprint("people", __name__)
 
-    @routes.post(PEOPLE_PATH)
-    def show() -> Response:
+    def show(token: str, _: Launch, frame_ancestors: tuple[str, ...]) -> Response:
         """Who has not started, started, is graded, delivered or overridden."""
-        token = request.form.get("token", "")
         opened = site.launching.for_staff(token)
-        frame_ancestors = site.remember(opened.launch)
         overview = people.overview(opened)
         view = PeopleView(
             activity_title=opened.activity.title,
@@ -42,6 +41,14 @@ def blueprint(site: Site, people: People) -> Blueprint:
         )
         return site.pages.people(view, frame_ancestors=frame_ancestors)
 
+    @routes.post(PEOPLE_PATH)
+    def ask() -> Response:
+        """The button that leads there, or looks again."""
+        opened = site.launching.for_staff(request.form.get("token", ""))
+        site.remember(opened.launch)
+        return site.shown(opened.launch, {"do": PEOPLE})
+
+    site.views[PEOPLE] = show
     return routes
 
 

@@ -26,7 +26,13 @@ SAVED = {
     "copy": "No link opens it yet. You find it when you add a test to the course, or open a link "
     "that is not set up.",
 }
+RETIRED = "The activity is retired. When you open its link again, you can choose another."
+FIRST = {"do": "begin"}
 GRADES = {"best": "the best", "last": "the last", "first": "the first", "mean": "their mean"}
+
+
+Shown = Mapping[str, str]
+"""A page and what is on it, as texts: `do` is its name, the rest as its form sends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +64,9 @@ class Picker:
     action: str
     overview: Callable[[str], Response]
 
-    def begin(self, launch: Launch, frame_ancestors: tuple[str, ...]) -> Response:
-        """The first page for a launch that asks for links, or whose link opens nothing yet."""
-        token = self.placing.begin(launch)
-        step = Step(token, launch, {}, frame_ancestors)
-        ways = self.placing.ways(launch)
-        if not ways:
-            raise NotConfigured("no connection is open to this LMS")
-        if len(ways) == 1 and not self.placing.existing(launch) and not self._candidate(step):
-            draft = self.placing.new_draft(launch, ways[0].connection, ways[0].number)
-            return self._form(step, draft)
-        return self._start(step)
+    def begin(self, launch: Launch) -> str:
+        """Use a launch that asks for links, or whose link opens nothing yet; its token."""
+        return self.placing.begin(launch)
 
     def go_on(
         self,
@@ -78,28 +76,60 @@ class Picker:
         frame_ancestors: tuple[str, ...],
         *,
         framed: bool = False,
-    ) -> Response:
-        """The answer to whatever button was pressed; `launch` is the one of the token."""
+    ) -> Response | Shown:
+        """Do what was asked for by whatever button was pressed; `launch` is the one of the token.
+
+        Returns what is to be shown then, or the answer itself where it leads elsewhere.
+        """
         step = Step(token, launch, forms.sent(sent), frame_ancestors, framed)
-        steps: dict[str, Callable[[Step], Response]] = {
-            "start": self._start,
-            "form": self._new_form,
+        doing: dict[str, Callable[[Step], Response | Shown]] = {
             "tool": self._leave,
-            "preview": self._fill,
             "save": self._save,
             "use": lambda step: self._taken(step, [step.form.get("use", "")]),
             "finish": lambda step: self._answer(step, step.chosen),
             "cancel": lambda step: self._answer(step, []),
             "adopt": self._adopt,
+            "retire-now": self._retire,
+        }
+        done = doing.get(step.form.get("do", "start"))
+        if done is not None:
+            return done(step)
+        return {name: value for name, value in step.form.items() if name != "token"}
+
+    def show(
+        self, token: str, launch: Launch, shown: Shown, frame_ancestors: tuple[str, ...]
+    ) -> Response:
+        """A page of these; changes nothing."""
+        step = Step(token, launch, shown, frame_ancestors)
+        pages: dict[str, Callable[[Step], Response]] = {
+            "begin": self._first,
+            "start": self._start,
+            "form": self._new_form,
+            "preview": lambda step: self._fill(step, preview=True),
+            "check": lambda step: self._fill(step, preview=False),
             "edit": self._edit,
             "copy": self._edit,
             "retire": self._ask_to_retire,
-            "retire-now": self._retire,
+            "chosen": self._chosen,
+            "overview": lambda step: self.overview(step.token),
+            "saved": lambda step: self._note(step, "Saved", SAVED[step.form["then"]]),
+            "retired": lambda step: self._note(step, "Retired", RETIRED),
+            "nothing": self._nothing,
         }
-        answer = steps.get(step.form.get("do", "start"))
-        if answer is None:
+        page = pages.get(step.form.get("do", "start"))
+        if page is None:
             raise BadRequest("no such step")
-        return answer(step)
+        return page(step)
+
+    def _first(self, step: Step) -> Response:
+        launch = step.launch
+        ways = self.placing.ways(launch)
+        if not ways:
+            raise NotConfigured("no connection is open to this LMS")
+        if len(ways) == 1 and not self.placing.existing(launch) and not self._candidate(step):
+            draft = self.placing.new_draft(launch, ways[0].connection, ways[0].number)
+            return self._form(step, draft)
+        return self._start(step)
 
     def _start(self, step: Step) -> Response:
         return self._page(
@@ -134,19 +164,19 @@ class Picker:
             attempts=self.placing.count_attempts(draft.activity_id),
         )
 
-    def _fill(self, step: Step) -> Response:
+    def _fill(self, step: Step, *, preview: bool) -> Response:
         draft = self.placing.fill(step.launch, step.form)
-        return self._form(step, draft, then=step.form.get("then", ""), preview=True)
+        return self._form(step, draft, then=step.form.get("then", ""), preview=preview)
 
-    def _save(self, step: Step) -> Response:
+    def _save(self, step: Step) -> Response | Shown:
         draft = self.placing.fill(step.launch, step.form)
         if draft.activity is None:
-            return self._form(step, draft, then=step.form.get("then", ""))
+            return {**step.form, "do": "check"}
         self.placing.save(step.launch, draft.activity)
-        text = SAVED.get(step.form.get("then", ""))
-        if text is None:
-            return self._taken(step, [draft.activity.id])
-        return self._page("place_note", step, title="Saved", text=text)
+        then = step.form.get("then", "")
+        if then in SAVED:
+            return {"do": "saved", "then": then}
+        return self._taken(step, [draft.activity.id])
 
     def _leave(self, step: Step) -> Response:
         """To the provider's own tool, which answers at an address of its own."""
@@ -161,35 +191,42 @@ class Picker:
 
     def back(
         self, picked: Picked, said: tuple[str, str], frame_ancestors: tuple[str, ...]
-    ) -> Response:
+    ) -> Response | Shown:
         """The answer of a provider's tool was taken; `said` are its message and its error."""
         step = Step(picked.token, picked.launch, {"chosen": picked.chosen}, frame_ancestors)
         if picked.activities:
             return self._taken(step, [one.id for one in picked.activities], said[0])
+        return {"do": "nothing", "chosen": picked.chosen, "said": said[1] or said[0]}
+
+    def _nothing(self, step: Step) -> Response:
         return self._page(
             "place_note",
             step,
             title="Nothing was chosen",
-            text=said[1] or said[0] or "The test provider sent you back without a test.",
+            text=step.form.get("said") or "The test provider sent you back without a test.",
             button=("start", "Choose again", ""),
         )
 
-    def _taken(self, step: Step, activity_ids: list[str], said: str = "") -> Response:
+    def _taken(self, step: Step, activity_ids: list[str], said: str = "") -> Response | Shown:
         """Activities are decided upon: for the opened link, or as more of those to place."""
         picking = self.placing.picking(step.launch)
         if picking is None:
             self.placing.link(step.launch, activity_ids[0])
-            return self.overview(step.token)
-        chosen = [*step.chosen, *activity_ids]
+            return {"do": "overview"}
         if not picking.multiple:
             return self._answer(step, activity_ids)
+        chosen = [self.placing.own(step.launch, one).id for one in activity_ids]
+        return {"do": "chosen", "chosen": " ".join([*step.chosen, *chosen]), "said": said}
+
+    def _chosen(self, step: Step) -> Response:
+        chosen = step.form.get("chosen", "").split()
         return self._page(
             "place_chosen",
             step,
             chosen=" ".join(chosen),
             activities=[self.placing.own(step.launch, one) for one in dict.fromkeys(chosen)],
             full=len(chosen) >= MAX_ITEMS,
-            said=said,
+            said=step.form.get("said", ""),
         )
 
     def _answer(self, step: Step, chosen: list[str]) -> Response:
@@ -198,9 +235,9 @@ class Picker:
             form, frame_ancestors=step.frame_ancestors, onward=None, to="course"
         )
 
-    def _adopt(self, step: Step) -> Response:
+    def _adopt(self, step: Step) -> Shown:
         self.placing.adopt(step.launch)
-        return self.overview(step.token)
+        return {"do": "overview"}
 
     def _ask_to_retire(self, step: Step) -> Response:
         activity = self.placing.own(step.launch, step.form.get("use", ""))
@@ -215,14 +252,12 @@ class Picker:
             button=("retire-now", "Retire it", activity.id),
         )
 
-    def _retire(self, step: Step) -> Response:
+    def _retire(self, step: Step) -> Shown:
         self.placing.retire(step.launch, step.form.get("use", ""))
-        return self._page(
-            "place_note",
-            step,
-            title="Retired",
-            text="The activity is retired. When you open its link again, you can choose another.",
-        )
+        return {"do": "retired"}
+
+    def _note(self, step: Step, title: str, text: str) -> Response:
+        return self._page("place_note", step, title=title, text=text)
 
     def _form(
         self,

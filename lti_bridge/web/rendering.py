@@ -28,7 +28,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from lti_bridge.core.handoff import Alone, Ask, Cookie, Form, Note, Redirect
-from lti_bridge.errors import BadRequest, BridgeError
+from lti_bridge.errors import BadRequest, BridgeError, NotAvailable
 from lti_bridge.web.addresses import origin_of, require_web_address, return_address, shorten
 from lti_bridge.web.stylesheet import load_alone_script, load_frame_script, load_stylesheet
 from lti_bridge.web.views import InstructorView, PeopleView
@@ -148,8 +148,15 @@ class Pages:
         response.headers["Referrer-Policy"] = "same-origin"  # or the form would tell no origin
         return response
 
-    def ask(self, ask: Ask, action: str, *, frame_ancestors: tuple[str, ...] = ()) -> Response:
-        """A page with one button that posts the ask's token to `action`."""
+    def ask(
+        self,
+        ask: Ask,
+        action: str,
+        *,
+        frame_ancestors: tuple[str, ...] = (),
+        back_url: str = "",
+    ) -> Response:
+        """A page with one button that posts the ask's token to `action`, and the way back."""
         nonce = secrets.token_urlsafe(16)
         return self._page(
             "ask",
@@ -158,6 +165,7 @@ class Pages:
             nonce=nonce,
             ask=ask,
             action=action,
+            back_url=_safe_return(back_url),
         )
 
     def error(
@@ -184,6 +192,7 @@ class Pages:
             frame_ancestors,
             status=error.status,
             error=error,
+            said=error.said if isinstance(error, NotAvailable) else "",
             reference=reference,
             back_url=back,
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from lti_bridge.core import repeating
 from lti_bridge.core.at_tools import AtTools
-from lti_bridge.core.handoff import Alone, Ask, Form, Handoff
+from lti_bridge.core.handoff import Alone, Ask, Form, Handoff, Redirect
 from lti_bridge.core.launch import DEEP_LINKING, SUBMISSION_REVIEW, Launch
 from lti_bridge.core.launching import Launching, Opened, Preview
 from lti_bridge.core.linking import Undecided, belongs
@@ -30,15 +31,20 @@ from lti_bridge.errors import (
 )
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.store import Store
+from lti_bridge.web import visitors
 from lti_bridge.web.overview import GO_ON_PATH, instructor_view
-from lti_bridge.web.picker import PLACE_PATH, Picker
+from lti_bridge.web.picker import FIRST, PLACE_PATH, Picker
 from lti_bridge.web.rendering import Pages, forget_cookie
 from lti_bridge.web.routes import make_blueprint
 from lti_bridge.web.views import Manage
+from lti_bridge.web.visitors import PAGE_PATH
 
 log = logging.getLogger("lti_bridge.site")
 
 MAX_MESSAGE = 2000
+REVIEW = "review"
+SAID = ("lti_msg", "lti_errormsg", "lti_log", "lti_errorlog")
+View = Callable[[str, Launch, tuple[str, ...]], Response]
 HTTP_ERRORS: dict[int, type[BridgeError]] = {
     404: NotFound,
     405: MethodNotAllowed,
@@ -72,26 +78,29 @@ class Site:
         self.trusted = trusted
         self.at_tools = at_tools
         action = launching.public_url + PLACE_PATH
+        self.views: dict[str, View] = {REVIEW: self._review}
         self.picker = Picker(pages, at_tools.placing, at_tools, action, self._overview)
 
     def launched(self, launch: Launch) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
         frame_ancestors = self.remember(launch)
         if launch.message == DEEP_LINKING:
-            return self._set_up(launch, frame_ancestors)
+            return self._set_up(launch)
         if launch.message == SUBMISSION_REVIEW:
-            note, back_url = review(self.store, launch), launch.presentation.return_url
-            return self.pages.handoff(note, frame_ancestors=frame_ancestors, back_url=back_url)
+            with self.store.transaction() as tx:
+                repeating.first(tx, launch)
+            return self.shown(launch, {"do": REVIEW})
         framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         try:
             opened = self.launching.open(launch, framed=framed)
         except Undecided as undecided:
             if launch.may_configure:
-                return self._set_up(launch, frame_ancestors)
+                return self._set_up(launch)
             if launch.standing == "staff":
                 raise NotChosen(undecided.detail, launch.roles_in_words) from undecided
             raise
-        handoff = self.launching.hand_off(opened)
+        stays = visitors.keeps_cookies() and self.launching.stays(opened)
+        handoff = None if stays else self.launching.hand_off(opened)
         log.info(
             "launch.opened",
             extra={
@@ -104,6 +113,54 @@ class Site:
                 "roles": launch.roles_in_words,
             },
         )
+        if handoff is None:
+            return self._see(launch)
+        return self._answered(opened, handoff, frame_ancestors, framed)
+
+    def shown(self, launch: Launch, step: Mapping[str, str]) -> Response:
+        """Answer a form with a page that shows this step: at once, or at an address of its own."""
+        if visitors.keeps_cookies():
+            return self._see(launch, step)
+        token = self.launching.new_id()
+        self.launching.keep(launch, token, step)
+        return self._step(token, launch, step)
+
+    def _see(self, launch: Launch, step: Mapping[str, str] | None = None) -> Response:
+        """Send the browser to the address of a page, so that it can be read again (RFC 9110 303).
+
+        The address is one of the host that the browser is at: the cookie is kept there.
+        """
+        handle = self.launching.new_id()
+        self.launching.keep(launch, repeating.page_token(visitors.secret(), handle), step)
+        root = urlsplit(self.launching.public_url).path
+        response = Response(status=303, headers={"Location": f"{root}{PAGE_PATH}{handle}"})
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _step(self, token: str, launch: Launch, step: Mapping[str, str]) -> Response:
+        frame_ancestors = self.remember(launch)
+        view = self.views.get(step.get("do", ""))
+        if view is not None:
+            return view(token, launch, frame_ancestors)
+        return self.picker.show(token, launch, step, frame_ancestors)
+
+    def _review(self, _: str, launch: Launch, frame_ancestors: tuple[str, ...]) -> Response:
+        note, back_url = review(self.store, launch), launch.presentation.return_url
+        return self.pages.handoff(note, frame_ancestors=frame_ancestors, back_url=back_url)
+
+    def _answered(
+        self,
+        opened: Opened,
+        handoff: Handoff | Preview,
+        frame_ancestors: tuple[str, ...],
+        framed: bool,
+        *,
+        page: bool = False,
+    ) -> Response:
+        """The answer to a form, or a `page`: what stays there gets an address of its own."""
+        leaves = isinstance(handoff, Form | Redirect)
+        if not page and not leaves and visitors.keeps_cookies():
+            return self._see(opened.launch)
         if isinstance(handoff, Preview):
             return self._instructor(handoff, frame_ancestors)
         return self._handed_off(opened, handoff, frame_ancestors, framed)
@@ -113,7 +170,10 @@ class Site:
     ) -> Response:
         action = self.launching.public_url + GO_ON_PATH
         if isinstance(handoff, Ask):
-            return self.pages.ask(handoff, action, frame_ancestors=frame_ancestors)
+            back_url = g.get("back_url", "")
+            return self.pages.ask(
+                handoff, action, frame_ancestors=frame_ancestors, back_url=back_url
+            )
         elsewhere = None
         if framed and isinstance(handoff, Form) and handoff.cookies:
             elsewhere = Form(action, (("token", self.launching.hold(opened)),))
@@ -177,7 +237,8 @@ class Site:
         """What an instructor gets who comes back from choosing at a provider's tool."""
         picked = self.at_tools.come_back(answer, request.cookies)
         frame_ancestors = self.remember(picked.launch)
-        response = self.picker.back(picked, (answer.message, answer.error), frame_ancestors)
+        done = self.picker.back(picked, (answer.message, answer.error), frame_ancestors)
+        response = done if isinstance(done, Response) else self.shown(picked.launch, done)
         forget_cookie(response, picked.cookie, urlsplit(self.at_tools.return_url).path)
         return response
 
@@ -190,6 +251,9 @@ class Site:
         found = self.store.launch(handle)
         if found is None:
             raise PageExpired("no such launch")
+        if request.method == "POST":  # the same page by GET, which F5 and Back read again
+            said = {name: request.form[name] for name in SAID if name in request.form}
+            return Response(status=303, headers={"Location": f"{request.path}?{urlencode(said)}"})
         for name in ("lti_log", "lti_errorlog"):
             if text := request.values.get(name, "")[:MAX_MESSAGE]:
                 log.info("provider.returned", extra={"ref": self.reference(), "reason": text})
@@ -213,19 +277,36 @@ class Site:
         @routes.post(GO_ON_PATH)
         def go_on() -> Response:
             """The second click of a launch; the token is the proof of the first, not long ago."""
-            opened = self.launching.go_on(request.form.get("token", ""))
+            number = _number(request.form.get("number", ""))
+            opened = self.launching.go_on(request.form.get("token", ""), number)
             frame_ancestors = self.remember(opened.launch)
-            framed = request.headers.get("Sec-Fetch-Dest", "document") != "document"
-            return self._handed_off(opened, self.launching.start(opened), frame_ancestors, framed)
+            handoff = self.launching.hand_off(opened) if number else self.launching.start(opened)
+            return self._answered(opened, handoff, frame_ancestors, _framed())
+
+        @routes.get(f"{PAGE_PATH}<handle>")
+        def page(handle: str) -> Response:
+            """A page that answers a form, to read again; only the browser that sent it may."""
+            token = repeating.page_token(visitors.kept_secret(), handle)
+            launch, step = self.launching.held(token)
+            if step:
+                return self._step(token, launch, step)
+            frame_ancestors = self.remember(launch)
+            opened = self.launching.look(token)
+            handoff = self.launching.hand_off(opened)
+            return self._answered(opened, handoff, frame_ancestors, _framed(), page=True)
 
         @routes.post(PLACE_PATH)
         def place() -> Response:
             """A step of setting a test up; the token is the proof of a launch by staff."""
             token = request.form.get("token", "")
             launch = self.picker.placing.held(token)
-            framed = request.headers.get("Sec-Fetch-Dest", "document") != "document"
             ancestors = self.remember(launch)
-            return self.picker.go_on(token, launch, request.form, ancestors, framed=framed)
+            done = self.picker.go_on(token, launch, request.form, ancestors, framed=_framed())
+            if isinstance(done, Response):
+                return done
+            if visitors.keeps_cookies():
+                return self._see(launch, done)
+            return self.picker.show(token, launch, done, ancestors)
 
         @routes.get("/healthz")
         def healthz() -> Response:
@@ -307,9 +388,13 @@ class Site:
             as_json=request.accept_mimetypes.best_match(("text/html", JSON)) == JSON,
         )
 
-    def _set_up(self, launch: Launch, frame_ancestors: tuple[str, ...]) -> Response:
+    def _set_up(self, launch: Launch) -> Response:
         """The first of the pages on which an instructor sets a test up."""
-        response = self.picker.begin(launch, frame_ancestors)
+        token = self.picker.begin(launch)
+        if visitors.keeps_cookies():
+            response = self._see(launch, FIRST)
+        else:
+            response = self.picker.show(token, launch, FIRST, self.remember(launch))
         told = {"ref": self.reference(), "registration": launch.registration}
         log.info("launch.set-up", extra={**told, "kind": launch.message})
         return response
@@ -319,9 +404,7 @@ class Site:
         opened = self.launching.go_on(token)
         handoff = self.launching.hand_off(opened)
         frame_ancestors = self.remember(opened.launch)
-        if isinstance(handoff, Preview):
-            return self._instructor(handoff, frame_ancestors)
-        return self._handed_off(opened, handoff, frame_ancestors, framed=False)
+        return self._answered(opened, handoff, frame_ancestors, framed=False, page=True)
 
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
         manage = self._manage(preview.opened, preview.token)
@@ -334,3 +417,14 @@ class Site:
             return None
         attempts = self.picker.placing.count_attempts(opened.activity.id)
         return Manage(self.picker.action, token, opened.activity.id, attempts)
+
+
+def _framed() -> bool:
+    return request.headers.get("Sec-Fetch-Dest", "document") != "document"
+
+
+def _number(text: str) -> int:
+    """The attempt that was asked for; 0 for none. Raises BadRequest for no number."""
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= 6):
+        raise BadRequest("no number of an attempt")
+    return int(text or 0)

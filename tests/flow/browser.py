@@ -56,6 +56,11 @@ class Page:
         parser.feed(self.text)
         return parser.forms
 
+    @property
+    def asks(self) -> bool:
+        """Whether it asks before another attempt begins."""
+        return any(name == "number" for form in self.forms() for name, _ in form.fields)
+
     def form(self, number: int = 0) -> Form:
         """The form of that number."""
         forms = self.forms()
@@ -87,6 +92,10 @@ class Browser:
         if form.method == "get":
             return self.get(f"{action}?{urlencode(fields)}")
         return self.post(action, fields)
+
+    def anew(self, page: Page) -> Page:
+        """Say yes where another attempt is asked about."""
+        return self.submit(page) if page.asks else page
 
     def through(self, page: Page, until: str) -> Page:
         """Submit self-submitting forms until the page's address starts with `until`."""

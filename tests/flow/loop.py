@@ -44,13 +44,16 @@ class Loop:
     database_url: str
 
     def click(self, user: str, link: str) -> Page:
-        """Click a course link and go on until the provider, or a page of the bridge that stays."""
+        """Click a course link and go on until the provider, or a page of the bridge that stays.
+
+        Whoever is asked whether to begin another attempt does.
+        """
         browser = Browser()
         browser.get(f"{self.world.lms.url}/as/{user}")
         page = browser.get(f"{self.world.lms.url}/launch/{link}")
         while page.status == 200 and page.url.startswith(self.world.lms.url):
             page = browser.submit(page)
-        return page
+        return browser.anew(page)
 
     def state(self) -> Any:
         """The provider's rows."""

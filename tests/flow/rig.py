@@ -74,6 +74,13 @@ title = "A test, {name}"
 connection = "{connection}"
 grade = "{grade}"
 """
+TERMS = {
+    "once": "attempts = 1",
+    "thrice": "attempts = 3",
+    "weekly": "days_between = 7",
+    "early": "opens_at = 2999-01-01T00:00:00Z",
+    "late": "closes_at = 2001-01-01T00:00:00Z",
+}
 CONNECTIONS = {"one": ONE, "two": TWO, "twin-a": TWIN_A, "twin-b": TWIN_B}
 POLICIES = ("best", "last", "first", "mean")
 HTTP = urllib3.PoolManager(maxsize=32, retries=False, timeout=PATIENCE_S)
@@ -147,6 +154,8 @@ class Rig:
         text += "".join(ACTIVITY.format(name=n, connection="one", grade=n) for n in POLICIES)
         for name in ("two", "twin-a", "twin-b"):
             text += ACTIVITY.format(name=name, connection=name, grade="last")
+        for name, terms in TERMS.items():
+            text += ACTIVITY.format(name=name, connection="one", grade="best") + terms + "\n"
         config.write_text(text, encoding="utf-8")
         self.bridge = Bridge(url, folder, config)
         self.engine = sqlalchemy.create_engine(database)
@@ -163,8 +172,8 @@ class Rig:
     ) -> Sitting:
         """Launch as a learner (a new one, unless named) and open the test."""
         learner = learner or f"learner-{secrets.token_hex(4)}"
-        launch = self.launch if lms in ("old", "other") else self._launch13
-        page = launch(Browser(), lms, activity, learner, **more)
+        browser = Browser()
+        page = browser.anew(self.click(browser, lms, activity, learner, **more))
         assert page.status == 200, page.text
         fields = dict(page.form().fields)
         return Sitting(
@@ -174,6 +183,11 @@ class Rig:
             lms,
             activity,
         )
+
+    def click(self, browser: Browser, lms: str, activity: str, learner: str, **more: Any) -> Page:
+        """What a browser gets for a launch by whatever this LMS speaks."""
+        launch = self.launch if lms in ("old", "other") else self._launch13
+        return launch(browser, lms, activity, learner, **more)
 
     def launch(self, browser: Browser, lms: str, activity: str, learner: str, **more: str) -> Page:
         """What a browser gets for a signed LTI 1.1 launch."""
@@ -266,6 +280,11 @@ class Rig:
         with self.engine.connect() as connection:
             found = connection.execute(sqlalchemy.text(sql), values)
             return [dict(row._mapping) for row in found]
+
+    def write(self, sql: str, **values: Any) -> None:
+        """Change the bridge's database behind its back."""
+        with self.engine.begin() as connection:
+            connection.execute(sqlalchemy.text(sql), values)
 
     def grade(self, sitting: Sitting) -> dict[str, Any]:
         """The row of a learner's gradebook cell."""

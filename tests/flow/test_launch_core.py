@@ -28,7 +28,7 @@ def take_test(scene: Scene, user: str, score: str = "", **changes: str | None) -
     page = scene.campus.launch(user_id=user, **changes)
     assert page.status == 200, page.text
     browser = Browser()
-    test = browser.submit(page)
+    test = browser.submit(browser.anew(page))
     assert test.status == 200, test.text
     if score:
         browser.submit(test, score=score)

@@ -49,7 +49,7 @@ def test_clicks_while_the_link_changes_are_one_open_attempt(fresh_scene: Scene) 
 def test_the_main_flow_on_each_database(fresh_scene: Scene) -> None:
     scene, browser = fresh_scene, Browser()
     for score, state in (("0.5", "graded"), ("0.75", "graded")):
-        test = browser.submit(scene.campus.launch(custom_activity="best"))
+        test = browser.submit(browser.anew(scene.campus.launch(custom_activity="best")))
         assert test.url.startswith(scene.world.isograd.url)
         browser.submit(test, score=score)
         assert scene.attempts("ann")[-1][1] == state

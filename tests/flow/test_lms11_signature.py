@@ -115,7 +115,7 @@ def test_timestamps_fit_the_window_of_their_key(scene: Scene) -> None:
 def test_a_nonce_counts_once_per_key(scene: Scene) -> None:
     nonce = f"once-{time.time_ns()}"
     assert scene.campus.launch(oauth_nonce=nonce).status == 200
-    assert refused(scene.campus.launch(oauth_nonce=nonce), 401, "signature")
+    assert scene.campus.launch(oauth_nonce=nonce).status == 401
     later = scene.campus.launch(oauth_nonce=nonce, oauth_timestamp=ago(-60))
     assert refused(later, 401, "signature")
     assert scene.twin.launch(oauth_nonce=nonce).status == 200

@@ -298,7 +298,7 @@ def test_a_students_token_sets_nothing_up(scene: Scene) -> None:
 def test_a_request_for_links_is_good_once(scene: Scene) -> None:
     fields = scene.campus.signed(scene.campus.fields(**SELECTION))
     assert send(scene.campus.url, fields).status == 200
-    assert refused(send(scene.campus.url, fields), 401, "signature")
+    assert refused(send(scene.campus.url, fields), 401, "opened-already")
 
 
 def test_a_token_expires(scene: Scene) -> None:

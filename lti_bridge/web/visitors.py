@@ -1,0 +1,53 @@
+"""One browser, told from all others by a secret that it keeps, for pages that can be read again.
+
+What answers a form would be sent again by F5 and by Back, and a signed form counts once. So a
+browser that keeps cookies is sent on to an address of the page's own. It holds no secret: what is
+kept there is found only together with the browser's own.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Response, after_this_request, g, request
+
+from lti_bridge.core import repeating
+
+PAGE_PATH = "/course/page/"
+OURS = "__Host-lti"  # how the names of all our cookies begin that browsers send to every page
+
+
+def secret() -> str:
+    """The secret of the browser that sent this request; a fresh one is given with the answer."""
+    if "browser" not in g:
+        g.browser = kept_secret()
+    if not g.browser:
+        g.browser = secrets.token_urlsafe(32)
+        after_this_request(_give)
+    return str(g.browser)
+
+
+def kept_secret() -> str:
+    """The secret that the browser has sent; empty when it has none."""
+    text = request.cookies.get(repeating.COOKIE, "")
+    return text if repeating.is_secret(text) else ""
+
+
+def keeps_cookies() -> bool:
+    """Whether this browser keeps a cookie of ours here: it has one, or is in no frame."""
+    alone = request.headers.get("Sec-Fetch-Dest") == "document"
+    return alone or any(name.startswith(OURS) for name in request.cookies)
+
+
+def _give(response: Response) -> Response:
+    response.set_cookie(
+        repeating.COOKIE,
+        g.browser,
+        max_age=repeating.COOKIE_S,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )
+    return response
