@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,8 +21,10 @@ SHORTEST = timedelta(minutes=5)
 USUAL = timedelta(hours=1)
 LONGEST = timedelta(hours=24)
 GRACE = timedelta(hours=24)
-COOLDOWN = timedelta(seconds=30)
-WAIT_S = 10.0
+BUDGET = 4.0  # fetches of one address at once, in a process
+REFILL = timedelta(seconds=15)  # for one more: a key used since a moment ago is found at once
+WAIT_S = 2.0  # of a request, for a fetch that a thread of its own makes
+SLOW_S = 60.0
 MAX_BODY = 256 * 1024
 
 _MAX_AGE = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
@@ -50,67 +53,101 @@ class _Known:
     usable_until: datetime
 
 
+class _Flight:
+    """One fetch under way. Whoever needs it may wait until `until`, all of them the same time."""
+
+    def __init__(self, until: float) -> None:
+        self.landed = threading.Event()
+        self.until = until
+
+
 @dataclass(slots=True)
 class _Source:
     lock: threading.Lock = field(default_factory=threading.Lock)
     known: _Known | None = None
-    next_fetch: datetime | None = None
+    flight: _Flight | None = None
+    budget: float = BUDGET
+    counted_at: datetime | None = None
+    slow_until: float = 0.0
     failure: str = ""
 
 
 class KeySets:
     """Public keys per address, shared by all threads of a process.
 
-    A fresh set with the wanted key is read without a lock. One thread fetches; the others use
-    what they have, or wait for it at most WAIT_S seconds. An address is asked at most once per
-    `cooldown`, whatever ids are asked for. Keys outlive a dead endpoint by GRACE, no longer.
+    A fresh set with the wanted key is read without a lock. Everything else is fetched by a thread
+    of its own, one an address, at most BUDGET times at once and one more every REFILL, whatever
+    ids are asked for. Callers wait WAIT_S seconds of a fetch between them, not each, and not at
+    all for SLOW_S seconds after one that took longer: an address that hangs holds up nobody. Keys
+    outlive a dead endpoint by GRACE, no longer.
     """
 
-    def __init__(
-        self,
-        fetch: Callable[[str], Answer],
-        clock: Callable[[], datetime],
-        cooldown: timedelta = COOLDOWN,
-    ) -> None:
+    def __init__(self, fetch: Callable[[str], Answer], clock: Callable[[], datetime]) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._cooldown = cooldown
         self._sources: dict[str, _Source] = {}
 
     def keys(self, url: str, kid: str) -> Mapping[str, RSAPublicKey]:
         """Return the trusted keys of this address, looked up again if `kid` is not among them.
 
-        The result may still lack `kid`. Raises NetworkFailed when no trusted keys can be had.
+        The result may still lack `kid`. Raises NetworkFailed when no trusted keys can be had, or
+        not yet: they are being fetched, and the same question may be answered in a moment.
         """
         source = self._sources.get(url) or self._sources.setdefault(url, _Source())
         now, known = self._clock(), source.known
         if known and kid in known.keys and now < known.fresh_until:
             return known.keys
-        usable = known is not None and kid in known.keys and now < known.usable_until
-        if source.lock.acquire(timeout=0 if usable else WAIT_S):
-            try:
-                self._refresh(source, url, kid)
-            finally:
-                source.lock.release()
+        flight = self._begin(source, url, known)
+        if flight is not None:
+            flight.landed.wait(max(0.0, flight.until - time.monotonic()))
         known = source.known
+        under_way = flight is not None and not flight.landed.is_set()
         if known is None or self._clock() >= known.usable_until:
             raise NetworkFailed(f"no trusted keys from {url}: {source.failure or 'no answer yet'}")
+        if under_way and kid not in known.keys:
+            raise NetworkFailed(f"{url}: its keys are being looked up again, without an end yet")
         return known.keys
 
-    def _refresh(self, source: _Source, url: str, kid: str) -> None:
-        """Fetch, unless another thread just did. The caller holds the lock."""
-        now, known = self._clock(), source.known
-        if known and kid in known.keys and now < known.fresh_until:
-            return
-        if source.next_fetch is not None and now < source.next_fetch:
-            return
+    def _begin(self, source: _Source, url: str, seen: _Known | None) -> _Flight | None:
+        """The fetch under way, or a new one; None when there is no need, or no budget left."""
+        with source.lock:
+            if source.flight is not None or source.known is not seen:
+                return source.flight
+            if not _spend(source, self._clock()):
+                return None
+            begun = time.monotonic()
+            patience = 0.0 if begun < source.slow_until else WAIT_S
+            flight = source.flight = _Flight(begun + patience)
+        name = "key-set"
+        threading.Thread(
+            target=self._fly, args=(source, flight, url), name=name, daemon=True
+        ).start()
+        return flight
+
+    def _fly(self, source: _Source, flight: _Flight, url: str) -> None:
+        begun, now = time.monotonic(), self._clock()
+        known, failure = source.known, ""
         try:
-            source.known = _read(self._fetch(url), now)
-            source.failure = ""
+            known = _read(self._fetch(url), now)
         except BridgeError as err:
-            source.failure = str(err)
-        finally:
-            source.next_fetch = self._clock() + self._cooldown
+            failure = str(err)
+        except Exception as err:  # whatever it is, the next fetch may go better
+            failure = type(err).__name__
+        with source.lock:
+            source.known, source.failure, source.flight = known, failure, None
+            took = time.monotonic() - begun
+            source.slow_until = begun + took + SLOW_S if took >= WAIT_S else 0.0
+        flight.landed.set()
+
+
+def _spend(source: _Source, now: datetime) -> bool:
+    """Take one fetch of the budget; False when none is left now."""
+    since = max(now - source.counted_at, timedelta()) if source.counted_at else timedelta()
+    source.budget, source.counted_at = min(BUDGET, source.budget + since / REFILL), now
+    if source.budget < 1:
+        return False
+    source.budget -= 1
+    return True
 
 
 def read_keys(answer: Answer) -> dict[str, RSAPublicKey]:

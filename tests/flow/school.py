@@ -120,6 +120,7 @@ class School:
         self.tokens: dict[str, tuple[str, str]] = {}  # token -> its client, its scopes
         self.claims: dict[str, dict[str, Any]] = {}
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.kid = "school"
         self.bridge_url = ""
         # what line items and lists of them answer, by method and path: each in order, the last one
         # for good; and who asked
@@ -308,7 +309,7 @@ class School:
             "exp": now + 300,
             "nonce": query["nonce"],
         }
-        token = jwt.encode(claims, self.key, "RS256", {"kid": "school"})
+        token = jwt.encode(claims, self.key, "RS256", {"kid": self.kid})
         fields = {"id_token": token, "state": query["state"]}
         inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
         return f'<form method="post" action="{query["redirect_uri"]}">{inputs}</form>'.encode()
@@ -316,7 +317,7 @@ class School:
     def key_set(self) -> bytes:
         """The school's public key."""
         jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
-        return json.dumps({"keys": [jwk | {"kid": "school", "alg": "RS256"}]}).encode()
+        return json.dumps({"keys": [jwk | {"kid": self.kid, "alg": "RS256"}]}).encode()
 
     def _once(self, value: str) -> bool:
         with self.lock:

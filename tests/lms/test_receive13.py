@@ -505,21 +505,21 @@ def test_no_claim_matters_before_the_signature() -> None:
 
 
 @pytest.mark.spec("T13ID-06", "SECP-14")
-def test_unknown_keys_are_looked_up_once_per_cooldown() -> None:
+def test_unknown_keys_are_looked_up_within_a_small_budget() -> None:
     world = World()
     world.launch()
-    world.clock.forward(seconds=31)
     for number in range(100):
         login = world.login()
         with pytest.raises(SignatureRefused):
             login.post(login.platform.sign(login.claims(), kid=f"random-{number}"))
-    assert len(world.endpoint.asked) == 2
+    assert len(world.endpoint.asked) == 4
 
 
-def test_a_platform_may_rotate_its_key() -> None:
+@pytest.mark.parametrize("seconds", [0, 3, 31])
+def test_a_platform_may_rotate_its_key(seconds: int) -> None:
     world = World()
     world.launch()
-    world.clock.forward(seconds=31)
+    world.clock.forward(seconds=seconds)
     platform = world.platform
     platform.kid, platform.key = "key-2", rsa_key("rotated")
     world.endpoint.documents["https://lms.example.edu/jwks"] = {
