@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 
 from lti_bridge.app import Bridge, http_client, now
-from lti_bridge.core.capabilities import COSTS, can
+from lti_bridge.core.capabilities import COSTS, can, pushing
 from lti_bridge.core.purchases import alarm_at
 from lti_bridge.errors import BridgeError
 from lti_bridge.keyring import own
@@ -47,6 +47,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
     if not database.remedy:
         yield _deliveries(bridge)
         yield _attempts(bridge)
+        yield _unheard(bridge)
         yield _purchases(bridge)
     yield _clashes(bridge)
     yield _strangers(bridge)
@@ -90,10 +91,25 @@ def _deliveries(bridge: Bridge) -> Finding:
 
 
 def _attempts(bridge: Bridge) -> Finding:
-    counts = bridge.store.stuck_attempts(now())
+    counts = bridge.store.stuck_attempts(now(), pushing(bridge.catalogue.connections()))
     said = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
     remedy = "See lti-bridge attempts list --stuck." if counts else ""
     return Finding("attempts", said or "none waits for a person", remedy)
+
+
+def _unheard(bridge: Bridge) -> Finding:
+    """Activities that are opened by LTI and of which no grade has ever come."""
+    found = bridge.store.never_graded(now(), pushing(bridge.catalogue.connections()))
+    said = "; ".join(
+        f"no grade has ever come of {one.activity_id} from {one.connection}, "
+        f"{one.count} attempts since {one.since.date()}"
+        for one in found
+    )
+    remedy = (
+        "Ask the provider whether its tool returns grades, and whether Basic Outcome or AGS is "
+        "switched on there; see lti-bridge attempts list --stuck."
+    )
+    return Finding("grades by lti", said or "no activity is silent", remedy if found else "")
 
 
 def _purchases(bridge: Bridge) -> Finding:

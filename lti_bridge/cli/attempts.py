@@ -20,14 +20,22 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
+from lti_bridge.core.capabilities import pushing
 from lti_bridge.core.records import AttemptState
 
 STUCK = {
+    "held": "Its result is held for a person: lti-bridge results release lets it count, "
+    "lti-bridge results refuse does not.",
+    "no-grade": "It was opened two days ago or more and its tool has sent no grade: ask the "
+    "learner; if no grade ever comes from there, ask the tool's provider.",
     "unclear": "Nobody knows whether the provider has started it: look there, then see "
     "lti-bridge attempts resolve --help.",
     "silent": "Nothing has been heard of it for a week: ask the learner or the provider; marks "
     "can be entered with lti-bridge results enter.",
 }
+
+
+MARKS = {"silent": "  SILENT", "no-grade": "  NO GRADE", "held": "  HELD"}
 
 
 @click.group()
@@ -39,7 +47,7 @@ def attempts() -> None:
 @config_option
 @click.option("--state", type=click.Choice(get_args(AttemptState)), default=None)
 @click.option("--connection", default="", help="Only those at this connection.")
-@click.option("--stuck", is_flag=True, help="Only unclear ones, and those silent for a week.")
+@click.option("--stuck", is_flag=True, help="Only those that need a person.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @json_option
 def list_attempts(
@@ -50,7 +58,12 @@ def list_attempts(
     if connection:
         bridge.catalogue.connection(connection)
     rows = bridge.store.list_attempts(
-        now(), state=state or "", connection=connection, stuck=stuck, limit=limit
+        now(),
+        state=state or "",
+        connection=connection,
+        stuck=stuck,
+        limit=limit,
+        pushing=pushing(bridge.catalogue.connections()),
     )
     if as_json:
         write_json(rows)
@@ -59,7 +72,8 @@ def list_attempts(
         say(
             "{changed_at}  {id}  {state:14}  {score:>9}  {connection}  {activity}  "
             "{registration} user {user}".format(**row)
-            + ("  SILENT" if row["stuck"] == "silent" else "")
+            + MARKS.get(row["stuck"], "")
+            + (f": {row['held']}" if row["held"] else "")
         )
     if not rows:
         say("None.")
@@ -71,8 +85,10 @@ def list_attempts(
 @json_option
 def show(config: Path, attempt_id: str, as_json: bool) -> None:
     """Show all about one attempt: how it came to its state, its results, its grade's delivery."""
-    store = open_bridge(config).store
-    found = store.attempt_overview(attempt_id, now())
+    bridge = open_bridge(config)
+    store = bridge.store
+    names = pushing(bridge.catalogue.connections())
+    found = store.attempt_overview(attempt_id, now(), names)
     if found is None:
         refuse(f"There is no attempt {attempt_id!r}.")
     found["changes"] = store.attempt_changes(attempt_id)
@@ -145,6 +161,8 @@ def _show(found: dict[str, Any]) -> None:
     say("connection  {connection}".format(**found))
     say(f"reference   {found['reference'] or 'none'}")
     say(f"score       {found['score'] or 'none'}")
+    if found["held"]:
+        say(f"held        {found['held_score'] or 'no marks'}: {found['held']}")
     if found["next_question_at"]:
         say(f"next look   {found['next_question_at']}")
     say("changes")

@@ -64,6 +64,8 @@ def list_grades(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
         return
     for row in rows:
         say("{changed_at}  {delivery:9}  {grade:>12}  {registration}  user {user}".format(**row))
+        if row["held"]:
+            say(f"    held: {row['held']}; see lti-bridge attempts list --stuck")
         if row["overridden"]:
             say(f"    {row['id']}  the LMS shows {row['shown']}, which is not from here")
         if row["reason"]:
@@ -112,6 +114,43 @@ def enter(config: Path, attempt_id: str, given: Decimal, maximum: Decimal, yes: 
     by_hand(bridge).enter(attempt_id, score)
     bridge.waker.sweep_now()
     click.echo(f"{given}/{maximum} is recorded; see lti-bridge attempts show {attempt_id}.")
+
+
+@results.command(context_settings=IDS)
+@config_option
+@click.argument("attempt_id", metavar="ATTEMPT")
+@yes_option
+def release(config: Path, attempt_id: str, yes: bool) -> None:
+    """Let the held result of an ATTEMPT count. The grade follows by itself."""
+    _decide(config, attempt_id, yes, counts=True)
+
+
+@results.command("refuse", context_settings=IDS)
+@config_option
+@click.argument("attempt_id", metavar="ATTEMPT")
+@yes_option
+def refuse_result(config: Path, attempt_id: str, yes: bool) -> None:
+    """Let the held result of an ATTEMPT count for nothing, and nothing that it had before."""
+    _decide(config, attempt_id, yes, counts=False)
+
+
+def _decide(config: Path, attempt_id: str, yes: bool, *, counts: bool) -> None:
+    bridge = open_bridge(config)
+    found = bridge.store.attempt_overview(attempt_id, now())
+    if found is None:
+        refuse(f"There is no attempt {attempt_id!r}.")
+    who = "{activity}, attempt {number} of {registration} user {user}".format(**found)
+    marks = found["held_score"] or "no marks"
+    said = found["held"] or found["state"]
+    asked = f"let {marks} count" if counts else f"let {marks} count for nothing"
+    confirm(f"{who}, held: {said}: {asked}?", yes)
+    if counts:
+        by_hand(bridge).release(attempt_id)
+    else:
+        by_hand(bridge).refuse(attempt_id)
+    bridge.waker.sweep_now()
+    done = "is released" if counts else "counts for nothing"
+    click.echo(f"The result {done}; see lti-bridge attempts show {attempt_id}.")
 
 
 @results.command("import")

@@ -132,6 +132,21 @@ class ByHand:
         self._record(PERSON, attempt, score)
         return attempt
 
+    def release(self, attempt_id: str) -> Score:
+        """Let a held result count after all; its score. Raises ByHandRefused."""
+        attempt = self._held(attempt_id)
+        if attempt.held_score is None:
+            raise ByHandRefused(f"attempt {attempt_id} is held without marks: results enter")
+        self._record(PERSON, attempt, attempt.held_score)
+        return attempt.held_score
+
+    def refuse(self, attempt_id: str) -> Attempt:
+        """Let a held result count for nothing, nor what the attempt had; raises ByHandRefused."""
+        attempt = self._held(attempt_id)
+        event = f"{PERSON} refused after {attempt.changed_at}"
+        self._keep(attempt, Incoming(PERSON, event, "invalidated", None))
+        return attempt
+
     def import_results(self, connection: Connection, text: str) -> Iterator[Imported]:
         """Read a file and record its results, line by line. Raises Unsupported."""
         kept = self.store.attempts_at(connection.name)
@@ -206,6 +221,8 @@ class ByHand:
             return Imported(line.number, "known", said, attempt.id)
         if attempt.state == "invalidated":
             return replace(refused, said="the attempt is invalidated: lti-bridge results enter")
+        if attempt.state == "held":
+            return replace(refused, said=f"held: {attempt.held}: lti-bridge results release")
         try:
             self._record(FILE, attempt, line.score)
         except BridgeError as error:
@@ -215,7 +232,9 @@ class ByHand:
     def _record(self, source: str, attempt: Attempt, score: Score) -> None:
         # the same marks are news again when there were others in between
         event = f"{source} {score.given}/{score.maximum} after {attempt.changed_at}"
-        incoming = Incoming(source, event, "graded", score)
+        self._keep(attempt, Incoming(source, event, "graded", score))
+
+    def _keep(self, attempt: Attempt, incoming: Incoming) -> None:
         try:
             self.results.record(None, attempt.id, attempt.connection, incoming, self.clock())
         except OutcomeRefused:
@@ -227,6 +246,12 @@ class ByHand:
         if found is None:
             raise ByHandRefused(f"there is no attempt {attempt_id[:80]!r}")
         return found
+
+    def _held(self, attempt_id: str) -> Attempt:
+        attempt = self._attempt(attempt_id)[0]
+        if attempt.state != "held":
+            raise ByHandRefused(f"attempt {attempt_id} is {attempt.state}, not held")
+        return attempt
 
     def _unclear(self, attempt_id: str) -> tuple[Attempt, datetime]:
         attempt, created_at = self._attempt(attempt_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from lti_bridge.core.abilities import (
@@ -23,6 +23,7 @@ from lti_bridge.errors import Unsupported
 REMOTE = "remote"  # starting an attempt calls the provider
 COSTS = "costs"  # every attempt is bought there: limits and questions before another one
 CALLBACK = "callback"  # it tells us by itself
+VERDICT = "verdict"  # what it says of a sitting can be that a person has to look at it
 JUDGE = "judge"  # what it tells us depends on how the attempt stands
 FETCH = "fetch"  # it can be asked about one attempt
 CHOICES = "choices"  # it lists what an instructor may choose
@@ -40,6 +41,11 @@ PREVIEW = "preview"  # staff may open the test without an attempt
 def can(connection: Connection, capability: str) -> bool:
     """Whether this connection's kind has the capability."""
     return capability in connection.capabilities
+
+
+def pushing(connections: Iterable[Connection]) -> list[str]:
+    """The names of those that say nothing of an attempt before they push its grade (LTI)."""
+    return [one.name for one in connections if not can(one, REMOTE)]
 
 
 def resumes(connection: Connection) -> Resumes:

@@ -104,6 +104,15 @@ class Ask:
 
 Handoff = Form | Redirect | Note | Ask
 
+REVIEWED = Note(
+    title="Your result is being looked at",
+    paragraphs=(
+        "Your test is over. A person looks at its result before it counts; ask your teacher if"
+        " you hear nothing.",
+    ),
+)
+"""For a test whose result is held for a person."""
+
 MARKING = Note(
     title="Your test is being marked",
     paragraphs=("You have handed in your test. Your grade will appear in your course by itself.",),

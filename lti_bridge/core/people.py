@@ -17,7 +17,14 @@ from lti_bridge.errors import BridgeError
 
 WAIT_S = 4.0  # that a page waits for the list before it says that it is being fetched
 Stage = Literal[
-    "not started", "started", "being marked", "graded", "delivered", "refused", "overridden"
+    "not started",
+    "started",
+    "being marked",
+    "held",
+    "graded",
+    "delivered",
+    "refused",
+    "overridden",
 ]
 Listing = Literal["listed", "not offered", "being fetched", "not readable"]
 
@@ -124,6 +131,8 @@ def _line(person: Person, cell: Cell | None, *, active: bool) -> Line:
 def _stage(cell: Cell) -> Stage:
     if cell.overridden:
         return "overridden"
+    if cell.state == "held":
+        return "held"
     if cell.delivery in ("refused", "waiting"):
         return "refused"
     if cell.state == "awaiting-marks" and cell.score is None:

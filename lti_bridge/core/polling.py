@@ -24,6 +24,8 @@ LEASE_S = 90.0
 BATCH = 16
 GIVE_UP_AFTER = timedelta(days=60)
 SILENT_AFTER = timedelta(days=7)
+NO_GRADE_AFTER = timedelta(days=2)  # an attempt by LTI, whose tool says nothing before its grade
+SEVERAL = 3  # such attempts, and never a grade: the activity is to be looked at
 LOOK_AGAIN_AFTER = timedelta(days=1)  # at the silence of a provider that cannot be asked
 
 
@@ -104,9 +106,17 @@ class Polling:
         """
         if report.state is None or report.hint:
             return
-        if report.state == attempt.state and report.score == attempt.score:
+        if report.held:
+            if (report.held, report.score) == (attempt.held, attempt.held_score):
+                return
+            log.warning("result.held", extra={"attempt": attempt.id, "reason": report.held})
+        elif attempt.state == "held" and report.state in ("finished", "awaiting-marks"):
+            return  # no word about the verdict
+        elif report.state == attempt.state and report.score == attempt.score:
             return
-        incoming = Incoming("provider", report.event, report.state, report.score, report.raw)
+        incoming = Incoming(
+            "provider", report.event, report.state, report.score, report.raw, held=report.held
+        )
         unchanged = attempt.changed_at if fetched else None
         now = self.clock()
         self.results.record(None, attempt.id, connection, incoming, now, unchanged=unchanged)
@@ -123,6 +133,10 @@ class Polling:
             self.store.poll_at(poll.attempt.id, None, poll.until)
             return
         age = now - poll.created_at
+        if attempt.state == "held":  # a person decides, however long that takes
+            later = None if age > GIVE_UP_AFTER else now + self._pause(poll)
+            self.store.poll_at(attempt.id, later, poll.until)
+            return
         if age > GIVE_UP_AFTER:
             incoming = Incoming("clock", f"expired:{attempt.id}", "expired", None)
             self.results.record(None, attempt.id, attempt.connection, incoming, now)

@@ -121,6 +121,8 @@ class Report:
     on: the new one in state graded, in any other the one that it keeps, None to have none. `named`
     is what the message says about whom it is: `reference`, and what an attempt's data has under
     the same name. It is compared, never kept; empty is what had to be named and was not.
+    `held` is the provider's word that the test was stopped or suspended, or is under review: then
+    the score is kept aside and nothing counts before a person, or a later report without it.
     """
 
     attempt_id: str = ""
@@ -131,6 +133,7 @@ class Report:
     raw: Mapping[str, Any] = field(default_factory=dict)
     hint: bool = False
     named: Mapping[str, str] = field(default_factory=dict)
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +299,9 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
 
     def save_score(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
         """Give the attempt its new state and score."""
+
+    def hold_result(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
+        """Keep the result aside for a person; what counted before goes on counting."""
 
     def scores(self, link_id: str, learner_id: str) -> list[Scored]:
         """The scores of all attempts of this cell."""

@@ -15,6 +15,7 @@ AttemptState = Literal[
     "started",
     "finished",
     "awaiting-marks",
+    "held",
     "graded",
     "invalidated",
     "expired",
@@ -79,7 +80,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One sitting of one learner at one activity."""
+    """One sitting of one learner at one activity.
+
+    `held` is why its newest result waits, or waited, for a person, in the provider's words, and
+    `held_score` what that result gives; in any other state than held a person has decided, or it
+    is empty. Its `score` is what counts meanwhile.
+    """
 
     id: str
     link_id: str
@@ -93,6 +99,8 @@ class Attempt:
     reference: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     changed_at: datetime | None = None
+    held: str = ""
+    held_score: Score | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,16 @@ class Poll:
     polls: int
     created_at: datetime
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """An activity whose attempts were opened by LTI and never had a grade, since `since`."""
+
+    activity_id: str
+    connection: str
+    count: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +257,8 @@ class Incoming:
     `score` None clears the attempt's score; `state` None leaves an ungraded attempt as it is and
     takes a grade back from a graded one. `event` makes the same message count once;
     `raw` is what the provider sent, without anything about the learner. `pending` is how a tool
-    that speaks AGS calls its awaiting marks: Pending or PendingManual.
+    that speaks AGS calls its awaiting marks: Pending or PendingManual. `held` is why the result
+    may not count before a person has looked at it, in the provider's words; empty for most.
     """
 
     source: str
@@ -248,3 +267,4 @@ class Incoming:
     score: Score | None
     raw: Mapping[str, Any] = field(default_factory=dict)
     pending: str = ""
+    held: str = ""

@@ -13,6 +13,7 @@ from lti_bridge.core.scoring import grade_of
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
 
 USED = "this nonce was already used"
+BY_A_PERSON = "PendingManual"  # AGS 2.0 section 3.4.8
 UNKNOWN = "The sourcedId is not known."  # whatever the reason, so that nothing can be tried out
 
 
@@ -57,16 +58,25 @@ class Results:
     def keep(self, tx: Transaction, attempt: Attempt, incoming: Incoming, now: datetime) -> bool:
         """Record a result within a transaction that has locked the attempt.
 
-        True: a delivery is due, so `wake` is to be called after the commit.
+        True: a delivery is due, so `wake` is to be called after the commit. What a provider says
+        is stopped or under review is held for a person, once: what a person has decided about the
+        same verdict and score stays decided.
         """
+        if incoming.held and (incoming.held, incoming.score) == (attempt.held, attempt.held_score):
+            return False
         if incoming.state is None:
             incoming = replace(incoming, state=_unsaid_state(attempt))
         if not tx.save_result(self.new_id(), attempt, incoming, now):
             return False
-        tx.save_score(attempt, incoming, now)
+        pending = incoming.pending
+        if incoming.held:
+            tx.hold_result(attempt, incoming, now)
+            pending = pending or BY_A_PERSON
+        else:
+            tx.save_score(attempt, incoming, now)
         scored = tx.scores(attempt.link_id, attempt.learner_id)
         grade = grade_of(attempt.grade_policy, scored)
-        return tx.want_grade(attempt.link_id, attempt.learner_id, grade, incoming.pending, now)
+        return tx.want_grade(attempt.link_id, attempt.learner_id, grade, pending, now)
 
     def read(self, once: Once, attempt_id: str, connection: str) -> Attempt:
         """The attempt with its present score, for a provider that asks. Raises as `record`."""

@@ -25,6 +25,7 @@ IN_WORDS: Mapping[AttemptState, str] = {
     "started": "started",
     "finished": "handed in",
     "awaiting-marks": "handed in, being marked",
+    "held": "handed in, held for a person",
     "graded": "graded",
     "invalidated": "invalidated by the provider",
     "expired": "ended without a result",

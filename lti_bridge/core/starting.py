@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core import capabilities, purchases
-from lti_bridge.core.handoff import MARKING, Handoff
+from lti_bridge.core.handoff import MARKING, REVIEWED, Handoff
 from lti_bridge.core.owners import Owners
 from lti_bridge.core.polling import first_poll
 from lti_bridge.core.ports import Connection, Session, Started, Store
@@ -52,6 +52,8 @@ class Starting:
             return self._preview(connection, session)
         if attempt.state in ("finished", "awaiting-marks"):
             return MARKING
+        if attempt.state == "held":
+            return REVIEWED
         if attempt.state == "created" and self._claim(connection, attempt, session, None):
             return self._start(connection, attempt, session)
         attempt = self.store.attempt(attempt.id) or attempt

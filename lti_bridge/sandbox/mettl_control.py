@@ -18,10 +18,12 @@ def install(control: Blueprint, desk: Desk) -> None:
         """Hand in the test of {"candidate_instance_id"} or {"email"}, or mark a finished one.
 
         Marks: {"total_marks", "max_marks", "percentile"} or {"answers": {"q1": "0", …}};
-        {"silent": true} sends no web-hook, as when one is lost.
+        {"silent": true} sends no web-hook, as when one is lost. {"verdict": {"overallStatus",
+        "detailedStatus", "credibility"}} is what proctoring has found; without it, nothing.
         """
         asked = request.get_json()
         attempt = _find(desk, asked)
+        attempt.verdict = asked.get("verdict", {})
         result, silent = _result(attempt, asked), bool(asked.get("silent"))
         if not mettl_flow.hand_in(desk, attempt, result, silent):
             mettl_flow.grade(desk, attempt, result, silent)

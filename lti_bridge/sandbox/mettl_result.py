@@ -71,8 +71,10 @@ def test_status(desk: Desk, attempt: Attempt) -> dict[str, Any]:
     overall, detailed, mode = _DETAILED[attempt.status]
     told: dict[str, Any] = {
         "status": attempt.status,
-        "overallStatus": overall,
-        "detailedStatus": "Access Expired" if attempt.expired else detailed,
+        "overallStatus": attempt.verdict.get("overallStatus", overall),
+        "detailedStatus": attempt.verdict.get(
+            "detailedStatus", "Access Expired" if attempt.expired else detailed
+        ),
         "completionMode": mode,
         "start_time_GMT": gmt(attempt.started),
         "end_time_GMT": gmt(attempt.ended),
@@ -105,6 +107,6 @@ def _result(attempt: Attempt, result: Result) -> dict[str, Any]:
             for name, marks, top in result.sections
         ],
         "performanceCategory": "Good",
-        "candidateCredibilityIndex": "Not Applicable",
+        "candidateCredibilityIndex": attempt.verdict.get("credibility", "Not Applicable"),
         "codePlagiarism": "NA",
     }

@@ -114,6 +114,7 @@ class Attempt:
     started: float | None = None
     ended: float | None = None
     result: Result | None = None
+    verdict: dict[str, str] = field(default_factory=dict)
 
     @property
     def context_data(self) -> str | None:

@@ -52,9 +52,9 @@ def attempt(row: Any) -> Attempt:
 
     They begin in the order of its fields.
     """
-    reference, data, changed_at, given, maximum = row[8:]
-    rest = (score(given, maximum), reference, json.loads(data), moment(changed_at))
-    return Attempt(*(*row[:8], *rest))
+    reference, data, changed_at, given, maximum, held, *aside = row[8:]
+    told = (reference, json.loads(data), moment(changed_at), held, score(*aside))
+    return Attempt(*(*row[:8], score(given, maximum), *told))
 
 
 def once_columns(once: Once) -> dict[str, Any]:

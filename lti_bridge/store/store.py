@@ -30,8 +30,8 @@ GRADE_COLUMNS = (
     # come weeks later, and a correction is no new submission
     " (SELECT min(c.at) FROM attempt_changes c JOIN attempts a ON a.id = c.attempt_id"
     " WHERE a.link_id = grades.link_id AND a.learner_id = grades.learner_id"
-    " AND c.state IN ('finished', 'awaiting-marks', 'graded') AND c.source <> 'refused'"
-    " AND (a.scored_at IS NOT NULL OR a.state = 'awaiting-marks')"
+    " AND c.state IN ('finished', 'awaiting-marks', 'held', 'graded') AND c.source <> 'refused'"
+    " AND (a.scored_at IS NOT NULL OR a.state IN ('awaiting-marks', 'held'))"
     " GROUP BY a.id ORDER BY 1 DESC LIMIT 1) AS submitted"
 )
 STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an equal one

@@ -24,9 +24,11 @@ from lti_bridge.store.rosters import DEPARTED, HAS_LEFT
 
 ATTEMPT_COLUMNS = (
     "a.id, a.link_id, a.learner_id, a.number, a.activity_id, a.connection, a.grade_policy,"
-    " a.state, a.reference, a.data, a.changed_at, a.given, a.maximum"
+    " a.state, a.reference, a.data, a.changed_at, a.given, a.maximum,"
+    " a.held, a.held_given, a.held_maximum"
 )
 CLOSED = frozenset({"graded", "invalidated", "expired"})
+DECIDES = frozenset({"person", "clock"})  # sources of results that are no word of the provider's
 
 USE_ONCE = text(
     "INSERT INTO used_once (scope, value, expires_at, used_at, browser, message)"
@@ -131,10 +133,18 @@ ADD_RESULT = text(
 SAVE_SCORE = text(
     "UPDATE attempts SET state = :state, given = :given, maximum = :maximum,"
     " scored_at = :scored_at, changed_at = :now,"
+    # what a person has decided about stays known, so that the same verdict is not held again
+    " held = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held ELSE '' END,"
+    " held_given = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held_given END,"
+    " held_maximum = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held_maximum END,"
     # what is reported late must not open an attempt beside the learner's next one
     " is_open = CASE WHEN CAST(:is_open AS INTEGER) = 1 AND NOT EXISTS (SELECT 1 FROM attempts o"
     " WHERE o.link_id = attempts.link_id AND o.learner_id = attempts.learner_id"
     " AND o.is_open = 1 AND o.id <> attempts.id) THEN 1 ELSE 0 END WHERE id = :id"
+)
+HOLD_RESULT = text(
+    "UPDATE attempts SET state = 'held', held = :held, held_given = :given,"
+    " held_maximum = :maximum, changed_at = :now WHERE id = :id"
 )
 SCORES = text(
     "SELECT number, given, maximum, scored_at FROM attempts WHERE link_id = :link_id"
@@ -147,7 +157,7 @@ AWAITING = (
     " OR replace(grades.scopes, '/lti-ags/scope/score', '') = grades.scopes"
     " OR (grades.line_item = '' AND grades.outcome_url <> '' AND grades.sourced_id <> '')"
     " OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.link_id = grades.link_id"
-    " AND a.learner_id = grades.learner_id AND a.state = 'awaiting-marks') THEN ''"
+    " AND a.learner_id = grades.learner_id AND a.state IN ('awaiting-marks', 'held')) THEN ''"
     " WHEN CAST(:pending AS TEXT) <> '' THEN CAST(:pending AS TEXT)"
     " WHEN grades.awaiting <> '' THEN grades.awaiting ELSE 'Pending' END"
 )
@@ -339,6 +349,7 @@ class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
             state=incoming.state,
             is_open=0 if incoming.state in CLOSED else 1,
             scored_at=None if incoming.score is None else at,
+            decided=int(incoming.source in DECIDES),
             now=at,
             **rows.score_columns(incoming.score),
         )
@@ -346,6 +357,19 @@ class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
             self._changes(
                 ADD_CHANGE, id=attempt.id, now=at, state=incoming.state, source=incoming.source
             )
+
+    def hold_result(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
+        """Keep the result aside for a person; what counted before goes on counting."""
+        at = rows.ms(now)
+        self._changes(
+            HOLD_RESULT,
+            id=attempt.id,
+            held=incoming.held,
+            now=at,
+            **rows.score_columns(incoming.score),
+        )
+        if attempt.state != "held":
+            self._changes(ADD_CHANGE, id=attempt.id, now=at, state="held", source=incoming.source)
 
     def scores(self, link_id: str, learner_id: str) -> list[Scored]:
         """The scores of all attempts of this cell."""

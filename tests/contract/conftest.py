@@ -14,7 +14,13 @@ from tests.contract.kinds import Case, cases
 from tests.contract.world import World, leaks
 
 # A test that asks for one of these gets the parties that can do it.
-NEEDS = {"case": "", "fetching": "fetch", "calling": "callback", "pushing": "push"}
+NEEDS = {
+    "case": "",
+    "fetching": "fetch",
+    "calling": "callback",
+    "pushing": "push",
+    "judging": "verdict",
+}
 
 MakeWorld = Callable[..., World]
 

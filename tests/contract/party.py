@@ -95,6 +95,13 @@ class Party:
         """Give marks, or other marks, out of `maximum`. The provider calls back by itself."""
         raise NotImplementedError("mark(name, score): give marks")
 
+    def stop(self, name: str, score: str) -> None:
+        """Say that the sitting was stopped or is under review, with these marks where it has any.
+
+        Of kinds with the capability `verdict` only; `mark` takes it back.
+        """
+        raise NotImplementedError("stop(name, score): let it say that a sitting is looked into")
+
     def unknown_status(self, name: str) -> None:
         """Let the provider tell a status that no document names, whenever it is asked or calls."""
         raise NotImplementedError("unknown_status(name): let it tell a status nobody knows")

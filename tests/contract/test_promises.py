@@ -24,6 +24,7 @@ METHODS = {
     "remote": "resume",
     "costs": "start",
     "callback": "read_callback",
+    "verdict": "start",
     "judge": "judge",
     "fetch": "fetch",
     "choices": "choices",

@@ -12,7 +12,16 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from lti_bridge.core.capabilities import ADOPT, CALLBACK, CHECK, COSTS, IMPORT, JUDGE, REMOTE
+from lti_bridge.core.capabilities import (
+    ADOPT,
+    CALLBACK,
+    CHECK,
+    COSTS,
+    IMPORT,
+    JUDGE,
+    REMOTE,
+    VERDICT,
+)
 from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import Handoff, Note
 from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
@@ -199,5 +208,7 @@ KIND = Kind(
     forms=lambda settings: (ActivitySettings,),
     build=Itep.connect,
     needs=NEEDS,
-    capabilities=lambda settings: frozenset({REMOTE, COSTS, CALLBACK, JUDGE, CHECK, IMPORT, ADOPT}),
+    capabilities=lambda settings: frozenset(
+        {REMOTE, COSTS, VERDICT, CALLBACK, JUDGE, CHECK, IMPORT, ADOPT}
+    ),
 )

@@ -28,6 +28,7 @@ COMPLETE, PROBLEM = (
     frozenset({"Complete", "Completed"}),
     frozenset({"Problem", "Technical Difficulty"}),
 )
+LOOKED_INTO = PROBLEM | {"Review"}  # until iTEP says something else
 STATES: Mapping[str, AttemptState] = MappingProxyType(
     {
         "Ready": "started",  # a test that was reset: its candidate may take it again
@@ -44,7 +45,7 @@ STATES: Mapping[str, AttemptState] = MappingProxyType(
     }
 )
 OVER = frozenset({"graded", "invalidated", "expired"})
-HANDED_IN = OVER | {"finished", "awaiting-marks"}
+HANDED_IN = OVER | {"finished", "awaiting-marks", "held"}
 _KEPT = re.compile(
     r"TestID|Status|Duration|Test(Date|Month|Day|Year)|Overall_cefr|[A-Za-z]{1,30}_(Level|Score)"
 )
@@ -82,7 +83,10 @@ def read(attempt_id: str, data: Mapping[str, Any]) -> Report:
     event = hashlib.sha256(said.encode()).hexdigest()[:32]
     # an ID may be given out again, so that the OID says whose result it is; both have to fit
     named = {"reference": raw["TestID"].strip()} if raw.get("TestID") else {}
-    return Report(attempt_id, state=state, score=score, event=event, raw=raw, named=named)
+    held = f"iTEP says {status}" if status in LOOKED_INTO else ""
+    return Report(
+        attempt_id, state=state, score=score, event=event, raw=raw, named=named, held=held
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Judge:
             return self._invalidated(attempt, report)
         if attempt.state in OVER:  # a late "Finished"
             return replace(report, state=None)
-        return replace(report, score=attempt.score)
+        return report if report.held else replace(report, score=attempt.score)
 
     def _invalidated(self, attempt: Attempt, report: Report) -> Report:
         if attempt.score is None or self.clear_on_invalidation:

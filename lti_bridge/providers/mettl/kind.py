@@ -16,6 +16,7 @@ from lti_bridge.core.capabilities import (
     FETCH,
     FORGET,
     REMOTE,
+    VERDICT,
 )
 from lti_bridge.core.extra_time import ExtraTime
 from lti_bridge.core.handoff import MARKING, Handoff, Redirect
@@ -200,7 +201,7 @@ KIND = Kind(
     needs=frozenset({"email", "given_name"}),
     wants=frozenset({"family_name"}),
     capabilities=lambda settings: frozenset(
-        {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET, BY_ADDRESS}
+        {REMOTE, COSTS, VERDICT, CALLBACK, FETCH, CHOICES, CHECK, FORGET, BY_ADDRESS}
     ),
     repeatable=lambda settings: True,
     extra_time=_extra_time,

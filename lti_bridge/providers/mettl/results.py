@@ -22,6 +22,9 @@ COMPLETED, IN_PROGRESS = "Completed", "InProgress"
 # An attempt in these states is over here: only marks change it again. It would otherwise lose
 # its grade, or be opened beside the next attempt, while a resumed test is under way.
 OVER = frozenset({"graded", "invalidated", "expired"})
+# How a test ends that nobody stopped: support.mettl.com, "results dashboard status details",
+# read 2026-11. The page goes on with words for tests that were stopped; whatever is not here, is.
+CLEAN = frozenset({"", "completed", "test-taker completed", "time over", "access expired"})
 _STATUS = ("status", "overallStatus", "detailedStatus", "completionMode")
 _TIMES = ("start_time_GMT", "end_time_GMT")  # the others name zones that cannot be told apart
 _MARKS = ("totalMarks", "maxMarks", "percentile", "attemptTime")
@@ -33,12 +36,30 @@ def read(sitting: Sitting, candidate: Mapping[str, Any]) -> Report:
     result = _object(status.get("result"))
     score = _score(result) if status.get("status") == COMPLETED else None
     state = _state(status.get("status"), score)
-    if sitting.state in OVER and score is None:
+    held = _held(status, result) if state in ("graded", "awaiting-marks") else ""
+    if score is None and (sitting.state in OVER or (sitting.state == "held" and not held)):
         state = None
     raw = {name: str(status.get(name))[:100] for name in (*_STATUS, *_TIMES)}
     raw |= {name: str(result.get(name))[:40] for name in _MARKS}
+    raw["candidateCredibilityIndex"] = str(result.get("candidateCredibilityIndex"))[:40]
     event = hashlib.sha256(json.dumps([sitting.reference, raw]).encode()).hexdigest()[:32]
-    return Report(sitting.attempt_id, sitting.reference, state, score, event, raw)
+    return Report(sitting.attempt_id, sitting.reference, state, score, event, raw, held=held)
+
+
+def _held(status: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    """Why a completed test waits for a person; empty when nothing is said against it."""
+    words = [_word(status.get(name)) for name in ("overallStatus", "detailedStatus")]
+    told = [word for word in words if word.casefold() not in CLEAN]
+    if not told:
+        return ""
+    index = _word(result.get("candidateCredibilityIndex"))
+    return f"Mettl says {', '.join(told)}" + (f"; credibility {index}" if index else "")
+
+
+def _word(value: object) -> str:
+    """A short text of Mettl's without what steers a terminal."""
+    text = value.strip() if isinstance(value, str) else ""
+    return "".join(one if one.isprintable() else "?" for one in text[:80])
 
 
 def _state(status: object, score: Score | None) -> AttemptState | None:

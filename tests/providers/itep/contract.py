@@ -66,6 +66,9 @@ class Gtx(Party):
     def mark(self, name: str, score: str) -> None:
         self.control("finish", **{"test-id": name, "level": float(score)})
 
+    def stop(self, name: str, score: str) -> None:
+        self.control("technical", **{"test-id": name})
+
     def unknown_status(self, name: str) -> None:
         (test,) = (one for one in self.state()["tests"] if one["test_id"] == name)
         told = {"OID": test["registration"]["trExternal_ID"], "Status": "Paused", "TestID": name}

@@ -51,6 +51,15 @@ class Schedule(Party):
         marks = {"total_marks": float(score), "max_marks": int(self.maximum)}
         self.control("finish", candidate_instance_id=int(name), **marks)
 
+    def stop(self, name: str, score: str) -> None:
+        verdict = {
+            "overallStatus": "Test Stopped",
+            "detailedStatus": "Proctor Stopped",
+            "credibility": "Low",
+        }
+        marks = {"total_marks": float(score), "max_marks": int(self.maximum)}
+        self.control("finish", candidate_instance_id=int(name), **marks, verdict=verdict)
+
     def unknown_status(self, name: str) -> None:
         (call,) = self.fetch_calls(name)
         candidate = {"email": "x", "testStatus": {"status": "Paused", "result": None}}
