@@ -25,6 +25,7 @@ METHODS = {
     "costs": "start",
     "callback": "read_callback",
     "verdict": "start",
+    "by-address": "start",
     "judge": "judge",
     "fetch": "fetch",
     "choices": "choices",

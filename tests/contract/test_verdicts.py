@@ -25,7 +25,7 @@ def stopped(case: Case, make_world: MakeWorld) -> tuple[World, str]:
 
 def by_hand(world: World) -> ByHand:
     bridge = world.bridge
-    return ByHand(bridge.store, bridge.polling, bridge.polling.results, world.clock)
+    return ByHand(bridge.store, bridge.polling, bridge.polling.results, bridge.owners, world.clock)
 
 
 def wanted(world: World) -> list[tuple[object, ...]]:
