@@ -345,6 +345,7 @@ def test_nothing_private_is_logged(
 def test_its_capabilities(provider: Itep) -> None:
     assert KIND.capabilities(provider.settings) == {
         "remote",
+        "costs",
         "verdict",
         "callback",
         "judge",
