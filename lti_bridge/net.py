@@ -27,6 +27,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from lti_bridge.errors import AnswerLost, ConfigurationError, NetworkFailed, NetworkRefused
+from lti_bridge.transactions import in_database
 
 # IANA special-purpose registries. Spelt out because ipaddress.is_global changes between patch
 # releases of Python. 2001::/23 holds Teredo and 2002::/16 is 6to4: both carry an IPv4 address to
@@ -117,11 +118,14 @@ class Client:
     ) -> Response:
         """Send one request, once, and return the whole answer, whatever its status.
 
-        Raises NetworkRefused (never sent: not an address we call), NetworkFailed (nothing was
+        Raises NetworkRefused (never sent: not an address we call, or this thread is in a
+        transaction), NetworkFailed (nothing was
         sent: no connection, no valid certificate, no such name) or AnswerLost (sent at least in
         part, no complete answer: it may have been carried out).
         """
         target = _Target.parse(method, url)
+        if in_database():
+            raise NetworkRefused(f"{target}: nothing is sent with the database in hand")
         sendable = self._sendable(target, headers or {})
         call = self._guard.call
         call.start(self._timeout_s if timeout_s is None else timeout_s)

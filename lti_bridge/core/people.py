@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Literal, Protocol
 
 from lti_bridge.core.launch import Launch, Person
@@ -88,6 +89,8 @@ class People:
     is_learner: Callable[[Iterable[str]], bool]
     pool: ThreadPoolExecutor
     wait_s: float = WAIT_S
+    _asked: dict[tuple[str, str, str], Future[list[Member] | None]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def overview(self, opened: Opened) -> Overview:
         """The learners of this link as far as they are known now."""
@@ -97,7 +100,11 @@ class People:
 
     def _members(self, launch: Launch) -> tuple[list[Member], Listing]:
         course = (launch.registration, launch.deployment_id, launch.context.id)
-        asked: Future[list[Member] | None] = self.pool.submit(self.roster.members, *course)
+        with self._lock:  # whoever looks again joins, so that one slow LMS takes one place only
+            asked = self._asked.get(course)
+            if asked is None or asked.done():
+                asked = self._asked[course] = self.pool.submit(self.roster.members, *course)
+                asked.add_done_callback(lambda done: self._forget(course, done))
         try:
             members = asked.result(timeout=self.wait_s)
         except TookTooLong:
@@ -105,6 +112,10 @@ class People:
         except BridgeError:
             return [], "not readable"
         return ([], "not offered") if members is None else (members, "listed")
+
+    def _forget(self, course: tuple[str, str, str], done: Future[list[Member] | None]) -> None:
+        if self._asked.get(course) is done:
+            del self._asked[course]
 
 
 def merge(learners: Sequence[Member], cells: Sequence[Cell]) -> tuple[Line, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,9 +25,18 @@ from lti_bridge.lti.claims import as_id
 
 SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+# Of one list. Canvas gives 50 members a page whatever it is asked for, so that the number of pages
+# says little; what they hold, and how long they take, is bounded.
 MAX_MEMBERS = 20_000
+MAX_BYTES = 16_000_000
+MAX_PAGES = 500
+MAX_TIME = timedelta(minutes=2)
+# Of all lists in memory. A member takes 2 kB there at most, as the test of it measures.
 KEPT_FOR = timedelta(minutes=5)
 MAX_KEPT = 100  # courses
+MAX_KEPT_MEMBERS = 20_000
+MAX_ROLES = 20  # of one member
+MAX_TEXT = 500  # characters of a name or an address; what is longer is left out
 
 
 _DEPARTED = frozenset({"inactive", "deleted"})
@@ -61,12 +72,81 @@ class Courses(Protocol):
         """Keep who of those with a grade here has left the course, as its LMS lists it."""
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Whose turn it is to ask for the list of one course, and how many want it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: int = 0
+
+
+class _Kept:
+    """Lists in memory: each for so long, and of so many courses and members.
+
+    Names of people must not stay because nobody comes any more, so a timer of its own drops them.
+    """
+
+    def __init__(self, kept_for: timedelta) -> None:
+        self._for = kept_for
+        # with the time by the caller's clock, and by this machine's
+        self._lists: OrderedDict[tuple[str, str, str], tuple[datetime, float, list[Member]]] = (
+            OrderedDict()
+        )
+        self._members = 0
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+
+    def get(self, course: tuple[str, str, str], now: datetime) -> list[Member] | None:
+        """The list of a course, unless it is too old."""
+        with self._lock:
+            kept = self._lists.get(course)
+        return kept[2] if kept and now < kept[0] + self._for else None
+
+    def put(self, course: tuple[str, str, str], found: list[Member], now: datetime) -> None:
+        """Keep a list; others go for it, the oldest first."""
+        with self._lock:
+            self._drop(course)
+            self._lists[course] = now, time.monotonic(), found
+            self._members += len(found)
+            while len(self._lists) > MAX_KEPT or self._members > MAX_KEPT_MEMBERS:
+                self._drop(next(iter(self._lists)))
+            if self._timer is None:
+                self._wait()
+
+    def size(self) -> tuple[int, int]:
+        """How many courses and members there are."""
+        with self._lock:
+            return len(self._lists), self._members
+
+    def _wait(self) -> None:
+        """Come back when the oldest list is too old; there is one timer, whatever there is."""
+        self._timer = None
+        if self._lists:
+            oldest = next(iter(self._lists.values()))[1]
+            left = oldest + self._for.total_seconds() - time.monotonic()
+            self._timer = threading.Timer(max(left, 0), self._clear)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _clear(self) -> None:
+        with self._lock:
+            before = time.monotonic() - self._for.total_seconds()
+            for course in [one for one, kept in self._lists.items() if kept[1] <= before]:
+                self._drop(course)
+            self._wait()
+
+    def _drop(self, course: tuple[str, str, str]) -> None:
+        kept = self._lists.pop(course, None)
+        self._members -= len(kept[2]) if kept else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Memberships:
     """The `core.rosters.Roster` of all LTI 1.3 registrations.
 
-    Lists are kept in memory for five minutes, and one request at a time asks for a course's; the
-    store keeps who has left. `role` (a URI) asks only for those who have it.
+    Lists are kept in memory for five minutes, no longer and not too many of them, and one request
+    at a time asks for a course's; the store keeps who has left. `role` (a URI) asks only for those
+    who have it.
     """
 
     registrations: Mapping[str, Any]
@@ -74,11 +154,9 @@ class Memberships:
     courses: Courses
     clock: Callable[[], datetime]
     role: str = ""
-    _kept: OrderedDict[tuple[str, str, str], tuple[datetime, list[Member]]] = field(
-        default_factory=OrderedDict
-    )
+    _kept: _Kept = field(default_factory=lambda: _Kept(KEPT_FOR))
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _busy: dict[tuple[str, str, str], threading.Lock] = field(default_factory=dict)
+    _busy: dict[tuple[str, str, str], _Turn] = field(default_factory=dict)
 
     def members(
         self, registration: str, deployment_id: str, context_id: str
@@ -92,33 +170,46 @@ class Memberships:
         url = self.courses.memberships_url(*course)
         if not isinstance(known, Registration13) or not url:
             return None
-        with self._lock:
-            busy = self._busy.setdefault(course, threading.Lock())
-        with busy:
-            kept = self._kept.get(course)
-            if kept and self.clock() < kept[0] + KEPT_FOR:
-                return kept[1]
+        with self._turn(course):
+            kept = self._kept.get(course, self.clock())
+            if kept is not None:
+                return kept
             began = self.clock()  # a launch while the list is read is later than the list
             found = self._fetch(known, deployment_id, url)
             self.courses.note_members(*course, found, began)
-        with self._lock:
-            self._kept[course] = self.clock(), found
-            self._kept.move_to_end(course)
-            while len(self._kept) > MAX_KEPT:
-                self._busy.pop(self._kept.popitem(last=False)[0], None)
+            self._kept.put(course, found, self.clock())
         return found
+
+    @contextmanager
+    def _turn(self, course: tuple[str, str, str]) -> Iterator[None]:
+        """One at a time for a course; nothing is left of it when nobody waits."""
+        with self._lock:
+            turn = self._busy.setdefault(course, _Turn())
+            turn.waiting += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._lock:
+                turn.waiting -= 1
+                if not turn.waiting:
+                    self._busy.pop(course, None)
 
     def _fetch(self, registration: Registration13, deployment_id: str, url: str) -> list[Member]:
         call = partial(self.tokens.call, registration, frozenset({SCOPE}), deployment_id)
         address = ags.filtered(url, role=self.role) if self.role else url
         found: dict[str, Member] = {}
-        for page in pages(call, address, MEDIA_TYPE, "members"):
+        size, until = 0, self.clock() + MAX_TIME
+        for page in pages(call, address, MEDIA_TYPE, "members", limit=MAX_PAGES):
             for member in read_members(page):
                 # who is listed twice is active if one of the entries says so
                 if member.active or member.person.id not in found:
                     found[member.person.id] = member
-            if len(found) > MAX_MEMBERS:
+            size += len(page)
+            if len(found) > MAX_MEMBERS or size > MAX_BYTES:
                 raise DeliveryRefused("members: the list has no end")
+            if self.clock() > until:
+                raise DeliveryFailed("members: the list takes too long")
         return list(found.values())
 
 
@@ -141,13 +232,14 @@ def _member(entry: object) -> Member | None:
     if not _text(entry["user_id"]):
         return None
     named = entry.get("roles")
-    held = [role for role in named if isinstance(role, str)] if isinstance(named, list) else []
+    held = [role for role in named if _text(role)] if isinstance(named, list) else []
     person = Person(**{name: _text(entry.get(key)) for name, key in _PERSON.items()})
     # a missing status means Active (NRPS 2.0 §2.3), and an unknown one takes no grade from anybody
     active = str(entry.get("status")).lower() not in _DEPARTED
-    return Member(person, roles.normalize(held), active)
+    return Member(person, roles.normalize(held[:MAX_ROLES]), active)
 
 
 def _text(value: object) -> str:
     """A text that databases and pages can hold, without NUL and half characters; else empty."""
-    return value if isinstance(value, str) and not _UNFIT.search(value) else ""
+    fit = isinstance(value, str) and len(value) <= MAX_TEXT and not _UNFIT.search(value)
+    return value if fit and isinstance(value, str) else ""

@@ -21,6 +21,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from lti_bridge.errors import BadRequest, ConfigurationError
+from lti_bridge.transactions import database_in_hand
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x4C544942  # any fixed number: all processes migrating one database use it
@@ -56,8 +57,8 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction: committed at the end, rolled back on any error."""
-        with self._fitting(), self._write_lock, self.engine.begin() as connection:
-            yield connection
+        with self._fitting(), self._write_lock, self.engine.begin() as made, database_in_hand():
+            yield made
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
@@ -78,7 +79,8 @@ class Database:
                 if self.is_sqlite:
                     cursor.execute(BEGIN)
                 self._open.cursor = cursor
-                yield cursor
+                with database_in_hand():
+                    yield cursor
                 cursor.close()
                 connection.commit()
                 if self.is_sqlite:
@@ -91,7 +93,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reads only; it waits for nobody and nobody waits for it."""
-        with self._fitting(), self.engine.connect() as connection:
+        with self._fitting(), self.engine.connect() as connection, database_in_hand():
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager

@@ -11,6 +11,7 @@ from lti_bridge.errors import ProviderError
 from tests.contract.conftest import MakeWorld
 from tests.contract.kinds import Case
 from tests.contract.world import FINAL, World
+from tests.flow.world import eventually
 
 
 def score(world: World, given: str) -> Score:
@@ -27,6 +28,26 @@ def test_a_score_arrives_exactly(case: Case, number: int, make_world: MakeWorld)
     assert world.attempt().state == "graded"
     world.settle()
     assert len(world.rows("SELECT 1 FROM results WHERE given IS NOT NULL")) == 1
+
+
+def test_a_grade_wakes_a_worker_at_once(case: Case, make_world: MakeWorld) -> None:
+    """Without the hint it would be sent with the next sweep of the clock only."""
+    world = make_world(case)
+    world.begin()
+    world.deaf = "fetch" in case.capabilities  # so that nothing else wakes it
+    assert world.bridge.waker.queue.pending_count() == 0
+    world.finish("ann", world.party.scores[0])
+    eventually(lambda: world.bridge.waker.queue.pending_count() > 0, True)
+
+
+def test_a_callback_wakes_a_worker_at_once(calling: Case, make_world: MakeWorld) -> None:
+    world = make_world(calling)
+    name = world.begin()
+    assert world.bridge.waker.queue.pending_count() == 0
+    world.party.hand_in(name)
+    world.party.mark(name, world.party.scores[0])
+    assert world.hooks
+    eventually(lambda: world.bridge.waker.queue.pending_count() > 0, True)
 
 
 def test_zero_counts(case: Case, make_world: MakeWorld) -> None:

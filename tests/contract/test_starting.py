@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from lti_bridge.errors import (
     AttemptUnclear,
     BridgeError,
     NetworkFailed,
+    ProviderBusy,
     ProviderDown,
     ProviderError,
 )
@@ -104,6 +106,32 @@ def test_a_lost_answer_is_never_bought_again(case: Case, make_world: MakeWorld) 
                 world.click()
             assert world.attempt().state == "unclear"
         assert len(world.party.bought()) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 429, "body": '{"status": "ERROR", "success": false, "error": {"code": "E403"}}'},
+        {
+            "status": 403,
+            "body": "403 Forbidden (Rate Limit Exceeded)",
+            "content_type": "text/plain",
+        },
+    ],
+    ids=["429", "403"],
+)
+def test_too_many_requests_are_a_matter_of_waiting(
+    case: Case, make_world: MakeWorld, answer: dict[str, Any]
+) -> None:
+    world = make_world(case)
+    world.party.fault(world.party.paid_call(), **answer)
+    with pytest.raises(ProviderBusy) as refused:
+        world.click()
+    assert refused.value.retry
+    assert world.attempt().state == "created"  # nothing was bought, so nothing is unclear
+    world.party.mend()
+    world.click()
+    assert world.attempt().state == "started"
 
 
 def test_what_a_lost_start_bought_may_be_taken(case: Case, make_world: MakeWorld) -> None:

@@ -85,13 +85,17 @@ class Lists:
 
 def overview(lists: Lists, wait_s: float = 60) -> Overview:
     """The page's data for a launch of one course."""
-    launch = Launch("campus", "1.3", Once("s", "v", NOW), NOW, context=Context("course"))
-    provider = None  # nobody asks it
-    connection = Connection("tool", "lti", provider)  # type: ignore[arg-type]
-    opened = Opened("l", launch, Activity("a", "A", "tool", None), connection, Link("link", "a"))
     with ThreadPoolExecutor(1) as pool:
         is_learner = lambda roles: "Learner" in roles  # noqa: E731
-        return People(lists, lists, is_learner, pool, wait_s=wait_s).overview(opened)
+        return People(lists, lists, is_learner, pool, wait_s=wait_s).overview(opened("course"))
+
+
+def opened(course: str) -> Opened:
+    """A launch of a course, and what it opened."""
+    launch = Launch("campus", "1.3", Once("s", "v", NOW), NOW, context=Context(course))
+    provider = None  # nobody asks it
+    connection = Connection("tool", "lti", provider)  # type: ignore[arg-type]
+    return Opened("l", launch, Activity("a", "A", "tool", None), connection, Link("link", "a"))
 
 
 def test_the_list_is_that_of_the_launchs_course_and_without_teachers() -> None:
@@ -111,6 +115,28 @@ def test_a_list_that_takes_long_is_not_waited_for() -> None:
     found = overview(Lists(slow), wait_s=0.1)
     go.set()
     assert ([line.person.id for line in found.lines], found.listing) == (["9"], "being fetched")
+
+
+def test_looking_again_at_a_slow_list_takes_no_second_place() -> None:
+    """Of two places one is left, however often the list of one course is asked for."""
+    go = threading.Event()
+    lists = Lists(list)
+
+    def members(registration: str, deployment_id: str, context_id: str) -> list[Member]:
+        lists.asked.append((registration, deployment_id, context_id))
+        if context_id == "slow":
+            assert go.wait(60)
+        return []
+
+    lists.members = members  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as pool:
+        people = People(lists, lists, lambda roles: True, pool, wait_s=0.05)
+        seen = [people.overview(opened("slow")).listing for _ in range(3)]
+        patient = People(lists, lists, lambda roles: True, pool, wait_s=60)
+        other = patient.overview(opened("other")).listing
+        go.set()
+    assert (seen, other) == (["being fetched"] * 3, "listed")
+    assert [context for *_, context in lists.asked] == ["slow", "other"]
 
 
 @pytest.mark.parametrize("error", [DeliveryFailed("503"), NetworkFailed("gone")])

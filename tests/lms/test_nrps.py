@@ -5,25 +5,35 @@ from __future__ import annotations
 import json
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask, Response, jsonify, request
 
+from lti_bridge.core.launch import Person
 from lti_bridge.core.rosters import Member
 from lti_bridge.errors import DeliveryError, DeliveryFailed, DeliveryRefused
-from lti_bridge.lms.nrps import MAX_KEPT, Memberships, read_members
-from lti_bridge.lms.paging import MAX_PAGES
+from lti_bridge.lms.nrps import (
+    KEPT_FOR,
+    MAX_KEPT,
+    MAX_KEPT_MEMBERS,
+    MAX_PAGES,
+    Memberships,
+    _Kept,
+    read_members,
+)
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.tokens import Tokens
 from lti_bridge.lti.keys import SigningKey
 from lti_bridge.net import Client
 from lti_bridge.sandbox import serving
-from tests.lms.platform13 import Clock, Platform, random_bytes, rsa_key
+from tests.flow.world import eventually
+from tests.lms.platform13 import NOW, Clock, Platform, random_bytes, rsa_key
 
 MEMBER = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
@@ -190,6 +200,32 @@ def test_pages_without_end_are_given_up(
     assert len(lms.asked) == pages
 
 
+@pytest.mark.spec("T13NR-02")
+def test_a_large_course_is_read_fifty_members_at_a_time(world: World, lms: Lms) -> None:
+    """As Canvas lists it, whatever limit it is asked for."""
+    users = [ANN | {"user_id": f"u{number}"} for number in range(5200)]
+    lms.pages = [users[start : start + 50] for start in range(0, len(users), 50)]
+    assert len(world.members() or ()) == 5200
+
+
+def test_a_list_that_takes_too_long_is_given_up(world: World, lms: Lms) -> None:
+    lms.endless = True
+    lms.link = '<{url}/members?tenant=7&p={n}>; rel="next"'
+    lms.meanwhile = lambda: world.clock.forward(seconds=31)
+    with pytest.raises(DeliveryFailed, match="too long"):
+        world.members()
+    assert len(lms.asked) == 4
+
+
+@pytest.mark.spec("SECP-36")
+def test_pages_of_too_many_bytes_are_given_up(world: World, lms: Lms) -> None:
+    lms.endless = True
+    lms.pages = [[ANN | {"ext": "x" * 1_000_000}]]
+    with pytest.raises(DeliveryRefused, match="no end"):
+        world.members()
+    assert len(lms.asked) == 16
+
+
 @pytest.mark.spec("SECP-36")
 def test_a_page_too_big_is_given_up(world: World, lms: Lms) -> None:
     lms.endless = True
@@ -344,6 +380,57 @@ def test_many_at_once_ask_once(world: World, lms: Lms) -> None:
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(ask, range(6))) == [1] * 6
     assert len(lms.asked) == 1
+
+
+def test_names_leave_the_memory_though_nobody_comes() -> None:
+    kept = _Kept(timedelta(seconds=0.2))
+    for number in range(3):
+        kept.put(("lms", "1", f"c{number}"), [Member(Person(id="4"), ())] * 7, NOW)
+    assert kept.size() == (3, 21)
+    eventually(kept.size, (0, 0))
+    kept.put(("lms", "1", "c"), [Member(Person(id="4"), ())], NOW)
+    eventually(kept.size, (0, 0))  # and the next time, too
+
+
+def test_not_more_members_are_kept_than_memory_allows() -> None:
+    kept = _Kept(KEPT_FOR)
+    for number in range(5):
+        kept.put(("lms", "1", f"c{number}"), [Member(Person(id="4"), ())] * 8000, NOW)
+    assert kept.size() == (2, 16_000)
+    assert kept.get(("lms", "1", "c4"), NOW)
+    assert kept.get(("lms", "1", "c2"), NOW) is None
+    kept.put(("lms", "1", "c4"), [], NOW)
+    assert kept.size() == (2, 8000)
+
+
+def test_what_all_that_is_kept_takes() -> None:
+    """Full lists of members with everything about them: less than 60 MB."""
+    page = [
+        ANN | {"user_id": f"{n:036}", "picture": f"https://x.invalid/{n:0200}", "roles": [f"{n}#L"]}
+        for n in range(2000)
+    ]
+    body = json.dumps({"members": page}).encode()
+    tracemalloc.start()
+    found = read_members(body)
+    size = tracemalloc.get_traced_memory()[0] / len(found)
+    tracemalloc.stop()
+    assert size * MAX_KEPT_MEMBERS < 60_000_000
+
+
+def test_nothing_is_left_of_courses_that_could_not_be_read(world: World, lms: Lms) -> None:
+    lms.status = 403
+    for number in range(9):
+        world.course.urls["lms", "1", f"c{number}"] = lms.members
+        with pytest.raises(DeliveryRefused):
+            world.members("lms", "1", f"c{number}")
+    assert world.roster._busy == {}
+
+
+@pytest.mark.parametrize("name", ["name", "email", "picture"])
+def test_a_text_longer_than_any_name_is_left_out(name: str) -> None:
+    [member] = read_members(json.dumps({"members": [ANN | {name: "x" * 501}]}).encode())
+    assert "x" * 501 not in str(member)
+    assert member.person.id == "4"
 
 
 def test_not_more_lists_are_kept_than_memory_allows(world: World, lms: Lms) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lti_bridge.errors import AnswerLost, NetworkFailed, ProviderDown, ProviderError
+from lti_bridge.errors import AnswerLost, NetworkFailed, ProviderBusy, ProviderDown, ProviderError
 from lti_bridge.providers.answers import is_safe, members
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.demo.errors import refusal
@@ -56,6 +56,8 @@ class Client:
             if isinstance(error, AnswerLost) and method == "POST":
                 raise  # it may have been carried out; all other calls may simply be repeated
             raise ProviderDown(error.detail) from error
+        if answer.too_many:
+            raise ProviderBusy(f"the demo provider answered {answer.status}")
         if 400 <= answer.status < 500:  # documented: then nothing was carried out
             raise refusal(answer.status)
         told = members(answer.body) if 200 <= answer.status < 300 else None

@@ -72,11 +72,17 @@ class Tokens:
 
 def _read(answer: Response) -> tuple[str, timedelta]:
     members = members_of(answer.body)
+    if answer.too_many:
+        raise ProviderBusy(f"token: status {answer.status}")
     if answer.status in (400, 401, 403):
         reason = re.sub("[^a-z_]", "", str(members.get("error", "")))[:40]
         raise AccountRefused(f"token: status {answer.status} {reason}")
     token = members.get("access_token")
-    if answer.status != 200 or not isinstance(token, str) or not re.fullmatch("[!-~]+", token):
+    if (
+        not 200 <= answer.status < 300
+        or not isinstance(token, str)
+        or not re.fullmatch("[!-~]+", token)
+    ):
         raise ProviderDown(f"token: status {answer.status} without a token")
     try:
         life = int(str(members.get("expires_in", UNSAID_LIFE_S)))

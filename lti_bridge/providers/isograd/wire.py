@@ -86,14 +86,14 @@ class Wire:
     def _members(self, act_id: int, answer: Response) -> dict[str, Any]:
         """Read the envelope, if there is one: the guide names no HTTP status for a failure."""
         members, status = members_of(answer.body), answer.status
+        if answer.too_many:
+            raise ProviderBusy(f"action {act_id}: status {status}")
         if members.get("success") is False:
             raise refusal(act_id, members)
         if members.get("success") is True and 200 <= status < 300:
             return members
         if status in (401, 403):
             raise AccountRefused(f"action {act_id}: status {status}")
-        if status == 429:
-            raise ProviderBusy(f"action {act_id}: status 429")
         if 400 <= status < 500 and status != 408:
             raise ProviderRefused(f"action {act_id}: status {status}")
         raise broken(act_id, f"status {status} without a usable answer")

@@ -116,6 +116,8 @@ class Client:
     def _refusal(self, order: Mapping[str, Any], answer: Response) -> BridgeError:
         """iTEP documents sentences, but neither a status nor what is around them."""
         status, text = answer.status, answer.body.decode("utf-8", "replace")
+        if answer.too_many:
+            return ProviderBusy(f"status {status}")
         for said, error in REFUSALS.items():
             if said in text:
                 return error(f"{said} [value].")
@@ -123,8 +125,6 @@ class Client:
             return NoTestIds(f"status {status}")
         if status in (401, 403):
             return SignatureNotAccepted(f"status {status}")
-        if status == 429:
-            return ProviderBusy("status 429")
         if not 300 <= status < 500 or status == 408:
             return AnswerLost(f"status {status} without a test ID")
         if status == 409 or "sequence" in text.lower():

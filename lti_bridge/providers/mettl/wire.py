@@ -109,12 +109,12 @@ class Wire:
 
 def _members(method: str, what: str, answer: Response, private: Collection[str]) -> dict[str, Any]:
     members, http = _json_object(answer.body), answer.status
+    if answer.too_many:
+        raise ProviderBusy(f"{what}: HTTP {http}")
     if members.get("status") == "ERROR":
         raise _refusal(what, members.get("error"), private)
     if members.get("status") == "SUCCESS" and 200 <= http < 300:
         return members
-    if http == 429:
-        raise ProviderBusy(f"{what}: HTTP 429")
     if 300 <= http < 500 and http != 408:
         raise ProviderRefused(f"{what}: HTTP {http}; is base_url right?")
     raise unreadable(method, f"{what}: HTTP {http} without a usable answer")

@@ -84,7 +84,7 @@ class Client:
             answer = self._send(method, path, values, body)
         except NetworkFailed as error:  # AnswerLost too
             raise ProviderDown(error.detail) from error
-        if missing and answer.status == _MISSING:
+        if missing and answer.status == _MISSING and not answer.too_many:
             return answer
         self._refuse(answer)
         if not 200 <= answer.status < 300:
@@ -112,10 +112,10 @@ class Client:
 
     def _refuse(self, answer: Response) -> None:
         status = answer.status
+        if answer.too_many:
+            raise ProviderBusy(f"status {status}")
         if status in (401, 403):
             raise AccountRefused(f"status {status}")
-        if status == 429:
-            raise ProviderBusy("status 429")
         if 300 <= status < 500 and status != 408:
             raise Refused(f"status {status}")
 

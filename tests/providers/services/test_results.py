@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+
 import pytest
 
 from lti_bridge.app import now
@@ -42,6 +45,24 @@ def test_everybody_with_a_score_is_listed(platform: Platform, group: list[Learne
     assert len({one["id"] for one in answer.json}) == 6
     (again,) = platform.quiz.call("GET", found[group[5].user_id]["id"], RESULT).json
     assert again == found[group[5].user_id]
+
+
+@pytest.mark.spec("P13AR-02")
+@pytest.mark.parametrize(
+    ("share", "maximum", "shown"),
+    [((1, 3), 3, "1"), ((1, 3), 6, "2"), ((2, 3), 6, "4"), ((1, 3), 60, "20"), ((1, 9), 9, "1")],
+)
+def test_a_result_is_exact_to_the_last_digit(
+    platform: Platform, share: tuple[int, int], maximum: int, shown: str
+) -> None:
+    """A third of three is one, not 0.99…9, which readers of binary floats would not notice."""
+    learner = platform.open(user=f"exact-{share[0]}-{share[1]}-{maximum}")
+    item = platform.quiz.create(learner, scoreMaximum=maximum).json["id"]
+    body = {"scoreGiven": share[0], "scoreMaximum": share[1]}
+    assert platform.quiz.score(learner, item=item, **body).status_code == 200
+    answer = platform.quiz.call("GET", f"{item}/results?user_id={learner.user_id}", RESULT)
+    [found] = json.loads(answer.data, parse_float=Decimal, parse_int=Decimal)
+    assert found["resultScore"] == Decimal(shown)
 
 
 @pytest.mark.spec("P13AR-03")
