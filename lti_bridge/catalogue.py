@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -108,6 +108,7 @@ class Catalogue:
                 step()
             except ConfigurationError as error:
                 problems.append(error.detail)
+        problems = problems or list(self._built_on_nothing())
         if problems:
             raise ConfigurationError("\n".join(problems))
 
@@ -199,6 +200,18 @@ class Catalogue:
         if made is None:
             raise NotConfigured(f"there is no connection named {name[:80]!r}")
         return made
+
+    def _built_on_nothing(self) -> Iterator[str]:
+        """Activities about tests of another one that is not there."""
+        for activity in self._activities.values():
+            connection = self._file.made[activity.connection].connection
+            wanted = capabilities.builds_on(connection, activity.settings)
+            other = self._activities.get(wanted)
+            if wanted and (other is None or other.connection != activity.connection):
+                yield (
+                    f"activity {activity.id!r}: settings: of_activity: {activity.connection!r} has "
+                    f"no activity {wanted!r} in this file"
+                )
 
     def _look(self) -> _Known:
         """The connections of the file, and those of the database that fit beside them."""

@@ -314,6 +314,20 @@ class TestTaken(NotAvailable):
     remedy = "Please tell your teacher, and give them the reference below."
 
 
+class TakeFirst(NotAvailable):
+    """What this link does is about a test that the learner has not finished: `title` names it."""
+
+    code = "take-first"
+    status = 409
+    sentence = "This needs another test, which you have not finished yet."
+    remedy = "Open that test in your course and finish it, then open this link again."
+
+    def __init__(self, detail: str = "", title: str = "") -> None:
+        super().__init__(detail)
+        if title:
+            self.sentence = f"This needs the test “{title}”, which you have not finished yet."
+
+
 class NoAttemptsLeft(NotAvailable):
     """The activity's limit of attempts is reached."""
 

@@ -70,3 +70,13 @@ class KnowsByAddress(Protocol):
 
         Each is the place within which a name is one person's, such as the account, and the name.
         """
+
+
+class BuildsOn(Protocol):
+    """Capability `builds-on`."""
+
+    def builds_on(self, settings: Any) -> str:
+        """The id of the activity whose finished test these settings are about; empty: none.
+
+        The session has that test's reference, the learner's own, in `earlier`.
+        """

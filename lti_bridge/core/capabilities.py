@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from lti_bridge.core.abilities import (
+    BuildsOn,
     Checks,
     Fetches,
     Forgets,
@@ -28,6 +29,7 @@ JUDGE = "judge"  # what it tells us depends on how the attempt stands
 FETCH = "fetch"  # it can be asked about one attempt
 CHOICES = "choices"  # it lists what an instructor may choose
 CHECK = "check"  # it can say whether the account works
+BUILDS_ON = "builds-on"  # an attempt may be about an earlier one of the same learner
 BY_ADDRESS = "by-address"  # it knows people by what two learners may share, as an address
 FORGET = "forget"  # it can delete or anonymise a learner
 IMPORT = "import"  # it reads a file of results
@@ -81,6 +83,13 @@ def offers(connection: Connection) -> Offers:
 def checks(connection: Connection) -> Checks:
     """The provider, if it can check its account."""
     return cast(Checks, _with(connection, CHECK))
+
+
+def builds_on(connection: Connection, settings: Any) -> str:
+    """The activity that attempts with these settings are about an earlier attempt at, if any."""
+    if not can(connection, BUILDS_ON):
+        return ""
+    return cast(BuildsOn, connection.provider).builds_on(settings)
 
 
 def known_as(connection: Connection, data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -18,6 +18,7 @@ from lti_bridge.core import (
     repeating,
     sourcedids,
 )
+from lti_bridge.core.building import with_earlier
 from lti_bridge.core.callbacks import attempt_token
 from lti_bridge.core.handoff import Ask, Handoff, Note
 from lti_bridge.core.launch import (
@@ -265,6 +266,7 @@ class Launching:
         session, _ = self.session(opened)
         if not capabilities.can(connection, capabilities.REMOTE):
             return connection.provider.start(session).handoff
+        session = with_earlier(self.store, self.catalogue, opened, session)
         try:
             owners = Owners(self.store, self.key, self.clock)
             starting = Starting(self.store, owners, self.clock, self.wake)

@@ -113,6 +113,11 @@ def copy_into(source: Activity, course: Course, launch: Launch, tx: Transaction)
     return copy_id
 
 
+def copy_of(activity: Activity, launch: Launch) -> str:
+    """The id that a course's own copy of an activity has, whether it was made or not."""
+    return _copy_id(activity.origin or activity.id, course_of(launch))
+
+
 @dataclass(frozen=True, slots=True)
 class _Finding:
     launch: Launch

@@ -44,7 +44,9 @@ class Session:
 
     Ids are the provider's own pseudonyms (pairwise, opaque), never those of the LMS.
     `attempt_id` is empty for a preview; `sourced_id` is empty when no grade may come back.
-    `custom` holds the activity's parameters with substitution variables resolved. `origin` is
+    `custom` holds the activity's parameters with substitution variables resolved; `earlier` is the
+    reference of the learner's own finished test that this attempt is about, if the kind builds on
+    one. `origin` is
     for the bridge's own tables, never for the provider.
     """
 
@@ -65,6 +67,7 @@ class Session:
     callback_url: str = ""
     extra_time_percent: int = 0
     reference: str = ""
+    earlier: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
 
@@ -255,6 +258,9 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
 
     def last_attempt(self, link_id: str, learner_id: str) -> tuple[int, datetime | None]:
         """How many attempts this learner has made at this link, and when the last began."""
+
+    def finished_test(self, activity_id: str, learner_id: str, connection: str) -> str:
+        """The reference of this learner's newest finished test at an activity, or nothing."""
 
     def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
         """Create the attempt; if another worker was faster, return the one it created."""

@@ -70,6 +70,11 @@ ADJUSTMENT = text(
     "SELECT extra_attempts, extra_time_percent FROM adjustments"
     " WHERE activity_id = :activity_id AND learner_id = :learner_id"
 )
+FINISHED_TEST = text(
+    "SELECT reference FROM attempts WHERE activity_id = :activity_id AND learner_id = :learner_id"
+    " AND connection = :connection AND state = 'graded' AND reference <> ''"
+    " ORDER BY created_at DESC, number DESC LIMIT 1"
+)
 ADD_CHANGE = text(
     "INSERT INTO attempt_changes (attempt_id, at, state, source, detail)"
     " VALUES (:id, :now, :state, :source, '')"
@@ -246,6 +251,12 @@ class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
         """What this learner gets more of at this activity."""
         row = self._row(ADJUSTMENT, activity_id=activity_id, learner_id=learner_id)
         return Adjustment(*row) if row else Adjustment()
+
+    def finished_test(self, activity_id: str, learner_id: str, connection: str) -> str:
+        """The reference of this learner's newest finished test at an activity, or nothing."""
+        where = {"activity_id": activity_id, "learner_id": learner_id, "connection": connection}
+        row = self._row(FINISHED_TEST, **where)
+        return str(row[0]) if row else ""
 
     def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
         """Create the attempt; if another worker was faster, return the one it created."""

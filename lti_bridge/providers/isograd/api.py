@@ -91,6 +91,10 @@ class IsogradApi:
         data["tst_url"] = test.tst_url
         return Started(Redirect(test.tst_url), reference=test.pla_tst_id, data=data)
 
+    def builds_on(self, settings: Any) -> str:
+        """The activity whose test is confirmed (58) or shown (6)."""
+        return getattr(settings, "of_activity", None) or ""
+
     def resume(self, session: Session) -> Handoff:
         """Back to the test, by the address it has: action 2 would buy one if it were finished."""
         return Redirect(session.data.get("tst_url") or self._page(session))
@@ -197,7 +201,7 @@ class IsogradApi:
     def _confirmation(self, session: Session, data: dict[str, Any]) -> Started:
         latest = self.tools.clock() + HURRY
         account = self._account(data)
-        data["tst_url"] = account.add_confirmation_test(session.custom["pla_tst_id"], latest)
+        data["tst_url"] = account.add_confirmation_test(session.earlier, latest)
         # Isograd names no id for it, so that nobody can be asked how it went.
         return Started(Redirect(data["tst_url"]), data=data, expects_result=False)
 
@@ -205,8 +209,9 @@ class IsogradApi:
         """The address of one of the learner's pages; costs nothing."""
         action, account = session.settings.act_id, self._account(session.custom)
         if action == REPORT:
-            names = _chosen(session, frozenset({"tst_frm_id", "pla_tst_id", "lan_id"}))
-            return account.report_url(ema=session.person.email, **names)
+            names = _chosen(session, frozenset({"tst_frm_id", "lan_id"}))
+            earlier = session.earlier or session.data.get("pla_tst_id", "")
+            return account.report_url(ema=session.person.email, pla_tst_id=earlier, **names)
         login = self._create(session)[1] if action == CREATE else ""
         return login or account.candidate_url(session.person.email)
 
@@ -228,7 +233,11 @@ class IsogradApi:
 
 def _known(session: Session) -> dict[str, Any]:
     """What later actions need to name the candidate: results are asked for by address."""
-    known = {"ema": session.person.email, "sub_com_id": session.custom.get("sub_com_id", "")}
+    known = {
+        "ema": session.person.email,
+        "sub_com_id": session.custom.get("sub_com_id", ""),
+        "pla_tst_id": session.earlier,
+    }
     return {name: value for name, value in known.items() if value}
 
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from lti_bridge.core.capabilities import (
     ADMINISTER,
     ADOPT,
+    BUILDS_ON,
     BY_ADDRESS,
     CALLBACK,
     CHECK,
@@ -99,7 +102,19 @@ def _credentials(settings: Any) -> Credentials | None:
 def _capabilities(settings: Any) -> frozenset[str]:
     if isinstance(settings, ApiConnection):
         return frozenset(
-            {REMOTE, COSTS, CALLBACK, FETCH, CHOICES, CHECK, FORGET, ADOPT, ADMINISTER, BY_ADDRESS}
+            {
+                REMOTE,
+                COSTS,
+                CALLBACK,
+                FETCH,
+                CHOICES,
+                CHECK,
+                FORGET,
+                ADOPT,
+                ADMINISTER,
+                BY_ADDRESS,
+                BUILDS_ON,
+            }
         )
     return frozenset({COSTS, PICK} if settings.deep_link_url else {COSTS})
 
@@ -122,13 +137,19 @@ def _extra_time(settings: Any, connection: Any) -> ExtraTime:
     return ExtraTime(taken=True, note=note, parameter=parameter)
 
 
+def _forms(settings: Any) -> tuple[type[BaseModel], ...]:
+    """Those with a test; by LTI nobody knows which one there was to confirm."""
+    confirm = (ACTIONS[CONFIRM],) if isinstance(settings, ApiConnection) else ()
+    return (ACTIONS[8], ACTIONS[ALWAYS_NEW], *confirm)
+
+
 KIND = Kind(
     name="isograd",
     title="Isograd (TOSA)",
     connection=connection_settings,
     activity=lambda values, connection: activity_settings(values, connection.route),
     inline=lambda custom, connection: lms_parameters(custom, connection.route),
-    forms=lambda settings: (ACTIONS[8], ACTIONS[ALWAYS_NEW], ACTIONS[CONFIRM]),  # those with a test
+    forms=_forms,
     build=_build,
     needs=NEEDS,
     capabilities=_capabilities,

@@ -18,6 +18,7 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     WrapValidator,
     model_validator,
 )
@@ -38,11 +39,17 @@ _REFUSED_NAMES: Mapping[str, str] = MappingProxyType(
         "fst_nam": _FROM_LAUNCH,
         "lst_nam": _FROM_LAUNCH,
         "rea_tst_id": "is the old name of this parameter; write tst_frm_id",
+        "pla_tst_id": "is one student's test; of_activity names the activity it is taken from",
+        "can_id": "is one student's; the bridge knows it from the launch",
     }
 )
 _SET_BY_BRIDGE = ("rtn_pag", "cal_bac_pag")
 _NOT_BY_LINK = frozenset({4, 5, 10, 11, 12, 14, 15, 16, 17, 23, 24, 42, 51})
-_ADMINISTRATOR = 13
+_ADMINISTRATOR, _CONFIRM = 13, 58
+_API_ONLY = (
+    "a student's own earlier test is known on the api route only; on the LTI routes Isograd does "
+    "not tell which one it is"
+)
 
 
 def _problems(reasons: Mapping[str, str]) -> ValidationError:
@@ -95,6 +102,21 @@ _Whole = BeforeValidator(_whole)
 _Count = Annotated[int, Field(strict=True, ge=1), _Whole]
 
 
+def _own(value: Any, info: ValidationInfo) -> Any:
+    """What is one person's cannot be the same for all who open a link.
+
+    In a link that writes it out the LMS has filled in each learner's own.
+    """
+    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    if not variable_in(text) and not (info.context or {}).get("resolved"):
+        raise ValueError("is one student's, so it must be a variable such as $Person.sourcedId")
+    return value
+
+
+_OWN = AfterValidator(_own)
+_Own = Annotated[Text, _OWN]
+
+
 class _Action(Model):
     sub_com_id: _NumberId | None = Field(
         None,
@@ -118,7 +140,10 @@ _TestForm = Annotated[
     _Identifier,
     Field(title="Test", description='Id of the test, listed by Isograd under "Help".'),
 ]
-_SITTING = Field(title="Candidate's test", description="Isograd's id of one candidate's test.")
+_EARLIER = Field(
+    title="Of which activity",
+    description="Id of the activity in whose test, finished by this student, it is about.",
+)
 _Language = Annotated[
     Annotated[Literal[1, 2, 3, 4, 5, 6, 7, 8], _Whole] | None,
     Field(
@@ -144,7 +169,7 @@ class _Candidate(_Action):
         title="Gender", description="1: male, 2: female, 3: not said."
     )
     lan_id: _Language = None
-    ext_id: Text | None = Field(
+    ext_id: _Own | None = Field(
         None,
         title="Own id of the candidate",
         description="Your id for the candidate; left out, the user id of the launch is taken.",
@@ -157,7 +182,7 @@ class _Candidate(_Action):
         title="Own id of the group",
         description="Your id of the group, instead of dep_id; Isograd creates a missing group.",
     )
-    psw: Secret | None = Field(
+    psw: Annotated[Secret, _OWN] | None = Field(
         None,
         title="Password",
         description="Password of the candidate; left out, Isograd makes one.",
@@ -212,7 +237,7 @@ class _Test(_Action):
     cal_bac_pag: _Page | None = Field(
         None, title="Completion call", description="Address that Isograd calls at completion."
     )
-    cpf_id: _Identifier | None = Field(
+    cpf_id: Annotated[_Identifier, _OWN] | None = Field(
         None, title="CPF file", description="Id of the Compte Personnel de Formation file."
     )
     nb_test_by_credit: Annotated[Literal[2, 3, 4], _Whole] | None = Field(
@@ -253,16 +278,16 @@ class ConfirmationTest(_Action):
     """Give the candidate a test that confirms a completed one."""
 
     act_id: Annotated[Literal[58], _ACTION]
-    pla_tst_id: Annotated[_NumberId, _SITTING]
+    of_activity: Annotated[Text, _EARLIER]
     redirect: _Redirect = False
 
 
 class Report(_Action):
-    """Show the candidate's result as a PDF; without pla_tst_id that of the last test."""
+    """Show the candidate's result as a PDF; without of_activity that of the last test."""
 
     act_id: Annotated[Literal[6], _ACTION]
     tst_frm_id: _TestForm
-    pla_tst_id: Annotated[_NumberId | None, _SITTING] = None
+    of_activity: Annotated[Text | None, _EARLIER] = None
     lan_id: _Language = None
     redirect: _Redirect = False
 
@@ -288,7 +313,9 @@ ACTIONS: Mapping[int, type[_Activity]] = MappingProxyType(
 """The actions that a course link may start, by act_id."""
 
 
-def _by_action(values: Any, validate: Callable[[Any], _Activity]) -> _Activity:
+def _by_action(
+    values: Any, validate: Callable[[Any], _Activity], info: ValidationInfo
+) -> _Activity:
     if not isinstance(values, Mapping):
         return validate(values)
     action = _number(values.get("act_id"))
@@ -296,7 +323,7 @@ def _by_action(values: Any, validate: Callable[[Any], _Activity]) -> _Activity:
     if model is None or isinstance(action, bool):
         raise _problems({"act_id": _why_not(action)})
     # Straight to the model: through the union, its tag would stand in every key of an error.
-    return model.model_validate({**values, "act_id": action})
+    return model.model_validate({**values, "act_id": action}, context=info.context)
 
 
 def _why_not(action: object) -> str:
@@ -320,10 +347,13 @@ _ACTIVITY: TypeAdapter[_Activity] = TypeAdapter(ActivitySettings, config=_QUIET)
 _KNOWN = frozenset(_REFUSED_NAMES).union(*(model.model_fields for model in ACTIONS.values()))
 
 
-def activity_settings(values: Mapping[str, Any], route: Route) -> _Activity:
+def activity_settings(
+    values: Mapping[str, Any], route: Route, *, resolved: bool = False
+) -> _Activity:
     """Validate an activity's settings for a connection of this route.
 
-    On the api route the bridge sets the addresses itself and act_id is 8 when left out.
+    On the api route the bridge sets the addresses itself and act_id is 8 when left out. `resolved`:
+    the values are of one launch, so that what is personal in them is this learner's own.
     Raises pydantic's ValidationError; `explain` puts it into words.
     """
     if route == "api":
@@ -331,7 +361,12 @@ def activity_settings(values: Mapping[str, Any], route: Route) -> _Activity:
         if own:
             raise _problems(own)
         values = {"act_id": 8, **values}
-    return _ACTIVITY.validate_python(values)
+    settings = _ACTIVITY.validate_python(values, context={"resolved": resolved})
+    if route != "api" and getattr(settings, "of_activity", None):
+        # by LTI Isograd tells nobody which test a student has been given
+        key = "act_id" if settings.act_id == _CONFIRM else "of_activity"
+        raise _problems({key: _API_ONLY})
+    return settings
 
 
 def lms_parameters(custom: Mapping[str, str], route: Route = "lti-1.1") -> _Activity:
@@ -343,7 +378,7 @@ def lms_parameters(custom: Mapping[str, str], route: Route = "lti-1.1") -> _Acti
     """
     ours = {key: value for key, value in custom.items() if key in _KNOWN}
     values = {key: literal(value) for key, value in ours.items() if not variable_in(value)}
-    return activity_settings(values, route)
+    return activity_settings(values, route, resolved=True)
 
 
 def custom_parameters(settings: _Activity) -> dict[str, str]:

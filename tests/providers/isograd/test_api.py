@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -116,8 +117,8 @@ def test_the_pages_of_a_candidate(provider: IsogradApi, account: Account) -> Non
     assert path_of(again).startswith("/continuelogin/")
     area = provider.start(session(act_id=38))
     assert path_of(area.handoff).startswith("/continuelogin/")
-    test = start(provider, account)
-    report = provider.start(session(act_id=6, tst_frm_id="363", pla_tst_id=test.reference))
+    start(provider, account)
+    report = provider.start(session(act_id=6, tst_frm_id="363"))
     assert path_of(report.handoff).startswith("/report/")
     assert path_of(resume(provider, report, act_id=6, tst_frm_id="363")) == path_of(report.handoff)
     for page in (created, area, report):
@@ -128,8 +129,8 @@ def test_the_pages_of_a_candidate(provider: IsogradApi, account: Account) -> Non
 
 def test_a_confirmation_test(provider: IsogradApi, account: Account) -> None:
     first = start(provider, account)
-    settings = {"act_id": 58, "pla_tst_id": first.reference}
-    confirmation = provider.start(session(**settings))
+    settings = {"act_id": 58, "of_activity": "excel"}
+    confirmation = provider.start(replace(session(**settings), earlier=first.reference))
     assert account.state()["tests"][1]["confirms"] == int(first.reference)
     assert not confirmation.expects_result
     assert resume(provider, confirmation, **settings) == confirmation.handoff
@@ -246,8 +247,9 @@ def test_a_confirmation_test_may_have_been_bought_too(
 ) -> None:
     first = start(provider, account)
     account.fault(act_id=58, body=body)
+    asked = replace(session(act_id=58, of_activity="excel"), earlier=first.reference)
     with pytest.raises(AnswerLost):
-        provider.start(session(act_id=58, pla_tst_id=first.reference))
+        provider.start(asked)
 
 
 def test_a_late_answer_is_a_lost_one(account: Account) -> None:
