@@ -66,7 +66,7 @@ ROLES = [
 GRADED = [(roles, graded, True) for roles, graded, _ in ROLES]
 UNGRADED = [(roles, ungraded, False) for roles, _, ungraded in ROLES]
 SEEN = {"staff": STAFF_PAGE, "observer": FOR_LEARNERS}
-NO_GRADE_11 = {"lis_result_sourcedid": None, "lis_outcome_service_url": None}
+NO_GRADE_11: dict[str, str | None] = {"lis_result_sourcedid": None, "lis_outcome_service_url": None}
 
 
 def nobody() -> str:
@@ -75,7 +75,8 @@ def nobody() -> str:
 
 def by_11(scene: Scene, roles: str, place: bool, user: str, activity: str = "plain") -> Page:
     """A launch of LTI 1.1, with a place for this person's grade or without."""
-    changes = {} if place else NO_GRADE_11
+    changes: dict[str, str | None] = {} if place else {**NO_GRADE_11}
+    changes["lis_person_contact_email_primary"] = f"{user}@example.edu"
     link = f"{activity}-{place}"
     return scene.campus.launch(
         roles=roles, user_id=user, custom_activity=activity, resource_link_id=link, **changes
@@ -86,6 +87,7 @@ def by_13(scene: Scene, roles: str, place: Any, user: str, activity: str = "plai
     """The same by LTI 1.3."""
     claims: dict[str, Any] = {
         "sub": user,
+        "email": f"{user}@example.edu",
         f"{CLAIM}roles": [role for role in roles.split(",") if role],
         f"{CLAIM}custom": {"activity": activity},
         AGS: (ITEM if place is True else place) or None,
@@ -400,10 +402,12 @@ def test_custom_names_match_whatever_their_case(
     user = nobody()
     if lti == "1.1":
         named: dict[str, str | None] = {f"custom_{name}": v for name, v in custom.items()}
+        named |= {"lis_person_contact_email_primary": f"{user}@example.edu"}
         named = {"custom_activity": None, **named}
         page = scene.twin.launch(user_id=user, resource_link_id=user, **named)
     else:
-        claims = {"sub": user, f"{CLAIM}resource_link": {"id": user}, f"{CLAIM}custom": custom}
+        claims = {"sub": user, "email": f"{user}@example.edu", f"{CLAIM}custom": custom}
+        claims[f"{CLAIM}resource_link"] = {"id": user}
         page = launch13(scene, scene.second, claims=claims)
     assert page.status == 200, page.text
     sent = dict(page.form().fields)
