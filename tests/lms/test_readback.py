@@ -282,6 +282,22 @@ def test_when_the_launchs_column_is_gone_the_others_grades_move_too(
     assert len(lms.created) == 1
 
 
+def test_where_each_section_has_a_column_only_those_of_the_lost_one_move(
+    either: Bridge, lms: Gradebook
+) -> None:
+    """Schoology: linked sections have one link, and a column each."""
+    bridge, section = either, lms.add()
+    for user, item in (("u1", lms.item), ("u2", lms.item), ("u3", section)):
+        bridge.report("80", user=user, line_item=item, line_items=lms.container)
+    bridge.deliver()
+    del lms.items["1"]
+    bridge.report("90", number=2, line_items=lms.container)
+    bridge.deliver()
+    bridge.deliver()
+    assert [bridge.row(user)["version"] for user in ("u1", "u2", "u3")] == [2, 2, 1]
+    assert [score["userId"] for score in lms.scores].count("u3") == 1
+
+
 @pytest.mark.spec("T11O-07", "T11O-08")
 def test_an_outcome_service_that_cannot_read_is_not_asked_again(tmp_path: Path) -> None:
     asked: list[str] = []
