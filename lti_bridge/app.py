@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import secrets
 from collections.abc import Mapping
@@ -53,7 +52,7 @@ from lti_bridge.providers.tool_answers import ToolAnswers
 from lti_bridge.providers.tool_registering import ToolRegistering
 from lti_bridge.queue import Waker, open_queue
 from lti_bridge.services13 import build_services
-from lti_bridge.settings import BridgeTable, Settings, is_loopback, load
+from lti_bridge.settings import BridgeTable, Settings, is_loopback
 from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
@@ -64,10 +63,9 @@ from lti_bridge.toolbox import Toolbox
 from lti_bridge.web import people as people_page
 from lti_bridge.web import visitors
 from lti_bridge.web.rendering import Pages
-from lti_bridge.web.routes import check_request, send_on
+from lti_bridge.web.routes import check_request
 from lti_bridge.web.site import Site
 
-CONFIG_VARIABLE = "LTI_BRIDGE_CONFIG"
 MAX_BODY = 524_288  # bytes, at any address; web.routes.FORMS has those that need less
 LISTS = 4  # lists of members that are fetched at the same time, beside the requests
 ID_BYTES = 16  # 128 bits
@@ -108,6 +106,11 @@ class Bridge:
     services: Services
     tool_store: ToolStore
     waker: Waker
+
+    def close(self) -> None:
+        """Close every connection of the database and of the queue."""
+        self.store.database.close()
+        self.waker.close()
 
 
 def build(settings: Settings) -> Bridge:
@@ -207,8 +210,6 @@ def web_app(bridge: Bridge) -> Flask:
     people = People(bridge.roster, Rosters(bridge.store.database), is_learner, lists)
     app.register_blueprint(people_page.blueprint(site, people))
     app.before_request(check_request)
-    addresses = (bridge.settings.bridge.public_url, bridge.settings.bridge.former_urls)
-    app.before_request(partial(send_on, *addresses))
     app.register_error_handler(HTTPException, site.http_error)
     app.register_error_handler(Exception, site.failed)
     return app
@@ -236,15 +237,7 @@ def _tool_answers(bridge: Bridge) -> ToolAnswers:
     key_sets = bridge.services.token.key_sets
     leeway_s = bridge.settings.bridge.clock_skew_s
     return ToolAnswers(
-        url + DEEP_LINK_PATH,
-        bridge.settings.bridge.issuer,
-        catalogue.tool13,
-        catalogue.consumers,
-        key_sets,
-        now,
-        leeway_s,
-        bridge.settings.bridge.formerly(DEEP_LINK_PATH),
-        (url, *bridge.settings.bridge.formerly()),
+        url + DEEP_LINK_PATH, url, catalogue.tool13, catalogue.consumers, key_sets, now, leeway_s
     )
 
 
@@ -252,7 +245,6 @@ def _tool_registering(bridge: Bridge) -> ToolRegistering:
     """How an invited tool registers itself."""
     return ToolRegistering(
         bridge.settings.bridge.public_url,
-        bridge.settings.bridge.issuer,
         __version__,
         {"token_endpoint": TOKEN_PATH, "jwks_uri": JWKS_PATH},
         bridge.lms.store,
@@ -280,11 +272,9 @@ def _platform_door(bridge: Bridge, site: Site) -> Blueprint:
     )
 
 
-def from_environment() -> Flask:
-    """The web app of the configuration file named in LTI_BRIDGE_CONFIG (for WSGI servers)."""
-    settings = load(Path(os.environ.get(CONFIG_VARIABLE, "config.toml")))
+def start_log(settings: Settings) -> None:
+    """Write the log as these settings say."""
     log.configure(settings.bridge.log_level, json=settings.bridge.log_format == "json")
-    return create_app(settings)
 
 
 def _overrides(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:

@@ -23,6 +23,7 @@ from lti_bridge.errors import BridgeError
 from lti_bridge.net import Client
 from lti_bridge.sandbox import demo, isograd, itep, lms, mettl, prov, quiz, serving, tool13
 from lti_bridge.sandbox.tool13_oidc import Platform
+from lti_bridge.serving import open_port
 
 HOST = "127.0.0.1"
 START_S = 60.0
@@ -84,6 +85,8 @@ def run(port: int) -> None:
     # ended politely, it takes the bridge with it, as Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    if port:
+        open_port(HOST, port).close()  # before anything is made, in words that name the port
     urls = _addresses(port)
     with ExitStack() as ends:
         folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="lti-bridge-demo-"))
@@ -93,7 +96,7 @@ def run(port: int) -> None:
             bridge = _serve(config, urls["bridge"])  # first, for it takes longest
             ends.callback(_end, bridge)
             for name, make_app in _parties(urls).items():
-                running = serving.start(make_app, HOST, _port(urls[name]))
+                running = _start(make_app, _port(urls[name]))
                 ends.callback(running.stop)
             _wait(bridge, urls["bridge"])
             _welcome(urls)
@@ -132,6 +135,13 @@ def _parties(urls: Mapping[str, str]) -> dict[str, serving.Builder]:
         "quiz": quiz.make_app(quiz.QuizSettings()),
         "quiz-1.3": tool13.make_app(tool13.Tool13Settings(urls["bridge"], "sandbox-quiz")),
     }
+
+
+def _start(make_app: serving.Builder, port: int) -> serving.Running:
+    try:
+        return serving.start(make_app, HOST, port)
+    except OSError as error:  # somebody took it in the last moment
+        raise click.ClickException(f"Port {port} cannot be had ({error.strerror}).") from error
 
 
 def _campus(urls: Mapping[str, str]) -> lms.LmsSettings:
@@ -175,9 +185,7 @@ def _wait(bridge: subprocess.Popen[bytes], bridge_url: str) -> None:
                 return
         except BridgeError:
             time.sleep(0.2)
-    raise click.ClickException(
-        f"The bridge did not start at {bridge_url}; is the port in use? Try --port 0."
-    )
+    raise click.ClickException(f"The bridge did not start at {bridge_url}: see what it said above.")
 
 
 def _welcome(urls: Mapping[str, str]) -> None:

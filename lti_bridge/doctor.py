@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from pathlib import Path
 
 from lti_bridge.app import Bridge, http_client, now
 from lti_bridge.core.capabilities import COSTS, can, pushing
@@ -18,7 +19,9 @@ from lti_bridge.lms import belonging
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import given_keys
 from lti_bridge.lti.keysets import read_keys
+from lti_bridge.private import open_to_others
 from lti_bridge.providers.contract import ToolRegistration
+from lti_bridge.queue import queue_files
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.purchases import bought_on
@@ -43,6 +46,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
     yield _try(
         "queue", lambda: f"{bridge.waker.queue.pending_count()} hints waiting", "Check queue_url."
     )
+    yield _files(bridge)
     yield _try("keys", lambda: f"tool key {bridge.keyring.signing('tool').kid}", "See keys_dir.")
     if not database.remedy:
         yield _deliveries(bridge)
@@ -79,6 +83,17 @@ def _database(bridge: Bridge) -> Finding:
     if reachable(bridge.store.database):
         return Finding("database", "answers")
     return Finding("database", "does not answer", "Check database_url; run lti-bridge migrate.")
+
+
+def _files(bridge: Bridge) -> Finding:
+    keys = Path(bridge.settings.bridge.keys_dir)
+    files = [*bridge.store.database.files, *queue_files(bridge.waker.queue)]
+    secrets = (keys, keys / "keys.json", keys / "secret", *keys.glob("*.pem"))
+    found = open_to_others([*files, *secrets])
+    if not found:
+        return Finding("files", "only their owner can read them")
+    said = "others can read " + ", ".join(map(str, found))
+    return Finding("files", said, "Take the rights of group and others away: chmod go= FILE.")
 
 
 def _deliveries(bridge: Bridge) -> Finding:

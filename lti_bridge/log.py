@@ -24,16 +24,13 @@ FIELDS = (
 )
 _FIELDS = tuple(FIELDS.split())
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_SEARCHED = 8_000
+_SEARCHED = 8  # times as much as is written, for what is left out makes room
 _MESSAGE_LIMIT = 1_000
 _VALUE_LIMIT = 200
 _GONE = "[redacted]"
 
-_NAMED = (
-    r"(?:oauth_(?:signature|token|nonce)|[\w-]{0,30}(?:secret|password|passwd|cookie|token)"
-    r"|authorization|(?:client_)?assertion|code_verifier|nonce|\w{0,30}hint"
-    r"|\w{0,30}sourced_?id|api[_-]?key)"
-)
+# Every pattern takes a time that grows with the text only: strangers choose what is in it. A run of
+# characters is begun at its first one, never again at each of the others.
 _REDACTIONS = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), replacement)
     for pattern, replacement in (
@@ -43,11 +40,20 @@ _REDACTIONS = tuple(
         (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", _GONE),
         (r"(\w://)[^\s/@]+@", rf"\1{_GONE}@"),
         (r"(/hooks/[\w.-]+/)[^\s?\"']+", rf"\1{_GONE}"),  # its last part is a secret
-        (r"([\w./-]/[^\s?#\"']{0,500}|\w\.\w{1,20})\?[^\s\"']+", rf"\1?{_GONE}"),
-        (rf"\b({_NAMED})([\"']?\s*(?:[=:]|%3D)\s*[\"']?)[^\s&\"',;}}]+", rf"\1\2{_GONE}"),
-        (r"[\w.!#$&'*+/=?^`{|}~%-]{1,64}(?:@|%40)[\w.-]*", _GONE),
     )
 )
+_NAME = re.compile(r"(?<![\w-])([\w-]+)[\"']?\s*(?:[=:]|%3D)\s*[\"']?", re.IGNORECASE)
+_NAME_LIMIT = 80  # of a name's end, where the word stands
+_SECRET_NAME = re.compile(
+    r"\b(?:oauth_(?:signature|token|nonce)|[\w-]*(?:secret|password|passwd|cookie|token)"
+    r"|authorization|(?:client_)?assertion|code_verifier|nonce|\w*hint"
+    r"|\w*sourced_?id|api[_-]?key)\Z",
+    re.IGNORECASE,
+)
+_VALUE = re.compile(r"[^\s&\"',;}]+")
+_WORD = re.compile(r"[^\s\"']+")
+_LOCAL = r"[\w.!#$&'*+/=?^`{|}~%-]"
+_MAIL = re.compile(rf"(?<!{_LOCAL}){_LOCAL}+(?:@|%40)[\w.-]*", re.IGNORECASE)
 # Names and ids: of the patterns above only that of tokens could match them.
 _HARMLESS = re.compile(r"(?!.*eyj)[\w.-]*", re.IGNORECASE | re.ASCII)
 
@@ -77,16 +83,39 @@ def reference() -> str:
 
 def redact(text: str, limit: int = _MESSAGE_LIMIT) -> str:
     """`text` on one line of at most `limit` characters, without tokens and e-mail addresses."""
-    text = text[:_SEARCHED]
+    whole, text = text, text[: _SEARCHED * limit]
     if not _HARMLESS.fullmatch(text):
         for pattern, replacement in _REDACTIONS:
             text = pattern.sub(replacement, text)
+        text = _MAIL.sub(_GONE, _without_secrets(_WORD.sub(_without_query, text)))
     if len(text) > limit:
         text = text[:limit] + "…"
+    elif len(whole) > _SEARCHED * limit:  # its last word was cut, and may be half of an address
+        text = "".join(text.rpartition(" ")[:2]) + "…"
     if text.isprintable():
         return text
     # Line breaks, terminal escapes, direction marks and lone surrogates alike.
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _without_query(word: re.Match[str]) -> str:
+    """A word of the text; of an address, what comes behind its question mark is left out."""
+    address, _, query = word[0].partition("?")
+    if not query or not ("/" in address or "." in address):
+        return word[0]
+    return f"{address}?{_GONE}"
+
+
+def _without_secrets(text: str) -> str:
+    """The text without the values of what is named like a secret."""
+    parts, done = [], 0
+    for name in _NAME.finditer(text):
+        if name.start() < done or not _SECRET_NAME.search(name[1][-_NAME_LIMIT:]):
+            continue
+        if value := _VALUE.match(text, name.end()):
+            parts += [text[done : name.end()], _GONE]
+            done = value.end()
+    return "".join([*parts, text[done:]])
 
 
 class Formatter(logging.Formatter):

@@ -2,22 +2,70 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from huey import Huey, PostgresHuey, SqliteHuey
+from huey.registry import Message
+from huey.serializer import Serializer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lti_bridge.errors import ConfigurationError
+from lti_bridge.private import beside, keep_private
 
 log = logging.getLogger("lti_bridge.queue")
 
 NAME = "lti-bridge"
+JOBS = ("lti_bridge.queue.sweep", "lti_bridge.worker.minute")
+HINT_BYTES = 200
+ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 PAUSE_S = 0.05  # at most one hint in this time, however many grades arrive
+
+
+class Hints(Serializer):  # type: ignore[misc]
+    """Writes a hint as its id and the name of its job, in JSON, and reads nothing else.
+
+    Huey's own way is to unpickle, so whoever can write into the queue could run anything here.
+    What is none of our hints, as those of older versions, is dropped unread: the rows are the
+    truth, and a sweep comes anyway.
+    """
+
+    def _serialize(self, data: Message) -> bytes:
+        if data.name not in JOBS or data.args or data.kwargs:
+            raise ValueError("a hint is the name of a job and nothing more")
+        return json.dumps({"id": data.id, "job": data.name}).encode()
+
+    def _deserialize(self, data: bytes) -> Message:
+        if not isinstance(data, bytes | memoryview) or len(data) > HINT_BYTES:
+            raise ValueError("not a hint of ours: dropped")
+        hint = _json(bytes(data))
+        if not isinstance(hint, dict) or hint.keys() != {"id", "job"} or hint["job"] not in JOBS:
+            raise ValueError("not a hint of ours: dropped")
+        if not isinstance(hint["id"], str) or not ID.fullmatch(hint["id"]):
+            raise ValueError("not a hint of ours: dropped")
+        return Message(hint["id"], hint["job"], retries=0, retry_delay=0, args=(), kwargs={})
+
+
+OPTIONS: dict[str, Any] = {"results": False, "serializer": Hints()}
+
+
+def _json(raw: bytes) -> object:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def queue_files(queue: Huey) -> list[Path]:
+    """The files that a queue is kept in; none that we know of on a server."""
+    return beside(Path(queue.storage.filename)) if isinstance(queue, SqliteHuey) else []
 
 
 def open_queue(url: str) -> Huey:
@@ -28,9 +76,11 @@ def open_queue(url: str) -> Huey:
             filename = make_url(url).database
         except ArgumentError as error:
             raise ConfigurationError(f"queue_url: {error}") from error
-        return SqliteHuey(NAME, filename=filename or ":memory:", results=False)
+        if filename and filename != ":memory:":
+            keep_private(Path(filename))
+        return SqliteHuey(NAME, filename=filename or ":memory:", **OPTIONS)
     if scheme in ("postgresql", "postgresql+psycopg"):
-        return PostgresHuey(NAME, dsn=url.replace("+psycopg", "", 1), results=False)
+        return PostgresHuey(NAME, dsn=url.replace("+psycopg", "", 1), **OPTIONS)
     if scheme in ("redis", "rediss"):
         return _redis(url)
     raise ConfigurationError("queue_url must start with sqlite:///, postgresql:// or redis://")
@@ -42,7 +92,7 @@ def _redis(url: str) -> Huey:
         from huey import RedisHuey
     except ImportError:
         raise ConfigurationError("queue_url: redis:// needs the package redis") from None
-    return RedisHuey(NAME, url=url, results=False)
+    return RedisHuey(NAME, url=url, **OPTIONS)
 
 
 class Waker:
@@ -87,6 +137,10 @@ class Waker:
         """End the thread."""
         self._stopped.set()
         self._wanted.set()
+
+    def close(self) -> None:
+        """Close this thread's connection; the next use opens one."""
+        self.queue.storage.close()
 
     def _run(self) -> None:
         while not self._stopped.is_set():

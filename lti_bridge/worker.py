@@ -8,7 +8,6 @@ import signal
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 
 from huey import crontab
 
@@ -21,7 +20,6 @@ LOOKS = 4  # gradebooks looked at, at the same time: beside deliveries, never in
 SOON = timedelta(seconds=5)  # a sweep at least this often: a hint may be lost with its sender
 A_MOMENT = timedelta(seconds=0.1)
 PARENT_CHECK_S = 1.0
-PARENT_VARIABLE = "LTI_BRIDGE_PARENT"  # process id of the server that started this one
 
 
 class Worker:
@@ -100,10 +98,8 @@ class Worker:
         return min(max(min(times) - now(), A_MOMENT), SOON) if times else SOON
 
 
-def stop_with_parent() -> None:
+def stop_with_parent(parent: int) -> None:
     """End this process when the one that started it is gone, however it went."""
-    # the parent may be gone before we look, so it says itself who it is
-    parent = int(os.environ.get(PARENT_VARIABLE) or os.getppid())
 
     def watch() -> None:
         pause = threading.Event()
@@ -115,8 +111,6 @@ def stop_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def run(bridge: Bridge, *, with_parent: bool = False) -> Any:
+def run(bridge: Bridge) -> None:
     """Run a worker in this process until it is stopped."""
-    if with_parent:
-        stop_with_parent()
     Worker(bridge).run()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from lti_bridge import log
-from lti_bridge.app import Bridge, build, now
+from lti_bridge.app import Bridge, build, now, start_log
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
 from lti_bridge.core.owners import adopt
 from lti_bridge.errors import ConfigurationError
@@ -25,24 +24,25 @@ from lti_bridge.settings import Lms13Table, Settings, load, strangers
 @click.option("--no-worker", is_flag=True, help="Deliver no grades here; run lti-bridge worker.")
 def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serve the bridge; one worker that delivers grades runs inside."""
+    from lti_bridge.serving import open_port
     from lti_bridge.serving import serve as run
 
-    settings = settings_of(config)
-    _start_log(settings)
-    _prepare(settings)
-    run(config, host=host, port=port, workers=workers, with_worker=not no_worker)
+    with open_port(host, port) as listener:  # before anything else, which would change something
+        settings = settings_of(config)
+        start_log(settings)
+        _prepare(settings).close()  # a process that is forked from this one must find nothing open
+        run(settings, listener, workers=workers, with_worker=not no_worker)
 
 
 @click.command()
 @config_option
-@click.option("--with-parent", is_flag=True, hidden=True)
-def worker(config: Path, with_parent: bool) -> None:
+def worker(config: Path) -> None:
     """Deliver grades; any number of these may run at the same time."""
     from lti_bridge.worker import run
 
     settings = settings_of(config)
-    _start_log(settings)
-    run(_prepare(settings), with_parent=with_parent)
+    start_log(settings)
+    run(_prepare(settings))
 
 
 @click.command()
@@ -129,10 +129,6 @@ def bench(
     options = Options(seconds, connections, rounds, size, database)
     found = measure(options, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(found, indent=2) if as_json else table(found))
-
-
-def _start_log(settings: Settings) -> None:
-    log.configure(settings.bridge.log_level, json=settings.bridge.log_format == "json")
 
 
 def _prepare(settings: Settings) -> Bridge:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from lti_bridge.errors import BadRequest, ConfigurationError
+from lti_bridge.private import beside, keep_private
 from lti_bridge.transactions import database_in_hand
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -49,6 +50,11 @@ class Database:
         self.for_update = "" if self.is_sqlite else "FOR NO KEY UPDATE"  # as foreign keys want it
         self.skip_locked = "" if self.is_sqlite else "FOR UPDATE SKIP LOCKED"
         self._unfit = (UnicodeEncodeError, DataError, self.engine.dialect.loaded_dbapi.DataError)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the database is kept in; none that we know of on a server."""
+        return beside(Path(self.engine.url.database or "")) if self.is_sqlite else []
 
     def native(self, statement: TextClause) -> str:
         """The statement as the driver takes it, with parameters by name."""
@@ -176,6 +182,8 @@ def _engine(url: str) -> Engine:
         hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": WAIT_S, "isolation_level": None},
     )
+    if parsed.database != ":memory:":
+        event.listen(engine, "do_connect", _kept_private)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -191,6 +199,10 @@ def _for_psycopg(statement: TextClause) -> str:
     from sqlalchemy.dialects.postgresql import psycopg  # nothing that SQLite needs
 
     return str(statement.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call]
+
+
+def _kept_private(_dialect: Any, _record: Any, arguments: list[Any], _more: Any) -> None:
+    keep_private(Path(arguments[0]))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

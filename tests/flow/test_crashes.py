@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import resource
 import signal
@@ -23,6 +24,7 @@ from tests.flow.rig import Rig, Sitting
 from tests.flow.school import Err
 from tests.flow.test_grades import sent, settled
 from tests.flow.world import PATIENCE_S, eventually
+from tests.test_queue import Touch
 
 LEARNERS = 200
 SENDERS = 8
@@ -32,15 +34,15 @@ KILLS = 5
 def processes(parent: int) -> dict[str, int]:
     """The web process and the worker that a server started."""
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=True
     )
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    kinds = {"web": "tests.flow.forks", "worker": " worker "}
+    kinds = {"web": "bridge_web", "worker": "bridge_worker"}
     return {
         kind: int(pid)
         for kind, word in kinds.items()
         for pid, above, command in rows
-        if int(above) == parent and word in command
+        if int(above) == parent and word == command
     }
 
 
@@ -104,6 +106,17 @@ def test_a_grade_whose_hint_was_lost_is_delivered(rig: Rig) -> None:
         queue.execute("BEGIN EXCLUSIVE")
         assert rig.report(sitting, "0.5").said == (200, "success")
         eventually(lambda: rig.school.cells.get(sitting.learner), "0.5")
+
+
+def test_the_worker_runs_nothing_that_others_put_into_the_queue(rig: Rig, tmp_path: Path) -> None:
+    sitting, marker = rig.sit(), tmp_path / "touched"
+    with sqlite3.connect(rig.bridge.folder / "queue.sqlite3") as queue:
+        add = "INSERT INTO task (queue, data, priority) VALUES ('lti-bridge', ?, 1)"
+        queue.execute(add, (pickle.dumps(Touch(marker)),))
+    assert rig.report(sitting, "0.5").said == (200, "success")
+    eventually(lambda: rig.school.cells.get(sitting.learner), "0.5")
+    eventually(lambda: "Error reading from queue" in rig.bridge.log(), True)
+    assert not marker.exists()
 
 
 @pytest.mark.spec("T11O-09")

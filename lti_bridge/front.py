@@ -1,0 +1,257 @@
+"""What stands before the Flask app: takes requests whole, bounded in size and time, from anybody.
+
+A connection costs a little memory and no thread until its request has come (docs/decisions/0015).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from lti_bridge.app import MAX_BODY
+
+THREADS = 4  # requests that a process works on at a time
+HEAD_BYTES = 32_768  # of an address with its headers, as much as nginx takes
+REQUEST_S = 30.0  # from the first byte of a request, or of a connection, to the request's last one
+DRAINED_BYTES = 4 * 2**20  # of a body that is too long, so that its sender hears so
+HELD_BYTES = 64 * 2**20  # of all bodies that are here and not answered yet
+LENGTH, JOINED_BY = "CONTENT_LENGTH", {"HTTP_COOKIE": "; "}
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+WsgiApp = Callable[..., Iterable[bytes]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Front:
+    """An ASGI app that reads a request whole and has a WSGI app answer it, THREADS at a time."""
+
+    def __init__(self, app: WsgiApp, held: int = HELD_BYTES) -> None:
+        self._app = app
+        self._most_held = held
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._held = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request; one that does not come whole is not answered."""
+        body = bytearray()
+        try:
+            if not await self._read(scope, receive, body):
+                return
+            if self._held > self._most_held:
+                answer = _plainly(HTTPStatus.SERVICE_UNAVAILABLE)
+            else:
+                loop = asyncio.get_running_loop()
+                environ = environ_of(scope, bytes(body))
+                answer = await loop.run_in_executor(self._threads, _run, self._app, environ)
+        finally:
+            self._held -= len(body)
+        status, headers, content = answer
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _read(self, scope: dict[str, Any], receive: Receive, body: bytearray) -> bool:
+        """Read into `body`; false when the sender has gone.
+
+        Of what is longer than any address takes only the beginning is kept: the app sees that it is
+        too long. It is read all the same, unless there is no end to it: who is still sending when
+        the connection ends gets no answer.
+        """
+        unread = DRAINED_BYTES
+        if _announced(scope["headers"]) > unread:
+            return True
+        while unread > 0 and self._held <= self._most_held:
+            message = await receive()
+            if message["type"] != "http.request":
+                return False
+            unread -= len(message["body"])
+            kept = message["body"][: MAX_BODY + 1 - len(body)]
+            body += kept
+            self._held += len(kept)
+            if not message["more_body"]:
+                break
+        return True
+
+
+def environ_of(scope: dict[str, Any], body: bytes) -> dict[str, Any]:
+    """The WSGI environment of an ASGI request; every byte of a header is kept, as PEP 3333 says.
+
+    Headers with an underscore are left out: in an environment nobody could tell them from those
+    with a hyphen, which a proxy may have checked or removed.
+    """
+    address, port = scope["server"] or ("", None)
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "REMOTE_ADDR": (scope["client"] or ("",))[0],
+        "SERVER_NAME": address,
+        "SERVER_PORT": str(port or ""),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for raw, value in scope["headers"]:
+        name = raw.decode("latin-1").upper().replace("-", "_")
+        if b"_" in raw or name == "TRANSFER_ENCODING":  # the body is here in one piece
+            continue
+        key = name if name in ("CONTENT_TYPE", LENGTH) else f"HTTP_{name}"
+        text = value.decode("latin-1")
+        known = environ.get(key)
+        environ[key] = text if known is None else f"{known}{JOINED_BY.get(key, ',')}{text}"
+    if body:
+        environ.setdefault(LENGTH, str(len(body)))
+    return environ
+
+
+class Connection(HttpToolsProtocol):
+    """One connection: uvicorn's, with the limits that uvicorn leaves to others."""
+
+    patience_s = REQUEST_S
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._head = 0  # bytes of the head that is on its way
+        self._in_head = False
+        self._status = HTTPStatus.BAD_REQUEST  # of a request that cannot be read
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a new connection, if there is room."""
+        super().connection_made(transport)
+        most = self.config.limit_concurrency
+        if most is not None and len(self.connections) >= most:
+            transport.abort()
+        else:
+            self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection."""
+        self._end()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+        begun = self._in_head
+        super().data_received(data)
+        if begun and self._in_head:
+            self._head += len(data)
+            if self._head > HEAD_BYTES:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._in_head, self._head = True, 0
+        self._begin()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The last byte of a head. What is raised here ends in `send_400_response`."""
+        self._in_head = False
+        lines = sum(len(name) + len(value) + 4 for name, value in self.headers)  # ": ", CR, LF
+        if len(self.url) + lines > HEAD_BYTES:
+            self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise ValueError
+        if not self._is_plain():
+            raise ValueError
+        super().on_headers_complete()
+
+    def _is_plain(self) -> bool:
+        """Whether every server would read this head alike (RFC 9112, 3.2 and 6.1).
+
+        The parser refuses most that is not; a body after an offer to upgrade it does not read.
+        """
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if version == "1.1":
+            offer_with_body = self.parser.should_upgrade() and (codings or _announced(self.headers))
+            return len(hosts) == 1 and codings in ([], [b"chunked"]) and not offer_with_body
+        return version == "1.0" and len(hosts) < 2 and not codings
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        self._end()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read, behind the answers to what came before it."""
+        before = self.cycle
+        if before is not None and not before.response_complete and not before.more_body:
+            before.keep_alive = False  # the connection ends with the answer to the last good one
+            self.flow.pause_reading()
+        else:
+            self._refuse(self._status)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        if self.transport.is_closing():
+            return
+        code, headers, content = _plainly(status)
+        lines = [f"HTTP/1.1 {code} {status.phrase}".encode(), *map(b": ".join, headers), b"", b""]
+        self.transport.write(b"\r\n".join(lines) + content)
+        self.transport.close()
+
+    def _begin(self) -> None:
+        self._end()
+        self._deadline = self.loop.call_later(self.patience_s, self._too_slow)
+
+    def _end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        before = self.cycle
+        if before is not None and not before.response_complete and not before.more_body:
+            before.keep_alive = False
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+
+def _announced(headers: Sequence[tuple[bytes, bytes]]) -> int:
+    """The length that a request announces, 0 when it announces none."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
+
+
+def _plainly(status: HTTPStatus) -> Answer:
+    """An answer that needs no app."""
+    text = f"{status.phrase}.\n".encode()
+    length = str(len(text)).encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", length)]
+    return status, [*headers, (b"connection", b"close")], text
+
+
+def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
+    """What the app answers. Runs in a thread."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _failure: object = None) -> None:
+        started[:] = [(status, headers)]
+
+    parts = app(environ, start)
+    try:
+        content = b"".join(parts)
+    finally:
+        if (close := getattr(parts, "close", None)) is not None:
+            close()
+    status, headers = started[-1]
+    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    if content and not any(name == b"content-length" for name, _ in sent):
+        sent.append((b"content-length", str(len(content)).encode()))
+    if int(environ.get(LENGTH) or 0) > MAX_BODY:
+        sent.append((b"connection", b"close"))  # the rest of its body is not wanted
+    return int(status.split(" ", 1)[0]), sent, content

@@ -1,0 +1,182 @@
+"""What stands before the app: bytes are kept, and nobody's slowness or bulk costs others anything.
+
+The real server in this process, with small limits and an app that shows what it was given.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from lti_bridge.front import Connection, Front
+from tests.flow.world import eventually
+
+HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n"
+HELD, MOST = 100_000, 20
+
+
+class Impatient(Connection):
+    """A connection that waits for a request for half a second only."""
+
+    patience_s = 0.5
+
+
+def shows(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    """The app: what it sees of the request, as JSON."""
+    start("200 OK", [("Content-Type", "application/json")])
+    body = environ["wsgi.input"].read()
+    plain = {name: value for name, value in environ.items() if isinstance(value, str)}
+    return [json.dumps({**plain, "body": len(body)}).encode()]
+
+
+@contextmanager
+def served(connection: type[Connection]) -> Iterator[tuple[str, int]]:
+    """The address of a server in this process."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    config = uvicorn.Config(
+        Front(shows, held=HELD),
+        http=connection,
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        limit_concurrency=MOST,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    yield listener.getsockname()
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    with served(Connection) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[tuple[str, int]]:
+    with served(Impatient) as made:
+        yield made
+
+
+def said(address: tuple[str, int], sent: bytes) -> bytes:
+    """What comes back until the server hangs up."""
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(sent)
+        return client.makefile("rb").read()
+
+
+def seen(address: tuple[str, int], *lines: bytes, path: bytes = b"/") -> dict[str, Any]:
+    """What the app sees of a request with these lines in its head."""
+    head = [b"GET " + path + b" HTTP/1.1", b"Host: a", *lines, b"Connection: close", b"", b""]
+    return dict(json.loads(said(address, b"\r\n".join(head)).partition(b"\r\n\r\n")[2]))
+
+
+READ = (
+    b"Accept Accept-Language Authorization Cookie Content-Type If-None-Match Origin Referer"
+    b" Sec-Fetch-Dest Sec-Fetch-Site User-Agent X-Forwarded-For X-Forwarded-Host X-Forwarded-Proto"
+)
+
+
+@pytest.mark.parametrize("value", ["José".encode(), "José".encode("latin-1"), b"\x80\xff=\xc3"])
+@pytest.mark.parametrize("name", READ.split(), ids=bytes.decode)
+def test_every_byte_of_a_header_arrives(
+    address: tuple[str, int], name: bytes, value: bytes
+) -> None:
+    key = name.decode().upper().replace("-", "_")
+    got = seen(address, name + b": a=b; c=" + value)
+    shown = got[key if name == b"Content-Type" else f"HTTP_{key}"]
+    assert shown.encode("latin-1") == b"a=b; c=" + value
+
+
+def test_the_environment_is_what_was_sent(address: tuple[str, int]) -> None:
+    sent = (b"Cookie: a=1", b"Cookie: b=2", b"Accept: x", b"Accept: y")
+    got = seen(address, *sent, path=b"/a%20%C3%A9%00%2Fb?q=%C3%A9")
+    assert got["PATH_INFO"].encode("latin-1") == "/a é\0/b".encode()
+    assert got["QUERY_STRING"] == "q=%C3%A9"
+    assert (got["HTTP_COOKIE"], got["HTTP_ACCEPT"]) == ("a=1; b=2", "x,y")
+    assert got["REMOTE_ADDR"] == "127.0.0.1"
+    assert "HOME" not in got  # nothing of this process
+
+
+def test_a_header_with_an_underscore_is_nobodys(address: tuple[str, int]) -> None:
+    got = seen(address, b"X_Forwarded_Host: evil", b"Content_Length: 5", b"Content_Type: evil")
+    assert "HTTP_X_FORWARDED_HOST" not in got
+    assert not got.get("CONTENT_LENGTH")
+    assert not got.get("CONTENT_TYPE")
+
+
+@pytest.mark.parametrize(
+    ("begun", "more"),
+    [
+        (b"", b""),
+        (b"GE", b""),
+        (b"GET /x HTTP/1.1\r\nHost: a\r\nX: ", b"a"),
+        (HEAD + b"Content-Length: 100\r\n\r\n", b"a"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+        (b"GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\n", b"X: a\r\n"),
+    ],
+    ids=["nothing", "word", "head", "body", "chunks", "second"],
+)
+def test_who_sends_slowly_is_sent_away(
+    impatient: tuple[str, int], begun: bytes, more: bytes
+) -> None:
+    with socket.create_connection(impatient, timeout=20) as client:
+        client.sendall(begun)
+        until = time.monotonic() + 20
+        client.settimeout(0.1)
+        got = b""
+        while b" 408 " not in got and time.monotonic() < until:
+            try:
+                got += client.recv(10_000)
+            except TimeoutError:
+                client.sendall(more)
+        assert b" 408 " in got
+
+
+def test_all_bodies_together_are_bounded(address: tuple[str, int]) -> None:
+    half = HEAD + b"Content-Length: 80000\r\n\r\n" + b"a" * 60_000
+    with ExitStack() as held:
+        clients = [held.enter_context(socket.create_connection(address)) for _ in range(3)]
+        for client in clients:
+            client.sendall(half)
+        answered, _, _ = select.select(clients, [], [], 20)
+        assert answered[0].recv(12) == b"HTTP/1.1 503"
+    whole = HEAD + b"Connection: close\r\nContent-Length: 80000\r\n\r\n" + b"a" * 80_000
+    eventually(lambda: said(address, whole).split()[1], b"200")  # when those are gone
+
+
+def test_connections_are_bounded(address: tuple[str, int]) -> None:
+    with ExitStack() as held:
+        for _ in range(2 * MOST):
+            last = held.enter_context(socket.create_connection(address, timeout=20))
+        assert hung_up(last)
+    eventually(lambda: served_at(address), True)
+
+
+def hung_up(client: socket.socket) -> bool:
+    """Whether the other end has closed the connection."""
+    try:
+        return client.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def served_at(address: tuple[str, int]) -> bool:
+    """Whether somebody is answered there."""
+    try:
+        return seen(address)["REQUEST_METHOD"] == "GET"
+    except (OSError, ValueError):
+        return False
