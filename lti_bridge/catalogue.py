@@ -17,8 +17,9 @@ from lti_bridge.core import capabilities
 from lti_bridge.core.explaining import explain
 from lti_bridge.core.ports import Connection
 from lti_bridge.core.records import Activity
+from lti_bridge.core.substitution import unknown
 from lti_bridge.core.watching import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
-from lti_bridge.errors import ConfigurationError, NotConfigured
+from lti_bridge.errors import ConfigurationError, LinkSettingsRefused, NotConfigured
 from lti_bridge.lti.claims import by_custom_names, custom_collisions
 from lti_bridge.providers.contract import TOOL_PREFIX, Credentials, Kind, ToolRegistration, Tools
 from lti_bridge.providers.registry import kinds
@@ -186,13 +187,20 @@ class Catalogue:
         try:
             settings = made.kind.inline(custom, made.settings)
         except ValidationError as error:
-            raise NotConfigured(f"{name}: {'; '.join(explain(error))}") from error
+            raise LinkSettingsRefused(f"{name}: {'; '.join(explain(error))}") from error
         except ConfigurationError as error:
-            raise NotConfigured(f"{name}: {error.detail}") from error
+            raise LinkSettingsRefused(f"{name}: {error.detail}") from error
         sent = dict(made.connection.provider.custom(settings))
         written = json.dumps([name, sent], sort_keys=True)
         digest = hashlib.sha256(written.encode()).hexdigest()[:20]
         return Activity(f"inline-{digest}", name, name, settings)
+
+    def impersonal(self, custom: Mapping[str, str]) -> dict[str, str]:
+        """A link's custom parameters without the values that are one learner's own."""
+        named = by_custom_names(custom, but=TOOL_PREFIX).get("connection", "")
+        made = self._watched.now().made.get(named)
+        personal = made.kind.personal if made else frozenset()
+        return {name: "" if name.lower() in personal else v for name, v in custom.items()}
 
     def _of(self, name: str) -> _Made:
         pause = LOOK_EVERY_S if name in self._watched.now().made else LOOK_AGAIN_S
@@ -278,6 +286,9 @@ class Catalogue:
         if doubled := custom_collisions(written):
             names = " and ".join(doubled[0])
             raise ConfigurationError(f"{where}: {names} are one name in LTI 1.1; rename one")
+        if capabilities.can(known.connection, capabilities.REMOTE) and (no := unknown(written)):
+            # a tool may know more variables than we; who is called by us knows none
+            raise ConfigurationError(f"{where}: ${no[0]} is no variable that a launch fills in")
         self._activities[table.id] = Activity(
             id=table.id,
             title=table.title,

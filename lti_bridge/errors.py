@@ -256,6 +256,15 @@ class NotChosen(NotConfigured):
         return f"Your LMS sent these roles for you: {self.roles}."
 
 
+class LinkSettingsRefused(NotConfigured):
+    """A link that writes its activity out, in a way that does not fit the connection."""
+
+    code = "link-settings"
+    status = 404
+    sentence = "This link's settings do not fit, so its test cannot be opened."
+    remedy = "Please tell your teacher, and give them the reference below."
+
+
 class AnonymousRefused(LaunchRefused):
     """A launch without a user id."""
 

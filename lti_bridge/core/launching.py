@@ -238,6 +238,8 @@ class Launching:
         )
         written = connection.provider.custom(opened.activity.settings)
         resolved = resolve(written, launch, bindings)
+        if capabilities.can(connection, capabilities.REMOTE):
+            resolved = resolved.complete()  # nobody after us knows what a variable is
         rule = connection.extra_time(opened.activity.settings)
         session = Session(
             attempt_id=attempt.id if attempt else "",

@@ -158,7 +158,8 @@ class _Finding:
             return None
         found = self.catalogue.inline(self.launch.custom)
         if found is not None:
-            self.tx.save_activity(found, self.launch.custom, self.launch.received_at)
+            kept = self.catalogue.impersonal(self.launch.custom)
+            self.tx.save_activity(found, kept, self.launch.received_at)
         return found
 
     def remembered(self, link: Link, *, by_a_person: bool) -> Activity | None:

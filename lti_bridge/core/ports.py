@@ -207,6 +207,9 @@ class Catalogue(Protocol):
     def inline(self, custom: Mapping[str, str]) -> Activity | None:
         """The activity that a link writes out in its own custom parameters, or None."""
 
+    def impersonal(self, custom: Mapping[str, str]) -> dict[str, str]:
+        """A link's custom parameters without the values that are one learner's own."""
+
     def allows_inline(self, registration: str) -> bool:
         """Whether links of this LMS may write their activity out themselves."""
 

@@ -44,6 +44,12 @@ class Resolved:
     values: dict[str, str]
     unresolved: tuple[str, ...]
 
+    def complete(self) -> Resolved:
+        """The same with nothing in the place of variables that were left as written."""
+        left = {f"${name}" for name in self.unresolved}
+        values = {key: "" if value in left else value for key, value in self.values.items()}
+        return Resolved(values, self.unresolved)
+
 
 def resolve(values: Mapping[str, str], launch: Launch, bindings: Bindings) -> Resolved:
     """Replace the variables in custom values that the author of an activity wrote.
@@ -85,6 +91,7 @@ def literal(value: str) -> str:
     return f"\\{value}" if _WRITTEN.fullmatch(value) else value
 
 
+SENT = "Custom."  # $Custom.x is what the course link itself sends as its parameter x
 _WRITTEN = re.compile(r"(?P<escape>\\*)\$(?P<name>[A-Za-z][A-Za-z0-9_.-]*)")
 
 
@@ -93,7 +100,7 @@ def _unescaped(value: str) -> str:
 
 
 def _supported(name: str) -> bool:
-    return name in _PERSONAL or name in _PLAIN or name in _RELAYED
+    return name in _PERSONAL or name in _PLAIN or name in _RELAYED or name.startswith(SENT)
 
 
 def _answer(name: str, launch: Launch, bindings: Bindings) -> str | None:
@@ -103,6 +110,8 @@ def _answer(name: str, launch: Launch, bindings: Bindings) -> str | None:
         return str(getattr(launch.person, field)) if field in bindings.privacy else ""
     if name in _PLAIN:
         return _PLAIN[name][0](launch, bindings)
+    if name.startswith(SENT):
+        return _relayed(name.removeprefix(SENT), launch.custom) or ""
     return _relayed(name, launch.custom) if name in _RELAYED else None
 
 

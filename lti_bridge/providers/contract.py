@@ -128,15 +128,16 @@ class Kind:
     connection), and `inline` picks an activity's settings out of a link's custom parameters;
     all three return typed settings and raise pydantic's ValidationError. `needs` are the fields
     of a person without which the provider refuses a candidate, `wants` those that it can use
-    besides: both leave where the connection has no privacy rule. `hidden` are parameters whose
-    values are shown to nobody. `capabilities` gives names of core.capabilities for a connection's
-    settings. `extra_time` says for an activity's and its connection's settings what becomes of a
-    learner's extra time. `repeatable` says for an activity's settings whether starting an attempt
-    twice at the provider gives the same one and costs nothing more. `credentials` are for the
-    LTI 1.1 outcome service, where it is used; `tool13` is the registration (of a connection's name
-    and settings) where the provider is an LTI 1.3 tool. `forms` are the models that the
-    instructor's form is drawn from, one per way to set a test up; the first line of each says
-    which that is.
+    besides: both leave where the connection has no privacy rule. `personal` are parameters of a
+    link, in lower case, whose values are one learner's: `inline` takes them from each launch, and
+    they are not kept. `hidden` are parameters whose values are shown to nobody. `capabilities`
+    gives names of core.capabilities for a connection's settings. `extra_time` says for an
+    activity's and its connection's settings what becomes of a learner's extra time. `repeatable`
+    says for an activity's settings whether starting an attempt twice at the provider gives the same
+    one and costs nothing more. `credentials` are for the LTI 1.1 outcome service, where it is used;
+    `tool13` is the registration (of a connection's name and settings) where the provider is an LTI
+    1.3 tool. `forms` are the models that the instructor's form is drawn from, one per way to set a
+    test up; the first line of each says which that is.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Kind:
     repeatable: Callable[[Any], bool] = lambda settings: False
     extra_time: Callable[[Any, Any], ExtraTime] = lambda settings, connection: ExtraTime()
     hidden: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
     credentials: Callable[[Any], Credentials | None] = lambda settings: None
     tool13: Callable[[str, Any], ToolRegistration | None] = lambda name, settings: None
     forms: Callable[[Any], tuple[type[BaseModel], ...]] = lambda settings: ()

@@ -247,7 +247,7 @@ def test_inline_activities_only_where_they_are_allowed(scene: Scene) -> None:
 )
 def test_inline_settings_are_checked(scene: Scene, wrong: dict[str, str], reason: str) -> None:
     page = scene.twin.launch(**EXCEL | wrong)
-    assert refused(page, 404, "not-configured")
+    assert refused(page, 404, "link-settings")
     assert reason in scene.log_of(refusal(page)[1])
     assert not [one for one in scene.launches() if one["parameters"].get("custom_act_id") == "13"]
 

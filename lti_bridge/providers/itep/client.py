@@ -25,6 +25,7 @@ from lti_bridge.providers.itep.errors import (
     SequenceRefused,
     SignatureNotAccepted,
 )
+from lti_bridge.providers.itep.refusing import names_another, says_no
 from lti_bridge.providers.itep.settings import GTX, ConnectionSettings
 from lti_bridge.providers.itep.signing import compact, signature
 
@@ -109,6 +110,8 @@ class Client:
             raise self._refusal(order, answer)
         path = settings.response_password_path
         password = _at(document, path) if path else ""
+        if names_another(document, order):
+            raise AnswerLost("an answer with a test ID that names another candidate")
         if path and not password and process == GTX:
             raise AnswerLost(f"an answer with a test ID and nothing at {path}")
         return Given(test_id, password)
@@ -125,7 +128,8 @@ class Client:
             return NoTestIds(f"status {status}")
         if status in (401, 403):
             return SignatureNotAccepted(f"status {status}")
-        if not 300 <= status < 500 or status == 408:
+        unsure = status < 300 and not says_no(answer.body, [*_values(order)])
+        if unsure or status >= 500 or status == 408:
             return AnswerLost(f"status {status} without a test ID")
         if status == 409 or "sequence" in text.lower():
             return SequenceRefused(f"status {status}")

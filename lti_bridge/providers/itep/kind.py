@@ -154,7 +154,7 @@ class Itep:
             "product-code": activity.product_code,
             "email": person.email if activity.process == STX else "",
             "bcc": session.custom.get("bcc", ""),
-            "track": activity.track,
+            "track": session.custom.get("track", ""),
             "assigned-to": assigned,
             "registration": {
                 **registration.written(fields, self.settings.allowed),
@@ -205,6 +205,7 @@ KIND = Kind(
     connection=ConnectionSettings.model_validate,
     activity=activity_settings,
     inline=link_settings,
+    personal=frozenset(name.lower() for name in registration.FIELDS),
     forms=lambda settings: (ActivitySettings,),
     build=Itep.connect,
     needs=NEEDS,

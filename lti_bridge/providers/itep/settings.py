@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lti_bridge.core.substitution import literal, variable_in
+from lti_bridge.core.substitution import SENT, variable_in
 from lti_bridge.providers.itep import registration
 from lti_bridge.providers.itep.signing import Encoding
 
@@ -242,17 +242,17 @@ def link_settings(custom: Mapping[str, str], connection: ConnectionSettings) -> 
     """The settings that a course link writes out in its own custom parameters.
 
     LTI 1.1 LMSs write names in lower case. What the LMS did not resolve is no value, and nothing
-    that it sent is read as a variable again. Raises as `activity_settings`.
+    that it sent is read as a variable again. Registration fields are each learner's own, filled in
+    by the LMS at every launch: they are taken from the launch ($Custom), and are no part of the
+    activity. Raises as `activity_settings`.
     """
     own = {name.lower(): name for name in registration.FIELDS}
     values: dict[str, Any] = {"registration": {}}
     for name, value in custom.items():
-        if variable_in(value):
-            continue
-        if name in ("product_code", "track", "bcc"):
+        if name.lower() in own:
+            values["registration"][own[name.lower()]] = f"${SENT}{own[name.lower()]}"
+        elif name in ("product_code", "track", "bcc") and not variable_in(value):
             values[name] = value
-        elif name.lower() in own:
-            values["registration"][own[name.lower()]] = literal(value)
     return activity_settings(values, connection)
 
 

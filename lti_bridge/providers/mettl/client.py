@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lti_bridge.providers.mettl.errors import NotRegistered, OtherCandidate
+from lti_bridge.providers.mettl.errors import LinkMissing, NotRegistered, OtherCandidate
 from lti_bridge.providers.mettl.settings import is_safe
 from lti_bridge.providers.mettl.wire import Wire, unreadable, without
 
+COMPLETED = "Completed"
+REGISTERED = frozenset({"ToBeTaken", "InProgress"})  # what the document calls success
 PAGE = 100  # the most that Mettl gives at once
 MAX_PAGES = 50
 
@@ -68,6 +70,10 @@ class Client:
             raise unreadable("POST", "register: no registrationStatus")
         _same(rows[0], optional["email"], "register")
         url, status = rows[0].get("url"), str(rows[0].get("status"))[:40]
+        if url is None and status == COMPLETED:
+            return Registration(status, "")  # nobody needs a link to what is over
+        if url is None and status in REGISTERED:
+            raise LinkMissing(f"register: {status} without a url")
         if not isinstance(url, str) or not is_safe(url):
             reason = without(rows[0].get("message"), private)
             raise NotRegistered(f"register: {status} without a link: {reason}")

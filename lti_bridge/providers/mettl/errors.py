@@ -72,6 +72,14 @@ class OtherCandidate(OtherPerson):
     code = "mettl-other-candidate"
 
 
+class LinkMissing(ProviderRefused):
+    """SUCCESS without `url`, as Mettl's document shows it: ask Mettl to send candidates' links."""
+
+    code = "mettl-no-link"
+    sentence = "You are registered for the test, but the test provider sent no link to it."
+    remedy = "Please tell your teacher, and give them the reference below. Your place is not lost."
+
+
 class NoFurtherAttempt(ProviderRefused):
     """Mettl cannot give another attempt here: see second_attempt in docs/providers/mettl.md."""
 

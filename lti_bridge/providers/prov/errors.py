@@ -64,6 +64,12 @@ class TooLate(NotOpen):
     remedy = "Please tell your teacher, who can offer another time."
 
 
+class NoExam(ProviderRefused):
+    """exam_code is a variable and gave no code: correct it, or what the LMS sends."""
+
+    code = "prov-no-exam"
+
+
 class NoAppointment(ProviderRefused):
     """starts_at is a variable and gave no time with a zone: correct it, or what the LMS sends."""
 

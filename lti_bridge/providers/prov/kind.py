@@ -262,6 +262,7 @@ KIND = Kind(
     connection=ConnectionSettings.model_validate,
     activity=activity_settings,
     inline=link_settings,
+    personal=frozenset({"address"}),
     forms=lambda settings: (ActivitySettings,),
     build=Prov.connect,
     needs=NEEDS,

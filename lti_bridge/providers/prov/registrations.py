@@ -13,23 +13,23 @@ from lti_bridge.core.substitution import variable_in
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.providers.answers import is_safe
 from lti_bridge.providers.contract import check_facts
-from lti_bridge.providers.prov.errors import NoAppointment
+from lti_bridge.providers.prov.errors import NoAppointment, NoExam
 from lti_bridge.providers.prov.model import Candidate, Event, Registration, Scale
 from lti_bridge.providers.prov.settings import ConnectionSettings
+
+TEXTS = ("exam_code", "exam_name", "location_code")  # of an event; each may be a variable
 
 
 def of_session(session: Session, settings: ConnectionSettings, now: datetime) -> Registration:
     """Who takes which exam where and when; raises NoAppointment when no time comes out."""
-    activity, person = session.settings, session.person
-    written: Any = session.custom.get("starts_at", "") if activity.starts_at else now
+    activity, person, custom = session.settings, session.person, session.custom
+    written: Any = custom.get("starts_at", "") if activity.starts_at else now
+    texts = {name: custom.get(name, "") for name in TEXTS}
     try:
-        event = Event(
-            exam_code=activity.exam_code,
-            exam_name=activity.exam_name,
-            location_code=activity.location_code,
-            starts_at=written,
-        )
-    except ValidationError:
+        event = Event(**texts, starts_at=written)
+    except ValidationError as error:
+        if any(problem["loc"] == ("exam_code",) for problem in error.errors()):
+            raise NoExam("exam_code: no code came out of its variable") from None
         raise NoAppointment("starts_at: no time with its zone") from None
     by_attempt = settings.candidate_id == "attempt"
     candidate = Candidate(
@@ -99,17 +99,22 @@ def adopted(
         raise ConfigurationError("the attempt's activity is no longer in the configuration")
     begin = {"starts_at": "when the exam begins, with its zone: 2026-11-22T18:00:00+01:00"}
     needs_time = variable_in(activity.starts_at)
-    check_facts(facts, begin if needs_time else {}, {"url": "the exam's page"})
+    open_texts = {
+        n: f"the {n} that Prov was sent" for n in TEXTS if variable_in(getattr(activity, n))
+    }
+    needed = {**(begin if needs_time else {}), **open_texts}
+    check_facts(facts, needed, {"url": "the exam's page"})
     url = facts.get("url", "")
     if url and not is_safe(url):
         raise ConfigurationError("url must be an https:// address (http:// on this machine)")
-    names = ("exam_code", "exam_name", "location_code")
-    known: dict[str, Any] = {name: getattr(activity, name) for name in names}
+    known: dict[str, Any] = {name: facts.get(name) or getattr(activity, name) for name in TEXTS}
     written = facts["starts_at"] if needs_time else activity.starts_at or sitting.started_at
     try:
         event = Event(**known, starts_at=written)
     except ValidationError:
-        raise ConfigurationError("starts_at is no time with its zone") from None
+        raise ConfigurationError(
+            "starts_at is no time with its zone, or exam_code no code"
+        ) from None
     by_attempt = settings.candidate_id == "attempt"
     candidate = Candidate(candidate_id=sitting.attempt_id if by_attempt else sitting.learner_id)
     registration = Registration(

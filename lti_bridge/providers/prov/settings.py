@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lti_bridge.core.substitution import literal, variable_in
+from lti_bridge.core.substitution import SENT, literal, variable_in
 from lti_bridge.providers.prov import templates
 from lti_bridge.providers.prov.model import Centre, Code, Number, Proctor, Scale
 
@@ -278,6 +278,8 @@ def link_settings(custom: Mapping[str, str], connection: ConnectionSettings) -> 
     """
     ours = {name: value for name, value in custom.items() if name in ActivitySettings.model_fields}
     values = {name: literal(value) for name, value in ours.items() if not variable_in(value)}
+    if "address" in ours:  # each learner's own, filled in by the LMS at every launch
+        values["address"] = f"${SENT}address"
     return activity_settings(values, connection)
 
 

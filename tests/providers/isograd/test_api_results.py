@@ -230,7 +230,7 @@ def test_an_administrator_of_the_account_or_of_a_sub_account(
 def test_what_a_connection_can_do_depends_on_its_route() -> None:
     api = KIND.connection({"route": "api", "client_id": "c", "client_secret": "s"})
     lti = KIND.connection({"route": "lti-1.1", "consumer_key": "k", "shared_secret": "s"})
-    assert KIND.capabilities(lti) == frozenset()
+    assert KIND.capabilities(lti) == {"costs"}
     assert KIND.capabilities(api) == {
         capabilities.REMOTE,
         capabilities.CALLBACK,
@@ -240,6 +240,9 @@ def test_what_a_connection_can_do_depends_on_its_route() -> None:
         capabilities.FORGET,
         capabilities.ADOPT,
         capabilities.ADMINISTER,
+        capabilities.COSTS,
+        capabilities.BY_ADDRESS,
+        capabilities.BUILDS_ON,
     }
 
 

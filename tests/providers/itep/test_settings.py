@@ -171,6 +171,7 @@ def test_a_link_may_write_its_activity_out() -> None:
     }
     made = KIND.inline(custom, connection())
     assert (made.product_code, made.track) == ("STX-Academic-Plus", "RC")
-    assert made.registration == {"City": "Oslo", "Education": "bachelor"}
+    names = ("Last_Name", "City", "Education")
+    assert made.registration == {name: f"$Custom.{name}" for name in names}
     with pytest.raises(ValidationError):
         KIND.inline({"track": "RC"}, connection())

@@ -106,7 +106,7 @@ def test_capabilities_follow_the_settings() -> None:
         values = {key: v for key, v in {**BASE, **changes}.items() if v is not None}
         return KIND.capabilities(KIND.connection(values))
 
-    always, told = {"remote", "import", "export", "adopt"}, {"callback", "judge"}
+    always, told = {"remote", "costs", "import", "export", "adopt"}, {"callback", "judge"}
     assert found() == {*always, "fetch", *told}
     assert found(result_path="") == {*always, *told}
     assert found(result_path="", result_event_id_path="") == always
