@@ -274,6 +274,15 @@ class AnonymousRefused(LaunchRefused):
     remedy = "Log in to your course, then open the link again."
 
 
+class PlaceUnclear(NotAvailable):
+    """A launch without a course, by somebody who has attempts at such a link in several."""
+
+    code = "place-unclear"
+    status = 409
+    sentence = "Your LMS did not say which of your courses this link is in."
+    remedy = "Nothing was started. Open the link from within your course, or tell your teacher."
+
+
 class NoPersonalData(NotAvailable):
     """The provider needs a name or an e-mail address that the LMS did not send."""
 

@@ -36,6 +36,9 @@ class ActivitySteps(Protocol):
     def begun(self, launch: Launch, link_id: str, learner_id: str) -> list[Begun]:
         """All attempts of this learner at this link, or in the LMS of a launch, by number."""
 
+    def in_use_since(self, launch: Launch, context_id: str) -> bool:
+        """Whether that course of the LMS was clicked in since the course of a launch is known."""
+
     def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
         """What this learner gets more of at this activity."""
 

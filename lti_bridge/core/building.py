@@ -12,7 +12,7 @@ from lti_bridge.core.records import Activity
 from lti_bridge.errors import NotConfigured, TakeFirst
 
 if TYPE_CHECKING:
-    from lti_bridge.core.launching import Opened
+    from lti_bridge.core.opened import Opened
 
 
 def with_earlier(store: Store, catalogue: Catalogue, opened: Opened, session: Session) -> Session:

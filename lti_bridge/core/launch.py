@@ -144,7 +144,8 @@ class Launch:
     LMS's pretend student. `custom`
     holds the link's custom parameters without prefix. `extra` holds further verified claims that
     a later step may need (deep linking settings, NRPS, the 1.1 migration claim). `once` is what
-    makes this very message usable once. `former` is set when the LMS moved from LTI 1.1.
+    makes this very message usable once. `former` is set when the LMS moved from LTI 1.1, `home`
+    where the course had another id when the learner began at this link.
     """
 
     registration: str
@@ -167,6 +168,7 @@ class Launch:
     custom: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     extra: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     former: Former | None = None
+    home: str = ""
 
     @property
     def roles_in_words(self) -> str:
@@ -185,6 +187,11 @@ class Launch:
             return self.custom[name]
         alike = (v for k, v in self.custom.items() if _NOT_IN_NAMES.sub("_", k.lower()) == name)
         return next(alike, "")
+
+    @property
+    def course_id(self) -> str:
+        """The id by which its course was first known here."""
+        return self.home or self.context.id
 
     def is_of(self, registrations: frozenset[str]) -> bool:
         """Whether one of these LMSs sent it, by its present name or the one before."""

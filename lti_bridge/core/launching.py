@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core import (
-    again,
+    beginning,
     capabilities,
     holding,
     identity,
-    limits,
     linking,
     moving,
     purchases,
     repeating,
+    same_place,
     sourcedids,
 )
 from lti_bridge.core.building import with_earlier
@@ -31,9 +31,10 @@ from lti_bridge.core.launch import (
     Person,
     ResourceLink,
 )
+from lti_bridge.core.opened import Opened
 from lti_bridge.core.owners import Owners
 from lti_bridge.core.ports import Catalogue, Connection, Session, Store, Transaction
-from lti_bridge.core.records import Activity, Adjustment, Attempt, Link
+from lti_bridge.core.records import Begun
 from lti_bridge.core.rosters import members_url
 from lti_bridge.core.starting import Starting, StillStarting
 from lti_bridge.core.substitution import Bindings, Resolved, resolve
@@ -44,7 +45,6 @@ from lti_bridge.errors import (
     MessageRefused,
     NoPersonalData,
     NotConfigured,
-    OpenedAlready,
     PageExpired,
 )
 
@@ -68,30 +68,6 @@ UNNAMED = Note(
         " a student or a place for your grade.",
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A recorded click. `attempt` is None unless the launch may make one.
-
-    `again` is what to ask first where the one before is over; a `repeated` click only goes on with
-    what has begun. `learner_id` is empty for an anonymous click. `handoff` is set where it was made
-    in the same commit, and `held` is the token of the launch where it was kept with it.
-    `extra_time_percent` is what the learner of an attempt was given besides.
-    """
-
-    launch_id: str
-    launch: Launch
-    activity: Activity
-    connection: Connection
-    link: Link
-    learner_id: str = ""
-    attempt: Attempt | None = None
-    again: again.Again | None = None
-    repeated: bool = False
-    handoff: Handoff | None = None
-    held: str = ""
-    extra_time_percent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +180,7 @@ class Launching:
         with self.store.transaction() as tx:
             opened = self._held_click(tx, launch, token)
             if _sits(opened):
-                if not number and tx.open_attempt(opened.link.id, opened.learner_id) is None:
-                    raise PageExpired("the attempt is over")
+                opened = replace(opened, repeated=not number)
                 opened = self._as_started(tx, self._attempt(tx, opened, self.clock(), number))
             self._save_launch(tx, opened)
         if opened.attempt is not None and opened.connection.notice and not number:
@@ -229,7 +204,7 @@ class Launching:
         bindings = Bindings(
             user_id=self._user_id(opened),
             resource_link_id=opened.link.id,
-            context_id=self._course(opened) if launch.context.id else "",
+            context_id=self._course(opened) if launch.course_id else "",
             sourced_id=self._sourced_id(opened),
             outcome_url=self.outcome_url,
             return_url=self.return_url + opened.launch_id,
@@ -302,7 +277,9 @@ class Launching:
         if launch.message == DEEP_LINKING:
             raise MessageRefused("a launch that asks for links is of no link")
         link = moving.find_link(tx, launch)
-        activity = linking.find_activity(launch, link, self.catalogue, tx)
+        before = self._elsewhere(tx, launch) if link is None else None
+        at = before.link if before else link
+        activity = linking.find_activity(launch, at, self.catalogue, tx)
         connection = self.catalogue.connection(activity.connection)
         if connection.registrations and not launch.is_of(connection.registrations):
             raise NotConfigured(f"connection {connection.name!r} is not open to this LMS")
@@ -313,6 +290,11 @@ class Launching:
             link = replace(link, activity_id=activity.id)
         moving.keep_link(tx, launch, link)
         return Opened(self.new_id(), launch, activity, connection, link)
+
+    def _elsewhere(self, tx: Transaction, launch: Launch) -> Begun | None:
+        """Where the learner has an attempt at this place, though its course has another id now."""
+        known = tx.known_learner(launch.registration, launch.person.id)
+        return same_place.find(tx, launch, tx.begun(launch, "", known)) if known else None
 
     def _learner(self, tx: Transaction, launch: Launch) -> str:
         if not launch.person.id:
@@ -342,7 +324,7 @@ class Launching:
 
     def _save_launch(self, tx: Transaction, opened: Opened) -> None:
         attempt_id = opened.attempt.id if opened.attempt else ""
-        where = (opened.link.id, opened.learner_id, attempt_id)
+        where = (opened.clicked or opened.link.id, opened.learner_id, attempt_id)
         tx.save_launch(opened.launch_id, opened.launch, *where)
 
     def _as_started(self, tx: Transaction, opened: Opened) -> Opened:
@@ -356,41 +338,11 @@ class Launching:
         return replace(opened, activity=activity, extra_time_percent=more.extra_time_percent)
 
     def _attempt(self, tx: Transaction, opened: Opened, now: datetime, number: int = 0) -> Opened:
-        """With the attempt that goes on, a new one, or what to ask before there is a new one.
-
-        `number` is the one that the learner has asked for.
-        """
-        activity, link, learner_id = opened.activity, opened.link, opened.learner_id
-        attempt = tx.open_attempt(link.id, learner_id)
-        if attempt is not None and attempt.activity_id == activity.id:
-            return replace(opened, attempt=attempt)
-        everywhere = tx.begun(opened.launch, link.id, learner_id)
-        begun = [one for one in everywhere if one.link.id == link.id]
-        more = tx.adjustment(activity.id, learner_id) if activity.attempts else Adjustment()
-        if again.is_over(activity, begun, switched=attempt is not None):
-            offered = again.offer(tx, activity, begun, more, now)
-            if number != offered.number or offered.refusal:
-                return replace(opened, again=offered)
-        last = begun[-1] if begun else None
-        limits.check_start(activity, more, 0, last.created_at if last else None, now)
-        if opened.repeated:
-            raise OpenedAlready("there is nothing to go on with")
-        if attempt is not None:
-            tx.close_attempt(attempt, now)
-        fresh = Attempt(
-            id=self.new_id(),
-            link_id=link.id,
-            learner_id=learner_id,
-            number=last.number + 1 if last else 1,
-            activity_id=activity.id,
-            connection=activity.connection,
-            grade_policy=activity.grade,
-            state="created",
-        )
-        attempt = tx.create_attempt(fresh, now)
-        if not capabilities.can(opened.connection, capabilities.REMOTE):  # else when it is called
-            purchases.buy(tx, opened.connection, attempt.id, self._origin(opened), now)
-        return replace(opened, attempt=attempt)
+        found = beginning.attempt(tx, opened, now, number, self.new_id)
+        if found.begins and not capabilities.can(found.connection, capabilities.REMOTE):
+            attempt_id = found.attempt.id if found.attempt else ""  # others when they are called
+            purchases.buy(tx, found.connection, attempt_id, self._origin(found), now)
+        return found
 
     def _preview(self, opened: Opened) -> Preview:
         token = self.hold(opened)
@@ -423,7 +375,7 @@ class Launching:
             learner_id=opened.learner_id,
             registration=launch.registration,
             deployment_id=launch.deployment_id,
-            context_id=launch.context.id,
+            context_id=launch.context.id or launch.home,
             course=self._course(opened),
             graded=launch.grade_target.offered,
             listed=bool(members_url(launch)),
@@ -447,7 +399,7 @@ class Launching:
 def course_id(key: bytes, connection: str, launch: Launch) -> str:
     """The course of a launch as a connection's provider knows it."""
     # a course's id is unique only within its deployment (Core 1.3 section 5.4.1)
-    course = (launch.registration, launch.deployment_id, launch.context.id)
+    course = (launch.registration, launch.deployment_id, launch.course_id)
     if launch.former:  # as the provider has known the course since LTI 1.1
         course = (launch.former.registration, "", launch.former.context_id)
     return identity.opaque(key, "context", connection, *course)

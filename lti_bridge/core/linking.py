@@ -32,7 +32,7 @@ def course_of(launch: Launch) -> Course:
     """The course that a launch comes from, by its first name where the LMS has moved."""
     if launch.former is not None:
         return Course(launch.former.registration, "", launch.former.context_id)
-    return Course(launch.registration, launch.deployment_id, launch.context.id)
+    return Course(launch.registration, launch.deployment_id, launch.course_id)
 
 
 def belongs(activity: Activity, launch: Launch) -> bool:

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Literal, Protocol
 
 from lti_bridge.core.launch import Launch, Person
-from lti_bridge.core.launching import Opened
+from lti_bridge.core.opened import Opened
 from lti_bridge.core.rosters import Member, Roster
 from lti_bridge.core.scoring import Score
 from lti_bridge.errors import BridgeError

@@ -236,6 +236,7 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
     ) -> None:
         super().__init__(values, door.tool, Session(), Cookies(cookies), requests_session=_NO_HTTP)
         self._own_page, self._proof = own_page, proof
+        self._by_cookie = False
         self.set_auto_validation(False)
         self._door = door
         self._now = door.clock()
@@ -286,6 +287,7 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         sealed = self._get_request_param("state")
         state = state13.unseal(sealed, self._door.state_key, self._now.timestamp())
         secret = self._cookie_service.get_cookie(state13.cookie_name(sealed)) or ""
+        self._by_cookie = bool(secret)  # what the LMS's storage gave back is taken out of it
         if not secret and state.storage and self._own_page:
             secret = state13.secret_in(self._get_request_param(KEPT), sealed, state.nonce)
         if self._proof and not hmac.compare_digest(state13.digest(secret), state.browser):
@@ -365,6 +367,6 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
             scope=f"lti13:{self._registration.ours.name}",
             value=claims["nonce"],
             expires_at=datetime.fromtimestamp(until, UTC) + timedelta(seconds=1),
-            browser=self.state.browser,
+            browser=self.state.browser if self._by_cookie else "",
             at=self._now,
         )

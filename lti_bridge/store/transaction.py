@@ -66,6 +66,13 @@ BEGUN = text(
     " JOIN links l ON l.id = a.link_id WHERE a.learner_id = :learner_id"
     " AND (a.link_id = :link_id OR l.registration = :registration) ORDER BY a.number, a.created_at"
 )
+IN_USE_SINCE = text(
+    "SELECT 1 FROM launches n JOIN links l ON l.id = n.link_id WHERE n.received_at >="
+    " (SELECT min(o.created_at) FROM links o WHERE o.registration = :registration"
+    " AND o.deployment_id = :deployment_id AND o.context_id = :context_id)"
+    " AND l.registration = :registration AND l.deployment_id = :deployment_id"
+    " AND l.context_id = :other LIMIT 1"
+)
 ADJUSTMENT = text(
     "SELECT extra_attempts, extra_time_percent FROM adjustments"
     " WHERE activity_id = :activity_id AND learner_id = :learner_id"
@@ -246,6 +253,12 @@ class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
             Begun(Link(link, opens), learner, number, activity, rows.moment(at), *where)
             for link, opens, learner, number, activity, at, *where in found
         ]
+
+    def in_use_since(self, launch: Launch, context_id: str) -> bool:
+        """Whether that course of the LMS was clicked in since the course of a launch is known."""
+        where = placement(launch)
+        del where["resource_link_id"]
+        return self._row(IN_USE_SINCE, other=context_id, **where) is not None
 
     def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
         """What this learner gets more of at this activity."""

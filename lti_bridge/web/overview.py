@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lti_bridge.core.launching import Opened, Preview
+from lti_bridge.core.launching import Preview
+from lti_bridge.core.opened import Opened
 from lti_bridge.core.substitution import variable_in
 from lti_bridge.web.views import InstructorView, Manage, PreviewForm
 

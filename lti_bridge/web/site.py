@@ -13,8 +13,9 @@ from lti_bridge.core import repeating
 from lti_bridge.core.at_tools import AtTools
 from lti_bridge.core.handoff import Alone, Ask, Form, Handoff, Redirect
 from lti_bridge.core.launch import DEEP_LINKING, SUBMISSION_REVIEW, Launch
-from lti_bridge.core.launching import Launching, Opened, Preview
+from lti_bridge.core.launching import Launching, Preview
 from lti_bridge.core.linking import Undecided, belongs
+from lti_bridge.core.opened import Opened
 from lti_bridge.core.reviewing import review
 from lti_bridge.core.tool_choices import ToolAnswer
 from lti_bridge.errors import (

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from lti_bridge.core.launch import Context, Launch, Once, Person
-from lti_bridge.core.launching import Opened
+from lti_bridge.core.opened import Opened
 from lti_bridge.core.people import Cell, Overview, People, merge
 from lti_bridge.core.ports import Connection
 from lti_bridge.core.records import Activity, Link

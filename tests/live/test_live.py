@@ -13,7 +13,7 @@ from lti_bridge.app import Bridge, build
 from lti_bridge.core import capabilities
 from lti_bridge.core.handoff import Note, Redirect
 from lti_bridge.core.launch import Context, Launch, Once, Person, ResourceLink
-from lti_bridge.core.launching import Opened
+from lti_bridge.core.opened import Opened
 from lti_bridge.core.ports import Connection
 from lti_bridge.settings import parse
 from tests.contract.kinds import remote_kinds
