@@ -80,7 +80,7 @@ class Relaunching:
             raise BrowserRefused("the platform_state is not that of this relaunch")
         until = datetime.fromtimestamp(state.expires, UTC) + timedelta(seconds=1)
         scope = f"lti11-state:{registration.name}"
-        return Once(scope, state13.digest(sealed), until, state.browser, at=now)
+        return Once(scope, state13.digest(sealed), until, at=now)
 
     def _check(self, url: str, registration: Registration11) -> None:
         secure = url.startswith("https://") or self.public_url.startswith("http://")
