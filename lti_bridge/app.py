@@ -63,7 +63,7 @@ from lti_bridge.toolbox import Toolbox
 from lti_bridge.web import people as people_page
 from lti_bridge.web import visitors
 from lti_bridge.web.rendering import Pages
-from lti_bridge.web.routes import check_request
+from lti_bridge.web.routes import check_request, send_on
 from lti_bridge.web.site import Site
 
 MAX_BODY = 524_288  # bytes, at any address; web.routes.FORMS has those that need less
@@ -210,6 +210,8 @@ def web_app(bridge: Bridge) -> Flask:
     people = People(bridge.roster, Rosters(bridge.store.database), is_learner, lists)
     app.register_blueprint(people_page.blueprint(site, people))
     app.before_request(check_request)
+    addresses = (bridge.settings.bridge.public_url, bridge.settings.bridge.former_urls)
+    app.before_request(partial(send_on, *addresses))
     app.register_error_handler(HTTPException, site.http_error)
     app.register_error_handler(Exception, site.failed)
     return app
@@ -237,7 +239,15 @@ def _tool_answers(bridge: Bridge) -> ToolAnswers:
     key_sets = bridge.services.token.key_sets
     leeway_s = bridge.settings.bridge.clock_skew_s
     return ToolAnswers(
-        url + DEEP_LINK_PATH, url, catalogue.tool13, catalogue.consumers, key_sets, now, leeway_s
+        url + DEEP_LINK_PATH,
+        bridge.settings.bridge.issuer,
+        catalogue.tool13,
+        catalogue.consumers,
+        key_sets,
+        now,
+        leeway_s,
+        bridge.settings.bridge.formerly(DEEP_LINK_PATH),
+        (url, *bridge.settings.bridge.formerly()),
     )
 
 
@@ -245,6 +255,7 @@ def _tool_registering(bridge: Bridge) -> ToolRegistering:
     """How an invited tool registers itself."""
     return ToolRegistering(
         bridge.settings.bridge.public_url,
+        bridge.settings.bridge.issuer,
         __version__,
         {"token_endpoint": TOKEN_PATH, "jwks_uri": JWKS_PATH},
         bridge.lms.store,

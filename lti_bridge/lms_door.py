@@ -70,10 +70,11 @@ def build_lms_door(
         tokens, Columns(database), titles, clock, new_id, 5 * bridge.call_timeout_s
     )
     relaunching = Relaunching(keyring.secret("relaunch"), bridge.public_url, secrets.token_bytes)
+    former = bridge.formerly(routes.LAUNCH_PATH)
     return LmsParts(
         directory=directory,
         store=store,
-        lms11=Lms11(directory.by_key, tool.launch_url, clock, relaunching),
+        lms11=Lms11(directory.by_key, tool.launch_url, clock, relaunching, former),
         lms13=Lms13(
             directory,
             given_keys.GivenOrFetched(lambda url: client.send("GET", url), clock),
@@ -85,6 +86,7 @@ def build_lms_door(
             secrets.token_bytes,
             leeway_s=bridge.clock_skew_s,
             formerly=partial(migration.with_former, directory=directory),
+            former_urls=bridge.formerly(),
         ),
         gradebooks=Gradebooks(AllOf(directory), tokens, client.send, clock, new_id, line_items),
         registering=Registering(

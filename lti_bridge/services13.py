@@ -71,6 +71,7 @@ def build_services(
             clock,
             new_id,
             BearerOutcomes(tokens, grades, clock, new_id).caller,
+            bridge.formerly(OUTCOMES_PATH),
         ),
     )
 
@@ -84,12 +85,13 @@ def _token_service(
 ) -> TokenService:
     return TokenService(
         bridge.public_url + TOKEN_PATH,
-        bridge.public_url,
+        bridge.issuer,
         tokens,
         KeySets(lambda url: send("GET", url), clock),
         partial(_use_once, store),
         clock,
         leeway_s=bridge.clock_skew_s,
+        former=(bridge.public_url, *bridge.formerly(), *bridge.formerly(TOKEN_PATH)),
     )
 
 

@@ -84,6 +84,7 @@ class BridgeTable(_Table):
     """[bridge]: where it is reached, where it keeps things."""
 
     public_url: BaseAddress = "http://127.0.0.1:8000"
+    former_urls: list[BaseAddress] = []
     database_url: str = "sqlite:///bridge.sqlite3"
     queue_url: str = "sqlite:///queue.sqlite3"
     keys_dir: str = "keys"
@@ -95,6 +96,15 @@ class BridgeTable(_Table):
     keep_launches_days: int = Field(180, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+
+    @property
+    def issuer(self) -> str:
+        """The bridge's name towards LTI 1.3 tools: what it was first called, for they keep it."""
+        return self.former_urls[0] if self.former_urls else self.public_url
+
+    def formerly(self, path: str = "") -> tuple[str, ...]:
+        """Where a path was at each of the former addresses."""
+        return tuple(url + path for url in self.former_urls)
 
 
 class Lms13Table(_Table):

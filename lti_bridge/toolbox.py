@@ -51,6 +51,7 @@ class Toolbox:
             clock=lambda: datetime.now(UTC),
             new_nonce=lambda: secrets.token_urlsafe(16),
             public_url=self._bridge.public_url,
+            issuer=self._bridge.issuer,
             name=self._bridge.name,
             connection=table.name,
             send=_Turnstile(self._client, table.timeout_s, table.max_in_flight).send,

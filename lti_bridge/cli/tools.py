@@ -44,9 +44,9 @@ def invite(config: Path, name: str, address: str, hours: int, as_json: bool) -> 
         refuse(f"{name!r} is the name of a connection already.")
     token, until = secrets.token_urlsafe(TOKEN_BYTES), now() + timedelta(hours=hours)
     bridge.lms.store.invite(token, name, now(), until, approve=False, purpose=PURPOSE)
-    public_url = bridge.settings.bridge.public_url
+    issuer = bridge.settings.bridge.issuer  # a tool may want both to be of one host
     added = {
-        "openid_configuration": public_url + CONFIGURATION_PATH,
+        "openid_configuration": issuer + CONFIGURATION_PATH,
         "registration_token": token,
     }
     opened = f"{address}{'&' if '?' in address else '?'}{urlencode(added)}"

@@ -51,7 +51,8 @@ class LoginRedirect:
 class Logins:
     """All that logins need; `key` seals them, `random` returns that many random bytes.
 
-    `login_url` and `launch_url` are our published addresses, `public_url` our origin.
+    `login_url` and `launch_url` are our published addresses, `public_url` our origin;
+    `former_urls` are what it was.
     """
 
     registrations: Registrations
@@ -61,6 +62,12 @@ class Logins:
     public_url: str
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    former_urls: tuple[str, ...] = ()
+
+    def home(self, target: str) -> str:
+        """Our own address, of now or before, at whose origin this one is; empty for a foreign."""
+        ours = (self.public_url, *self.former_urls)
+        return next((url for url in ours if oidc.same_origin(target, url)), "")
 
     def answer(
         self, parameters: Mapping[str, Sequence[str]], *, again: bool, refused: bool
@@ -109,7 +116,7 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
         except OIDCException as err:
             raise MessageRefused(str(err)) from err
         values = self._values
-        if not oidc.same_origin(values.get("target_link_uri", ""), self._logins.public_url):
+        if not self._logins.home(values.get("target_link_uri", "")):
             raise MessageRefused("target_link_uri is missing, or is no address of ours")
         short = (values.get("lti_deployment_id", ""), values.get(STORAGE_TARGET, ""))
         if max(map(len, short)) > MAX_ID or max(map(len, values.values())) > MAX_PARAMETER:
@@ -117,10 +124,13 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
         return registration
 
     def _address(self, registration: Registration13, sealed: str, nonce: str) -> str:
+        # the LMS knows the address that its links name; from a former one it is brought here
+        home = self._logins.home(self._values["target_link_uri"])
+        path = self._logins.launch_url.removeprefix(self._logins.public_url)
         return oidc.authentication_request(
             registration.authorization_url,
             client_id=registration.client_id,
-            redirect_uri=self._logins.launch_url,
+            redirect_uri=home + path,
             login_hint=self._values["login_hint"],
             lti_message_hint=self._values.get("lti_message_hint"),
             state=sealed,

@@ -40,12 +40,16 @@ class Relaunch:
 
 @dataclass(frozen=True, slots=True)
 class Lms11:
-    """The LTI 1.1 half of the LMS door. `registrations` are found by consumer key."""
+    """The LTI 1.1 half of the LMS door. `registrations` are found by consumer key.
+
+    `former` are launch addresses that links of LMSs may still name.
+    """
 
     registrations: dict[str, Registration11]
     launch_url: str
     clock: Callable[[], datetime]
     relaunching: Relaunching
+    former: tuple[str, ...] = ()
 
     def launch(
         self,
@@ -72,6 +76,7 @@ class Lms11:
             method=known.method,
             now=int(now.timestamp()),
             window_s=known.timestamp_window_s,
+            former=self.former,
         )
         if registration is None:
             raise SignatureRefused("unknown consumer key")

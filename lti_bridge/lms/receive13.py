@@ -98,7 +98,8 @@ class Lms13:
     """The LTI 1.3 door. `state_key` seals logins and must be the same in all processes.
 
     `login_url` and `launch_url` are our published addresses, `public_url` our origin; `random`
-    returns that many random bytes. Raises ConfigurationError for a short key.
+    returns that many random bytes. `former_urls` are origins of ours that LMSs may still name.
+    Raises ConfigurationError for a short key.
     """
 
     def __init__(
@@ -114,11 +115,12 @@ class Lms13:
         leeway_s: float = 60,
         max_age_s: float = 600,
         formerly: Formerly = lambda launch, claims, ours: launch,
+        former_urls: tuple[str, ...] = (),
     ) -> None:
         if len(state_key) < 32:
             raise ConfigurationError("the key that seals logins has fewer than 32 bytes")
         addresses = (login_url, launch_url, public_url)
-        self.logins = Logins(registrations, state_key, *addresses, clock, random)
+        self.logins = Logins(registrations, state_key, *addresses, clock, random, former_urls)
         self.registrations = registrations
         self.keysets = keysets
         self.state_key = state_key
@@ -356,7 +358,7 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
             raise MessageRefused("the target_link_uri is missing or no text")
         if state13.digest(target) == self._session_service.state.target:
             return
-        if not oidc.same_origin(target, self._door.public_url):
+        if not self._door.logins.home(target):
             raise MessageRefused("the target_link_uri is not that of the login, and not ours")
 
     def _once(self) -> Once:

@@ -168,18 +168,31 @@ def read_header(
     return request
 
 
-def verify(request: SignedRequest, secret: str, *, method: str, now: int, window_s: int) -> None:
+def verify(
+    request: SignedRequest,
+    secret: str,
+    *,
+    method: str,
+    now: int,
+    window_s: int,
+    former: Sequence[str] = (),
+) -> None:
     """Check who sent the request; raises SignatureRefused whose detail names what failed.
 
     `method` is the one configured for the key, `now` seconds since 1970, `window_s` seconds that
-    the sender's clock may differ either way. The nonce is the caller's to record, afterwards.
+    the sender's clock may differ either way. `former` are addresses of ours that the sender may
+    still know: a signature for one of them is as good. The nonce is the caller's to record,
+    afterwards.
     """
     if request.signature_method != method:
         raise errors.SignatureRefused(
             f"oauth: signed with {request.signature_method}, the key is for {method}"
         )
-    expected = signature(request.http_method, request.url, request.params, secret, method)
-    if not _equal(request.signature, expected):
+    known = (
+        signature(request.http_method, url, request.params, secret, method)
+        for url in (request.url, *former)
+    )
+    if not any(_equal(request.signature, expected) for expected in known):
         raise errors.SignatureRefused("oauth: signature does not match")
     if abs(now - request.timestamp) > window_s:
         age = now - request.timestamp

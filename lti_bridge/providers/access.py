@@ -151,7 +151,8 @@ class TokenService:
     """Answers /platform/token: client_credentials with private_key_jwt (Security 1.0 §4.1).
 
     `use_once` records a value and says whether it was new. `issuer` is the bridge's own name,
-    `url` the address of this service; a client assertion may be addressed to either.
+    `url` the address of this service, `former` what either was or may become; a client assertion
+    may be addressed to any of them.
     """
 
     url: str
@@ -162,6 +163,7 @@ class TokenService:
     clock: Callable[[], datetime]
     leeway_s: float = 60
     pace: Pace = field(default_factory=Pace)
+    former: tuple[str, ...] = ()
 
     def answer(self, form: Mapping[str, list[str]]) -> dict[str, Any]:
         """The members of a successful answer (RFC 6749 section 5.1).
@@ -227,7 +229,7 @@ class TokenService:
             raise SignatureRefused("the assertion lasts too long")
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
-        if self.url not in audiences and self.issuer not in audiences:
+        if {self.url, self.issuer, *self.former}.isdisjoint(map(str, audiences)):
             wanted = f"neither {self.url} nor {self.issuer}"
             raise SignatureRefused(f"aud is {audience!r:.120}, {wanted}")
         if MESSAGE_TYPE in claims:  # a message to the platform, made with the same key

@@ -68,7 +68,7 @@ class Tools:
     learner's: to be called before anything is done under such a name;
     `hook_url` is the connection's own hook address, with its secret; `keep_launch` keeps a launch
     until its LTI 1.3 tool comes for it; `has_roster(origin)` says whether the members of a course
-    can be told.
+    can be told; `issuer` is the bridge's name towards LTI 1.3 tools, empty for `public_url`.
     """
 
     clock: Callable[[], datetime]
@@ -86,6 +86,7 @@ class Tools:
     hook_url: str = ""
     keep_launch: Callable[[ToolLaunch], None] = _forgetful
     has_roster: Callable[[Origin], bool] = lambda origin: False
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class Caller:
 class OutcomeService:
     """Answers /platform/outcomes. `consumers` maps a consumer key to its connections.
 
-    `bearer` is the caller of an access token, for tools of LTI 1.3.
+    `bearer` is the caller of an access token, for tools of LTI 1.3. `former` are addresses that
+    tools may still know.
     """
 
     url: str
@@ -82,6 +83,7 @@ class OutcomeService:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     bearer: Callable[[str], Caller]
+    former: Sequence[str] = ()
 
     def answer(self, query: str, authorization: str, content_type: str, body: bytes) -> Answer:
         """Carry out one request and answer with an envelope, whatever was sent."""
@@ -96,7 +98,7 @@ class OutcomeService:
             else:
                 signed = oauth1.read_header("POST", url, authorization, body, content_type)
                 now = int(self.clock().timestamp())
-                caller = self._caller(signed, signers(signed, self.consumers, now))
+                caller = self._caller(signed, signers(signed, self.consumers, now, self.former))
             request = outcomes.parse_request(body)
             return self._carry_out(request, caller)
         except ServiceRefused as error:
@@ -189,17 +191,24 @@ def signers(
     signed: oauth1.SignedRequest,
     consumers: Mapping[str, Sequence[tuple[str, Credentials]]],
     now: int,
+    former: Sequence[str] = (),
 ) -> list[str]:
     """The names of the connections whose secret made this signature; at least one.
 
-    `now` is in seconds since 1970. Raises SignatureRefused.
+    `now` is in seconds since 1970, `former` are addresses that the sender may still know. Raises
+    SignatureRefused.
     """
     known = consumers.get(signed.consumer_key) or [("", NOBODY)]
     verified, refusal = [], SignatureRefused("unknown consumer key")
     for name, consumer in known:
         try:
             oauth1.verify(
-                signed, consumer.shared_secret, method=consumer.method, now=now, window_s=WINDOW_S
+                signed,
+                consumer.shared_secret,
+                method=consumer.method,
+                now=now,
+                window_s=WINDOW_S,
+                former=former,
             )
             verified.append(name)
         except SignatureRefused as error:

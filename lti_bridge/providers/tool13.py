@@ -78,7 +78,7 @@ class Tool13:
         )
         tools.keep_launch(launch)
         fields = {
-            "iss": tools.public_url,
+            "iss": tools.issuer or tools.public_url,
             "login_hint": login_hint,
             "target_link_uri": target,
             "client_id": registration.client_id,
@@ -124,7 +124,7 @@ def message_claims(
     if registration.frame:
         found[claims.PRESENTATION] = {**found[claims.PRESENTATION], "document_target": "iframe"}
     found |= {
-        "iss": tools.public_url,
+        "iss": tools.issuer or tools.public_url,
         "aud": registration.client_id,
         claims.VERSION: "1.3.0",
         claims.DEPLOYMENT_ID: registration.deployment_id,

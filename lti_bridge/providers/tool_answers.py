@@ -45,7 +45,8 @@ WINDOW_S = 300
 class ToolAnswers:
     """Reads answers of tools of both versions, by their registrations and secrets.
 
-    `url` is where they are sent, `issuer` the bridge's own name.
+    `url` is where they are sent, `issuer` the bridge's own name; `former` are addresses and
+    `names` other names of it that tools may know.
     """
 
     url: str
@@ -55,6 +56,8 @@ class ToolAnswers:
     key_sets: FindKeys
     clock: Callable[[], datetime]
     leeway_s: float = 60
+    former: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def read(self, fields: oauth1.Params, query: str) -> ToolAnswer:
         """The verified answer. Raises ToolAnswerRefused, whatever is wrong with it."""
@@ -103,10 +106,11 @@ class ToolAnswers:
         jwt.check_times(found, self.clock(), self.leeway_s, MAX_LIFE_S)
         audience = found.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
-        if not audiences or any(one != self.issuer for one in audiences):
+        names = (self.issuer, *self.names)
+        if not audiences or any(one not in names for one in audiences):
             raise SignatureRefused(f"aud is {audience!r:.120}, not {self.issuer} alone")
         # the document's own example has the tool itself in azp, where it decides nothing
-        known = (self.issuer,) if len(audiences) > 1 else (None, self.issuer, tool.client_id)
+        known = names if len(audiences) > 1 else (None, *names, tool.client_id)
         if found.get("azp") not in known:
             raise SignatureRefused(f"azp is {found.get('azp')!r:.120}")
         wanted = {
@@ -122,7 +126,8 @@ class ToolAnswers:
         url = f"{self.url}?{query}" if query else self.url
         signed = oauth1.read_form("POST", url, fields)
         try:
-            connections = signers(signed, self.consumers, int(self.clock().timestamp()))
+            now = int(self.clock().timestamp())
+            connections = signers(signed, self.consumers, now, self.former)
         except SignatureRefused as error:
             raise ToolAnswerRefused(error.detail, said=error.said or UNPROVED_11) from error
         found = dict(signed.params)

@@ -63,6 +63,7 @@ class ToolRegistering:
     """
 
     public_url: str
+    issuer: str
     version: str
     paths: Mapping[str, str]
     keeps: Keeps
@@ -75,7 +76,7 @@ class ToolRegistering:
         """What the bridge says about itself as a platform (DR 1.0 §3.2)."""
         url = self.public_url
         return {
-            "issuer": url,
+            "issuer": self.issuer,
             "authorization_endpoint": url + AUTHORIZE_PATH,
             "registration_endpoint": url + REGISTER_PATH,
             **{name: url + path for name, path in self.paths.items()},

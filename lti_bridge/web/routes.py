@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
+
 from flask import Blueprint, Response, request
 
 from lti_bridge.errors import BadRequest
@@ -74,6 +77,33 @@ def check_request() -> None:
             raise BadRequest("a NUL character")
     if "\0" in path:
         raise BadRequest("a NUL character")
+
+
+# Where browsers come; at a former address they are sent on, so that cookies are kept at one host.
+BROWSERS = (
+    "/course/",
+    "/lti/launch",
+    "/lti/login",
+    "/platform/authorize",
+    "/platform/deep-link",
+    "/platform/return/",
+)
+
+
+def send_on(public_url: str, former_urls: Sequence[str]) -> Response | None:
+    """Before any request: send a browser that came to a former address to the present one.
+
+    307, so that forms come along. Programs are answered where they are.
+    """
+    hosts = {urlsplit(url).netloc for url in former_urls} - {urlsplit(public_url).netloc}
+    if request.host not in hosts or not request.path.startswith(BROWSERS):
+        return None
+    query = request.query_string.decode("ascii", "replace")
+    where = public_url + quote(request.path) + (f"?{query}" if query else "")
+    response = Response(status=307, headers={"Location": where})
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def _answer(file: StaticFile, stamp: str, mimetype: str) -> Response:

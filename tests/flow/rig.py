@@ -142,13 +142,17 @@ class Reply:
 class Rig:
     """The bridge, the school, and what tests do with them."""
 
-    def __init__(self, folder: Path, database: str) -> None:
+    def __init__(self, folder: Path, database: str, former: str = "") -> None:
         self.school = School()
         url = f"http://127.0.0.1:{free_port()}"
         self.school.bridge_url = url
         prepare(folder, database)
         config = folder / "config.toml"
         text = CONFIG.format(bridge=url, database=database, folder=folder)
+        if former:  # a port of this machine under another name
+            self.former = url.replace("127.0.0.1", former)
+            urls = ["https://first.example.edu/bridge", self.former]
+            text = text.replace("\n[[lms]]", f"former_urls = {json.dumps(urls)}\n\n[[lms]]", 1)
         text += "".join(LMS13.format(name=n, school=self.school.url) for n in ("new", "next"))
         text += "".join(CONNECTION.format(name=n, signer=s) for n, s in CONNECTIONS.items())
         text += "".join(ACTIVITY.format(name=n, connection="one", grade=n) for n in POLICIES)

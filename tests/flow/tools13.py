@@ -131,10 +131,17 @@ class Tools13:
 
 
 @contextmanager
-def running_tools13(folder: Path, database: str, extra: str = "") -> Iterator[Tools13]:
-    """Everything started."""
+def running_tools13(
+    folder: Path, database: str, extra: str = "", *, former: str = ""
+) -> Iterator[Tools13]:
+    """Everything started. The tools know the bridge by the name `former` of this machine."""
     world = make_world(folder, database, links=LINKS)
     issuer = world.bridge.url
+    if former:
+        issuer = issuer.replace("127.0.0.1", former)
+        text = world.bridge.config.read_text(encoding="utf-8")
+        moved = text.replace("[bridge]", f'[bridge]\nformer_urls = ["{issuer}"]', 1)
+        world.bridge.config.write_text(moved, encoding="utf-8")
     tool = serving.start(
         tool13.make_app(tool13.Tool13Settings(issuer, "quiz-client", "quiz-deployment"))
     )
