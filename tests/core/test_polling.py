@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -123,6 +123,30 @@ def bench(database_url: str) -> Bench:
 def started(bench: Bench) -> Bench:
     bench.store.confirm_start("a1", Started(MARKING), NOW, NOW)
     return bench
+
+
+@pytest.mark.parametrize(
+    ("named", "counts"),
+    [
+        ({"reference": "r2"}, False),
+        ({"candidate_id": "another"}, False),
+        ({"email": "bob@example.edu"}, False),
+        ({"email": ""}, False),  # what had to be named and was not
+        ({"reference": "R1"}, False),
+        ({"reference": "r1", "candidate_id": "me", "email": " ANN@example.edu"}, True),
+        ({"unheard-of": "x"}, True),
+    ],
+)
+def test_an_answer_about_somebody_else_counts_for_nobody(
+    bench: Bench, named: dict[str, str], counts: bool
+) -> None:
+    data = {"candidate_id": "me", "email": "ann@example.edu"}
+    bench.store.confirm_start("a1", Started(MARKING, "r1", data), NOW, NOW)
+    for _ in range(2):
+        bench.tell(replace(SEVEN, named=named))
+    assert bench.attempt.score == (SEVEN.score if counts else None)
+    seen = [one for one in bench.store.attempt_changes("a1") if one["source"] == "refused"]
+    assert len(seen) == (0 if counts else 1)
 
 
 def test_a_hint_during_a_question_is_another_question(started: Bench) -> None:

@@ -19,7 +19,7 @@ MORE = {
     "prov-texts": (
         "prov",
         "exam_code = '$Context.label', exam_name = '$Context.title', score_min = 0, score_max = 9,"
-        " address = '$ResourceLink.description'",
+        " address = '$CourseSection.timeFrame.begin'",
     ),
     "itep-track": ("itep", "product_code = 'GTX-Academic-Plus', track = '$Context.label'"),
 }
