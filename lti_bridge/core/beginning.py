@@ -72,4 +72,4 @@ def _next(
         grade_policy=activity.grade,
         state="created",
     )
-    return replace(opened, attempt=tx.create_attempt(fresh, now), begins=True)
+    return replace(opened, attempt=tx.create_attempt(fresh, now))

@@ -242,7 +242,7 @@ class Launching:
         connection = opened.connection
         session, _ = self.session(opened)
         if not capabilities.can(connection, capabilities.REMOTE):
-            return connection.provider.start(session).handoff
+            return self._opened_at_tool(opened, session)
         session = with_earlier(self.store, self.catalogue, opened, session)
         try:
             owners = Owners(self.store, self.key, self.clock)
@@ -250,6 +250,16 @@ class Launching:
             return starting.hand_off(connection, opened.attempt, session)
         except StillStarting:
             return replace(BEING_PREPARED, token=self.hold(opened))
+
+    def _opened_at_tool(self, opened: Opened, session: Session) -> Handoff:
+        """A tool's own launch; where that sells an attempt, it is bought once it is certain."""
+        handoff = opened.connection.provider.start(session).handoff
+        if opened.attempt is not None and capabilities.can(opened.connection, capabilities.COSTS):
+            with self.store.transaction() as tx:
+                purchases.buy(
+                    tx, opened.connection, opened.attempt.id, session.origin, self.clock()
+                )
+        return handoff
 
     def _notice_is_due(self, opened: Opened) -> bool:
         connection, attempt = opened.connection, opened.attempt
@@ -338,11 +348,7 @@ class Launching:
         return replace(opened, activity=activity, extra_time_percent=more.extra_time_percent)
 
     def _attempt(self, tx: Transaction, opened: Opened, now: datetime, number: int = 0) -> Opened:
-        found = beginning.attempt(tx, opened, now, number, self.new_id)
-        if found.begins and not capabilities.can(found.connection, capabilities.REMOTE):
-            attempt_id = found.attempt.id if found.attempt else ""  # others when they are called
-            purchases.buy(tx, found.connection, attempt_id, self._origin(found), now)
-        return found
+        return beginning.attempt(tx, opened, now, number, self.new_id)
 
     def _preview(self, opened: Opened) -> Preview:
         token = self.hold(opened)

@@ -19,8 +19,7 @@ class Opened:
     what has begun. `learner_id` is empty for an anonymous click. `handoff` is set where it was made
     in the same commit, and `held` is the token of the launch where it was kept with it.
     `extra_time_percent` is what the learner of an attempt was given besides. `clicked` is the id of
-    the link that the click came by, where its attempts are at another one; `begins`: the attempt
-    is new.
+    the link that the click came by, where its attempts are at another one.
     """
 
     launch_id: str
@@ -36,4 +35,3 @@ class Opened:
     held: str = ""
     extra_time_percent: int = 0
     clicked: str = ""
-    begins: bool = False

@@ -277,8 +277,8 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
     def buy(self, purchase: Purchase) -> int | None:
         """Write a purchase down, once an attempt: how many there are of its LMS on its day.
 
-        0 when the attempt is in the ledger already, None when the limit is reached; then the
-        transaction is to be given up.
+        0 when the attempt is in the ledger already, None when the limit is reached: then it is
+        not bought.
         """
 
     def close_attempt(self, attempt: Attempt, now: datetime) -> None:

@@ -61,8 +61,10 @@ class PurchaseSteps:
             **day,
         ):
             return 0
-        row = self._row(COUNT, daily_limit=purchase.daily_limit, **day)
-        return int(row[0]) if row else None
+        if row := self._row(COUNT, daily_limit=purchase.daily_limit, **day):
+            return int(row[0])
+        self._row(GIVE_BACK, attempt_id=purchase.attempt_id)  # it was not counted either
+        return None
 
 
 def give_back(connection: Connection, attempt_id: str) -> None:

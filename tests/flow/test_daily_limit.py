@@ -112,9 +112,17 @@ def test_what_the_provider_refused_is_not_bought(scene: Scene) -> None:
     assert [count for *_, count in scene.ledger()] == [2]
 
 
-def test_a_tool_s_attempts_are_bought_when_they_are_made(scene: Scene) -> None:
+def test_a_tool_s_attempts_are_bought_when_it_opens(scene: Scene) -> None:
     assert scene.click("student1", "last11").status != 403
     assert refused(scene.click("student2", "last11"))
     assert scene.click("student1", "last11").status != 403
-    assert scene.attempts() == ["created"]
-    assert scene.ledger() == [("tosa", scene.ledger()[0][1], 1)]
+    assert [count for *_, count in scene.ledger()] == [1]
+    assert refused(scene.click("student2", "last11"))
+
+
+def test_whom_the_tool_cannot_take_buys_nothing(scene: Scene) -> None:
+    scene.click("student1", "last11")
+    scene.rows("UPDATE owners SET learner_id = 'somebody else'", "DELETE FROM purchase_days")
+    scene.rows("DELETE FROM purchases")
+    assert "candidate-taken" in scene.click("student1", "last11").text
+    assert scene.ledger() == []
