@@ -11,6 +11,7 @@ from lti_bridge import __version__
 from lti_bridge.cli import (
     attempts,
     connections,
+    courses,
     keys,
     learners,
     owners,
@@ -60,6 +61,7 @@ for command in (
     owners.owners,
     results.results,
     registrations.registrations,
+    courses.courses,
     tools.tools,
     learners.learners,
     running.doctor,

@@ -147,7 +147,10 @@ class Launching:
         text = self.store.held_launch(digest(token))
         if text is None:
             raise PageExpired("no held launch")
-        return holding.from_json(text), holding.step_of(text)
+        launch = holding.from_json(text)
+        with self.store.transaction() as tx:
+            launch = moving.at_home(launch, moving.find_link(tx, launch))
+        return launch, holding.step_of(text)
 
     def keep(self, launch: Launch, token: str, step: Mapping[str, str] | None = None) -> None:
         """Keep a launch for a page, under its token, for two hours."""
@@ -287,6 +290,7 @@ class Launching:
         if launch.message == DEEP_LINKING:
             raise MessageRefused("a launch that asks for links is of no link")
         link = moving.find_link(tx, launch)
+        launch = moving.at_home(launch, link)
         before = self._elsewhere(tx, launch) if link is None else None
         at = before.link if before else link
         activity = linking.find_activity(launch, at, self.catalogue, tx)

@@ -49,6 +49,13 @@ def find_link(tx: Transaction, launch: Launch) -> Link | None:
     return before
 
 
+def at_home(launch: Launch, link: Link | None) -> Launch:
+    """The launch, knowing by which id its course was first known, where an admin joined the two."""
+    if link is None or launch.former or link.context_id in ("", launch.context.id):
+        return launch
+    return replace(launch, home=link.context_id)
+
+
 def keep_link(tx: Transaction, launch: Launch, link: Link) -> None:
     """Let a launch under the former name find this link too, if it finds none."""
     if launch.former is not None:

@@ -183,6 +183,8 @@ class Placing:
         if text is None:
             raise PageExpired("no held launch")
         launch = holding.from_json(text)
+        with self.store.transaction() as tx:
+            launch = moving.at_home(launch, moving.find_link(tx, launch))
         self._require_staff(launch)
         return launch
 

@@ -72,10 +72,15 @@ class Picking:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One placement of the tool in a course."""
+    """One placement of the tool in a course.
+
+    `context_id` is the course of its first launch, where it was looked up by a launch of the same
+    LMS and deployment; else empty.
+    """
 
     id: str
     activity_id: str
+    context_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

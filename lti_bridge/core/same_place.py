@@ -23,13 +23,11 @@ def find(tx: Transaction, launch: Launch, begun: Sequence[Begun]) -> Begun | Non
     places and the launch names no course: nothing is begun, and so nothing is bought twice.
     """
     context = launch.context.id
-    here = [
-        one
-        for one in begun
-        if one.deployment_id == launch.deployment_id
-        and one.resource_link_id == launch.resource_link.id
-        and one.context_id != context
-    ]
+    place = (launch.deployment_id, launch.resource_link.id)
+    here = [one for one in begun if (one.deployment_id, one.resource_link_id) == place]
+    # begun before an admin joined this course with another one
+    if exact := [one for one in here if one.context_id == context]:
+        return exact[-1]
     courses = {one.context_id for one in here}
     if len(courses) > 1 and not context:
         raise PlaceUnclear("attempts in several courses by this resource link id")

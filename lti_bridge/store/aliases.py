@@ -16,12 +16,14 @@ FIND_LEARNER = text(
     " WHERE a.registration = :registration AND a.user_id = :user_id"
 )
 FIND_LINK = text(
-    "SELECT l.id, l.activity_id FROM links l WHERE l.registration = :registration"
+    "SELECT l.id, l.activity_id, l.context_id FROM links l WHERE l.registration = :registration"
     " AND l.deployment_id = :deployment_id AND l.context_id = :context_id"
     " AND l.resource_link_id = :resource_link_id AND NOT EXISTS (SELECT 1 FROM link_aliases n"
     " WHERE n.registration = :registration AND n.deployment_id = :deployment_id"
     " AND n.context_id = :context_id AND n.resource_link_id = :resource_link_id)"
-    " UNION ALL SELECT o.id, o.activity_id FROM link_aliases a JOIN links o ON o.id = a.link_id"
+    " UNION ALL SELECT o.id, o.activity_id, CASE WHEN o.registration = :registration"
+    " AND o.deployment_id = :deployment_id THEN o.context_id ELSE '' END"
+    " FROM link_aliases a JOIN links o ON o.id = a.link_id"
     " WHERE a.registration = :registration AND a.deployment_id = :deployment_id"
     " AND a.context_id = :context_id AND a.resource_link_id = :resource_link_id"
 )

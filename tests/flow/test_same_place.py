@@ -6,7 +6,9 @@ import secrets
 from collections.abc import Mapping
 
 import pytest
+from click.testing import CliRunner
 
+from lti_bridge.cli import main
 from tests.flow.browser import Browser, Page
 from tests.flow.rig import AGS, Rig
 from tests.flow.scene import refusal
@@ -123,3 +125,59 @@ def test_what_differs_otherwise_is_another_place(rig: Rig, what: str) -> None:
     }
     *args, more = changes[what]
     assert sourced(click(rig, *args, **more)) != began  # type: ignore[arg-type]
+
+
+def moved(rig: Rig, *arguments: str, answer: str = "") -> tuple[int, str]:
+    """Give the command; `answer` is typed when it asks."""
+    given = ["courses", "moved", *arguments, "--config", str(rig.bridge.config)]
+    ran = CliRunner().invoke(main, given, input=answer)
+    return ran.exit_code, ran.output
+
+
+@both
+@pytest.mark.parametrize("part", [True, False])
+def test_an_admin_joins_what_cannot_be_known(rig: Rig, lms: str, part: bool) -> None:
+    who, mark = fresh()
+    old, new = f"old-{mark}.example.edu", f"new-{mark}.example.edu"
+    link = f"{old}/7" if part else mark
+    there = link.replace(old, new)
+    began = sourced(click(rig, lms, who, f"{old}/c", link))
+    early = f"early-{who}"
+    if part:  # they came before the admin knew
+        meanwhile = sourced(click(rig, lms, early, f"{new}/c", there))
+    names = ["--part", lms, old, new] if part else [lms, f"{old}/c", f"{new}/c"]
+    status, said = moved(rig, *names, answer="n\n")
+    assert status == 1
+    assert "1 courses" in said
+    assert "with 1 links and 1 attempts" in said
+    assert moved(rig, *names, "--yes")[0] == 0
+    for _ in range(2):
+        assert sourced(click(rig, lms, who, f"{new}/c", there)) == began
+        assert sourced(click(rig, lms, who, f"{old}/c", link)) == began
+    if part:
+        assert sourced(click(rig, lms, early, f"{new}/c", there)) == meanwhile
+    mate = f"mate-{who}"  # everybody, not only who has begun
+    assert sourced(click(rig, lms, mate, f"{new}/c", there))
+    assert sourced(click(rig, lms, mate, f"{old}/c", link))
+    assert (count(rig, who), count(rig, mate)) == (1, 1)
+    assert moved(rig, *names, "--undo", "--yes") == (
+        0,
+        f"{old}/c -> {new}/c\n1 links are parted.\n",
+    )
+    assert sourced(click(rig, lms, who, f"{old}/c", link)) == began
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["old", "no-such-course", "x"],
+        ["nobody", "course-1", "x"],
+        ["old", "", "x"],
+        ["old", "a", "a"],
+        ["old", "course-1", "x" * 256],
+    ],
+)
+def test_what_joins_nothing_is_refused(rig: Rig, arguments: list[str]) -> None:
+    before = rig.rows("SELECT * FROM link_aliases")
+    assert moved(rig, *arguments, "--yes")[0] in (1, 2)
+    assert rig.rows("SELECT * FROM link_aliases") == before
