@@ -166,3 +166,8 @@ def test_secrets_are_compared_in_constant_time() -> None:
             if suspicious.search(code):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {code.strip()}")
     assert not found
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
