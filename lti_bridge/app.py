@@ -180,7 +180,7 @@ def web_app(bridge: Bridge) -> Flask:
         pages,
         bridge.launching,
         bridge.store,
-        log.reference,
+        log.current,
         framing,
         lambda registration: registration in trusted(),
         at_tools,
@@ -202,16 +202,18 @@ def web_app(bridge: Bridge) -> Flask:
         provider_routes.blueprint(bridge.services.outcomes, bridge.callbacks, site.returned)
     )
     app.register_blueprint(_platform_door(bridge, site))
-    app.register_blueprint(routes_services.blueprint(bridge.services))
-    app.register_blueprint(routes_tools.blueprint(_tool_registering(bridge)))
+    app.register_blueprint(routes_services.blueprint(bridge.services, site.reference))
+    app.register_blueprint(routes_tools.blueprint(_tool_registering(bridge), site.reference))
     app.register_blueprint(routes_deep_link.blueprint(_tool_answers(bridge), site.chosen))
     app.register_blueprint(site.blueprint())
     lists = ThreadPoolExecutor(LISTS, thread_name_prefix="roster")
     people = People(bridge.roster, Rosters(bridge.store.database), is_learner, lists)
     app.register_blueprint(people_page.blueprint(site, people))
+    app.before_request(log.begin)
     app.before_request(check_request)
     addresses = (bridge.settings.bridge.public_url, bridge.settings.bridge.former_urls)
     app.before_request(partial(send_on, *addresses))
+    app.teardown_request(lambda _error: log.end())
     app.register_error_handler(HTTPException, site.http_error)
     app.register_error_handler(Exception, site.failed)
     return app

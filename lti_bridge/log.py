@@ -12,6 +12,7 @@ import re
 import secrets
 import sys
 import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from json import dumps
 from typing import TextIO
@@ -28,6 +29,8 @@ _SEARCHED = 8  # times as much as is written, for what is left out makes room
 _MESSAGE_LIMIT = 1_000
 _VALUE_LIMIT = 200
 _GONE = "[redacted]"
+# of the request that this thread answers; every line about it carries it
+_current: ContextVar[str] = ContextVar("reference", default="")
 
 # Every pattern takes a time that grows with the text only: strangers choose what is in it. A run of
 # characters is begun at its first one, never again at each of the others.
@@ -79,6 +82,21 @@ def configure(level: str = "INFO", stream: TextIO | None = None, *, json: bool =
 def reference() -> str:
     """A short random id for one launch or failure, safe to read out: 10 characters, 50 bits."""
     return "".join([_CROCKFORD[byte % 32] for byte in secrets.token_bytes(10)])
+
+
+def begin() -> None:
+    """Give a request its reference: all lines from here on, in its thread, carry it."""
+    _current.set(reference())
+
+
+def end() -> None:
+    """The request is answered; what is logged from now on is not about it."""
+    _current.set("")
+
+
+def current() -> str:
+    """The reference of the request that is being answered; outside of any, a new one."""
+    return _current.get() or reference()
 
 
 def redact(text: str, limit: int = _MESSAGE_LIMIT) -> str:
@@ -134,6 +152,8 @@ class Formatter(logging.Formatter):
             "logger": record.name,
             "event": redact(record.getMessage()),
         }
+        if "ref" not in record.__dict__ and (ref := _current.get()):
+            line["ref"] = ref
         for name in _FIELDS:
             if name in record.__dict__:
                 line[name] = _plain(record.__dict__[name])

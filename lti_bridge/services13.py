@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from lti_bridge import log
 from lti_bridge.catalogue import Catalogue
 from lti_bridge.core.identity import pairwise
 from lti_bridge.core.launch import Once
@@ -69,7 +70,7 @@ def build_services(
             catalogue.consumers,
             results,
             clock,
-            new_id,
+            log.current,  # what the answer is called is what the log has about it
             BearerOutcomes(tokens, grades, clock, new_id).caller,
             bridge.formerly(OUTCOMES_PATH),
         ),

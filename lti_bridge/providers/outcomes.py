@@ -73,7 +73,8 @@ class OutcomeService:
     """Answers /platform/outcomes. `consumers` maps a consumer key to its connections.
 
     `bearer` is the caller of an access token, for tools of LTI 1.3. `former` are addresses that
-    tools may still know.
+    tools may still know. `new_id` returns what an answer is called, which is the reference of its
+    request in the log.
     """
 
     url: str
@@ -122,6 +123,7 @@ class OutcomeService:
 
     def too_large(self) -> Answer:
         """The answer to a body above the limit, which was not read."""
+        log.warning("outcome.malformed", extra={"reason": "a body above the limit"})
         return self._envelope(400, "failure", "The request is above 64 kB.", None)
 
     def _caller(self, signed: oauth1.SignedRequest, connections: list[str]) -> Caller:

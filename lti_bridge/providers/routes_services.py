@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, request
@@ -53,10 +54,10 @@ class Services:
     outcomes: OutcomeService
 
 
-def blueprint(services: Services) -> Blueprint:
-    """The services of the platform."""
+def blueprint(services: Services, reference: Callable[[], str]) -> Blueprint:
+    """The services of the platform. `reference` is that of the request in the log."""
     door = Blueprint("services", __name__)
-    door.register_error_handler(BridgeError, refused)
+    door.register_error_handler(BridgeError, lambda error: refused(error, reference()))
     grades = services.grades
     line_items = "/platform/<course>/lineitems"
 
@@ -163,16 +164,16 @@ def _answer(answer: Answer, content_type: str, status: int = 200) -> Response:
     return response
 
 
-def refused(error: BridgeError) -> Response:
+def refused(error: BridgeError, reference: str) -> Response:
     """The answer for a program: a code, and which part of the request is wrong and why.
 
     Nothing in it is about anything but the request; who has not proved who it is learns no
-    more than the form of its request.
+    more than the form of its request. The log has more, under the reference.
     """
     if isinstance(error, TokenRequestRefused):
         log.warning("token.refused", extra={"code": error.oauth, "reason": error.detail})
         said = _NOT_OAUTH.sub("?", error.said)
-        response = jsonify(error=error.oauth, error_description=said)
+        response = jsonify(error=error.oauth, error_description=said, reference=reference)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Pragma"] = "no-cache"
     else:
@@ -182,7 +183,7 @@ def refused(error: BridgeError) -> Response:
         )
         said = error.detail if _may_know(error) else error.sentence
         code = METADATA if isinstance(error, ToolMetadataRefused) else error.code
-        response = jsonify(error=code, error_description=said)
+        response = jsonify(error=code, error_description=said, reference=reference)
     response.status_code = error.status
     if error.status in (401, 403):
         challenge = NO_TOKEN if isinstance(error, TokenMissing) else CHALLENGES[error.status]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, jsonify, request
 
 from lti_bridge.errors import BridgeError, TooLarge
@@ -15,10 +17,10 @@ from lti_bridge.providers.tool_registering import (
 MAX_BODY = 65_536  # bytes
 
 
-def blueprint(registering: ToolRegistering) -> Blueprint:
-    """Both addresses."""
+def blueprint(registering: ToolRegistering, reference: Callable[[], str]) -> Blueprint:
+    """Both addresses. `reference` is that of the request in the log."""
     door = Blueprint("tools", __name__)
-    door.register_error_handler(BridgeError, refused)
+    door.register_error_handler(BridgeError, lambda error: refused(error, reference()))
 
     @door.get(CONFIGURATION_PATH)
     def configuration() -> Response:

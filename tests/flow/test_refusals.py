@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+import urllib3
 
 from tests.flow.browser import Browser, Page
 from tests.flow.campus11 import send, sign
@@ -134,3 +135,71 @@ def test_no_log_line_of_a_delivered_grade_knows_anybody(talkative: World, link: 
     people = ("Zoë", "Exämple", "student3", "@example", "bridge-secret", "campus-secret")
     assert [text for text in (*people, *issued) if text in log] == []
     assert not re.search(r"eyJ|instanceid|lis_result|oauth_signature|Bearer [^\[]", log)
+
+
+def of_page(answer: urllib3.BaseHTTPResponse) -> str:
+    return re.findall(r'<dd class="copy">([0-9A-Z]{10})</dd>', answer.data.decode())[0]
+
+
+def of_json(answer: urllib3.BaseHTTPResponse) -> str:
+    return str(answer.json()["reference"])
+
+
+def of_envelope(answer: urllib3.BaseHTTPResponse) -> str:
+    found = re.findall(rb"<imsx_messageIdentifier>([^<]+)</imsx_messageIdentifier>", answer.data)
+    return str(found[0].decode())
+
+
+Answered = Callable[[urllib3.BaseHTTPResponse], str]
+FORM = "application/x-www-form-urlencoded"
+ASKED = "grant_type=client_credentials&scope=x&client_assertion=a.b.c&client_assertion_type="
+ASSERTED = ASKED + "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+# What programs ask for, and where its answer has the reference.
+SERVICES: dict[str, tuple[str, str, dict[str, str], str, int, Answered]] = {
+    "no grant": ("POST", "/platform/token", {"Content-Type": FORM}, "a=b", 400, of_json),
+    "no client": ("POST", "/platform/token", {"Content-Type": FORM}, ASSERTED, 400, of_json),
+    "no token": ("GET", "/platform/course/lineitems", {}, "", 401, of_json),
+    "bad token": (
+        *("GET", "/platform/course/lineitems/one", {"Authorization": "Bearer a.b"}, ""),
+        *(401, of_json),
+    ),
+    "score": ("POST", "/platform/course/lineitems/one/scores", {}, "{}", 401, of_json),
+    "members": ("GET", "/platform/course/memberships", {}, "", 401, of_json),
+    "results": ("GET", "/platform/course/lineitems/one/results", {}, "", 401, of_json),
+    "unsigned outcome": (
+        *("POST", "/platform/outcomes", {"Content-Type": "application/xml"}, "<a/>"),
+        *(401, of_envelope),
+    ),
+    "outcome by token": (
+        *("POST", "/platform/outcomes"),
+        {"Content-Type": "application/xml", "Authorization": "Bearer a.b"},
+        *("<a/>", 401, of_envelope),
+    ),
+    "large outcome": (
+        *("POST", "/platform/outcomes", {"Content-Type": "application/xml"}, "x" * 70_000),
+        *(400, of_envelope),
+    ),
+    "tool without invitation": ("POST", "/platform/register", {}, "{}", 401, of_json),
+    "lms without invitation": ("GET", "/lti/register", {}, "", 403, of_page),
+    "hook": ("POST", "/hooks/plain/nobody", {}, "{}", 403, of_page),
+    "hook of nobody": ("POST", "/hooks/nobody/nobody", {}, "{}", 403, of_page),
+    "authorize": ("GET", "/platform/authorize?client_id=nobody", {}, "", 400, of_page),
+    "deep link": ("POST", "/platform/deep-link", {"Content-Type": FORM}, "JWT=a.b.c", 400, of_page),
+}
+
+
+@pytest.mark.spec("GEN-14")
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_refusal_of_a_service_has_its_reference_in_log_and_answer(
+    scene: Scene, name: str
+) -> None:
+    method, path, headers, body, status, of = SERVICES[name]
+    url = scene.world.bridge.url + path
+    first, second = (HTTP.request(method, url, body=body, headers=headers) for _ in range(2))
+    assert (first.status, second.status) == (status, status), first.data
+    assert of(first) != of(second)
+    for answer in (first, second):
+        assert re.fullmatch("[0-9A-Z]{10}", of(answer))
+        line = scene.log_of(of(answer))
+        assert " WARNING " in line
+        assert "reason=" in line
