@@ -78,6 +78,7 @@ class Row:
     asks: str
     tests: tuple[str, ...]
     state: str
+    idle: tuple[str, ...] = ()  # those of the tests, with parameters, that did not run
     left_out: str = ""
 
 
@@ -105,12 +106,17 @@ def read_outcomes(results: Path | None, junit: Path | None) -> dict[str, str]:
     return outcomes
 
 
+def ended(node: str, outcomes: dict[str, str]) -> str | None:
+    """How a test ended; None when nobody ran it."""
+    return outcomes.get(node) or outcomes.get(junit_name(node))
+
+
 def state_of(nodes: list[str], outcomes: dict[str, str], left_out: str) -> str:
     """One failed test fails the item; a skipped one proves nothing."""
     if not nodes:
         return "left out" if left_out else "no test"
-    ended = {outcomes.get(node) or outcomes.get(junit_name(node)) for node in nodes}
-    return "failed" if "failed" in ended else "passed" if "passed" in ended else "not run"
+    ends = {ended(node, outcomes) for node in nodes}
+    return "failed" if "failed" in ends else "passed" if "passed" in ends else "not run"
 
 
 def build_rows(ids: dict[str, list[str]], outcomes: dict[str, str]) -> list[Row]:
@@ -124,7 +130,8 @@ def build_rows(ids: dict[str, list[str]], outcomes: dict[str, str]) -> list[Row]
         nodes = nodes_of.get(item_id, [])
         tests = tuple(dict.fromkeys(node.partition("[")[0] for node in nodes))
         state = state_of(nodes, outcomes, item.get("left_out", ""))
-        rows.append(Row(item_id, tests=tests, state=state, **item))
+        idle = tuple(node for node in nodes if ended(node, outcomes) in (None, "skipped"))
+        rows.append(Row(item_id, tests=tests, state=state, idle=idle, **item))
     return rows
 
 
@@ -135,6 +142,18 @@ def missing(rows: list[Row]) -> list[Row]:
         for row in rows
         if group_of(row.id) in COVERED and row.level == "MUST" and row.state == "no test"
     ]
+
+
+def not_run(rows: list[Row]) -> dict[str, list[str]]:
+    """The tests that items rest on and that did not run, skipped or never chosen, with the items.
+
+    What is not run today proves nothing today, whatever other tests the item has.
+    """
+    items: dict[str, list[str]] = {}
+    for row in rows:
+        for node in row.idle:
+            items.setdefault(node, []).append(row.id)
+    return items
 
 
 def counts_table(rows: list[Row]) -> list[list[str]]:
@@ -182,7 +201,11 @@ def parse_arguments() -> argparse.Namespace:
     groups = list(load_items()["groups"])
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.report", description=__doc__)
     parser.add_argument("--groups", default=",".join(groups), help="only these, as GEN,OA1")
-    parser.add_argument("--check", action="store_true", help="1 when a covered MUST has no test")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="1 when a covered MUST has no test, or an item's test failed or did not run",
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/conformance.md"))
     outcome = parser.add_mutually_exclusive_group()
     outcome.add_argument("--results", type=Path, help="file a run wrote with --spec-json")
@@ -195,7 +218,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Write the page, print the counts; 1 when --check finds an item without a test."""
+    """Write the page, print the counts; 1 when --check finds an item that is not proved."""
     arguments = parse_arguments()
     rows = build_rows(collect_ids(), read_outcomes(arguments.results, arguments.junit))
     rows = [row for row in rows if group_of(row.id) in arguments.groups]
@@ -203,12 +226,23 @@ def main() -> int:
     arguments.out.write_text(render(rows), encoding="utf-8")
     for line in counts_table(rows):
         print(f"{line[0]:6}" + "".join(f"{cell:>10}" for cell in line[1:]))
-    if not arguments.check or not (open_items := missing(rows)):
-        return 0
-    print("\nMUST items of covered groups without a test:")
-    for row in open_items:
-        print(f"{row.id}  {row.asks}")
-    return 1
+    problems = complaints(rows) if arguments.check else []
+    print("\n".join(problems))
+    return 1 if problems else 0
+
+
+def complaints(rows: list[Row]) -> list[str]:
+    """What --check does not let pass, as lines."""
+    lines = []
+    if unproved := missing(rows):
+        lines += ["", "MUST items of covered groups without a test:"]
+        lines += [f"{row.id}  {row.asks}" for row in unproved]
+    if failed := [row for row in rows if row.state == "failed"]:
+        lines += ["", "Items with a test that failed:", *(row.id for row in failed)]
+    if idle := not_run(rows):
+        lines += ["", "Tests that did not run, and the items that rest on them:"]
+        lines += [f"{node}  {', '.join(items)}" for node, items in idle.items()]
+    return lines
 
 
 if __name__ == "__main__":

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.collect import junit_name, load_items
-from tests.conformance.report import COVERED, build_rows, missing, read_outcomes, render, state_of
+from tests.conformance.report import (
+    COVERED,
+    build_rows,
+    complaints,
+    missing,
+    read_outcomes,
+    render,
+    state_of,
+)
 
 ROOT = Path(__file__).parents[2]
 # fmt: off
@@ -125,6 +133,25 @@ def test_check_wants_tests_for_covered_must_items_only() -> None:
     open_ids = {row.id for row in missing(rows)}
     assert "GEN-03" in open_ids
     assert not open_ids & {"GEN-01", "GEN-11", "GEN-13", "P13OT-03"}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ({"a.py::test_b": "passed", "a.py::test_c[x]": "passed"}, ""),
+        ({"a.py::test_b": "passed", "a.py::test_c[x]": "skipped"}, "a.py::test_c[x]  P13OT-03"),
+        ({"a.py::test_b": "passed"}, "a.py::test_c[x]  P13OT-03"),
+        ({}, "a.py::test_b  P13OT-03"),
+        ({"a.py::test_b": "failed", "a.py::test_c[x]": "passed"}, "failed:\nP13OT-03"),
+    ],
+    ids=["all ran", "one was skipped", "one was not chosen", "none ran", "one failed"],
+)
+def test_check_wants_every_test_of_an_item_to_have_run(outcomes: dict[str, str], said: str) -> None:
+    ids = {"a.py::test_b": ["P13OT-03"], "a.py::test_c[x]": ["P13OT-03"]}
+    row = next(row for row in build_rows(ids, outcomes) if row.id == "P13OT-03")
+    problems = "\n".join(complaints([row]))
+    assert said in problems
+    assert bool(problems) == bool(said)
 
 
 def test_a_reason_replaces_a_missing_test_and_no_more() -> None:
