@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import event
 
 from lti_bridge.app import Bridge, build, now, web_app
 from lti_bridge.bench import statements
 from lti_bridge.bench.fill import fill
 from lti_bridge.bench.parties import Parties
+from lti_bridge.bench.report import table
 from lti_bridge.bench.traffic import Traffic
+from lti_bridge.cli import main
 from lti_bridge.core.ports import Outcome
 from lti_bridge.settings import load
 
@@ -27,9 +33,10 @@ MEASURED = ("launch_11", "launch_13", "outcome", "delivery", "id_token", *TOOL13
 
 
 @pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    """A short measurement, as a person would start it."""
-    options = ["--seconds", "0.5", "--rounds", "1", "--json"]
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A short measurement, as a person would start it, in turns with another build's."""
+    other = another_checkout(tmp_path_factory.mktemp("other"))
+    options = ["--seconds", "0.5", "--rounds", "1", "--json", "--against", str(other)]
     command = [sys.executable, "-m", "lti_bridge", "bench", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
@@ -46,6 +53,57 @@ def test_a_measurement_says_how_fast_the_bridge_and_its_floor_are(report: dict[s
     for name in ("login", "launch_11", "launch_13", "outcome", *TOOL13):
         times = one[name]["bridge"]
         assert 0 < times["p50_ms"] <= times["p99_ms"], name
+
+
+def another_checkout(folder: Path) -> Path:
+    """A build of which `bench` says what it was asked, and that it is slow at launches."""
+    package = folder / "lti_bridge"
+    package.mkdir()
+    figure = {"bridge": {"per_second": 10.0, "cpu_us": 5000.0}}
+    found = {"machine": {}, "measurements": [{"rows": 1, "launch_11": figure}]}
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(
+        "import sys\n"
+        "assert sys.argv[1:] == ['bench', '--json', '--rounds', '1', '--seconds', '0.5',"
+        " '--connections', '8']\n"
+        f"print({json.dumps(found)!r})\n"
+    )
+    return folder
+
+
+def test_another_build_is_measured_in_turns_and_named(report: dict[str, Any]) -> None:
+    (one,) = report["measurements"]
+    assert "other" in report["machine"]["against"]
+    launch = one["launch_11"]
+    assert launch["against"] == {"per_second": 10.0, "cpu_us": 5000.0}
+    assert launch["against_ratio"] == pytest.approx(launch["bridge"]["per_second"] / 10)
+    assert launch["against_cpu_ratio"] == pytest.approx(5000 / launch["bridge"]["cpu_us"])
+    assert "against" not in one["launch_13"]  # which that build does not measure
+    text = table(report)
+    assert "in turns with the build in " in text
+    assert re.search(r"1\.1 → 1\.1 launch .* 10 +[0-9.]+ +5000 +[0-9.]+$", text, re.MULTILINE)
+
+
+def test_only_another_build_can_be_measured_beside(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(main, ["bench", "--against", str(tmp_path)])
+    assert ran.exit_code == 1
+    assert "there is no lti_bridge in this folder" in ran.output
+
+
+# Floors do not change: figures of all times stand beside the same ones.
+FLOOR = "5dc396609d1f7e77"
+
+
+def test_the_floors_are_those_of_former_times() -> None:
+    tree = ast.parse((ROOT / "lti_bridge" / "bench" / "floor.py").read_text(encoding="utf-8"))
+    defined = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    for node in ast.walk(ast.Module(defined, [])):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            del node.body[0]  # what is said of it may get better
+    dumped = "\n".join(ast.dump(node) for node in defined)
+    assert hashlib.sha256(dumped.encode()).hexdigest()[:16] == FLOOR
 
 
 def test_a_measurement_says_what_it_was_made_on(report: dict[str, Any]) -> None:

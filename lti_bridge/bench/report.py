@@ -22,6 +22,7 @@ HEADER = (
     f"{'':20}{'bridge/s':>9}{'floor/s':>9}{'ratio':>7}{'p50 ms':>8}{'p99 ms':>8}"
     f"{'µs':>7}{'floor µs':>9}{'ratio':>7}"
 )
+OTHER = f"{'other/s':>9}{'ratio':>7}{'other µs':>9}{'ratio':>7}"
 NOTES = """\
 Launches: every second one is a learner's first. Ratio 1.00 is as fast as the floor: the same
 bytes to a bare app on the same server, one check, one row committed (of a grade message the result
@@ -45,9 +46,11 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         f"{machine['connections']} connections, median of {machine['rounds']} rounds "
         f"of {machine['seconds']:g} s"
     )
+    if machine.get("against"):
+        yield f"in turns with the build in {machine['against']} (other: how fast that one was)"
     for one in found["measurements"]:
         yield f"\n{one['rows']} rows in each table"
-        yield HEADER
+        yield HEADER + (OTHER if machine.get("against") else "")
         yield from (_row(title, one[name]) for name, title in TITLES.items())
         yield from _rest(one)
     yield f"\n{NOTES}"
@@ -55,7 +58,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
 
 def _row(title: str, figure: dict[str, Any]) -> str:
     bridge, floor = figure["bridge"], figure.get("floor", {})
-    cells = (
+    cells: tuple[tuple[float | None, int, int], ...] = (
         (bridge.get("per_second"), 9, 0),
         (floor.get("per_second"), 9, 0),
         (figure.get("ratio"), 7, 2),
@@ -65,6 +68,13 @@ def _row(title: str, figure: dict[str, Any]) -> str:
         (floor.get("cpu_us"), 9, 0),
         (figure.get("cpu_ratio"), 7, 2),
     )
+    if other := figure.get("against"):
+        cells += (
+            (other["per_second"], 9, 0),
+            (figure["against_ratio"], 7, 2),
+            (other["cpu_us"], 9, 0),
+            (figure["against_cpu_ratio"], 7, 2),
+        )
     return f"{title:20}" + "".join(_cell(*cell) for cell in cells)
 
 

@@ -118,16 +118,32 @@ def demo(port: int) -> None:
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--size", default=0, help="Measure again with this many rows in each table.")
 @click.option("--database", default="", help="An empty PostgreSQL database; without it, SQLite.")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    help="Another checkout, whose build is measured in turns with this one.",
+)
 @json_option
 def bench(
-    seconds: float, connections: int, rounds: int, size: int, database: str, as_json: bool
+    seconds: float,
+    connections: int,
+    rounds: int,
+    size: int,
+    database: str,
+    against: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure launches and grades per second, beside a floor of the same run."""
+    from lti_bridge.bench.against import compare
     from lti_bridge.bench.report import table
     from lti_bridge.bench.run import Options, measure
 
     options = Options(seconds, connections, rounds, size, database)
-    found = measure(options, lambda line: click.echo(line, err=True))
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    found = compare(options, against, tell) if against else measure(options, tell)
     click.echo(json.dumps(found, indent=2) if as_json else table(found))
 
 
