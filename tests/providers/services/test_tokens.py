@@ -53,7 +53,7 @@ V12 = (
 def refused(answer: TestResponse, error: str, *words: str) -> None:
     """An OAuth error whose description holds these words."""
     assert (answer.status_code, answer.json["error"]) == (400, error), answer.data
-    assert set(answer.json) == {"error", "error_description"}
+    assert set(answer.json) == {"error", "error_description", "reference"}
     said = answer.json["error_description"]
     assert all(word in said for word in words), said
     assert re.fullmatch(r"[ !#-\[\]-~]+", said)  # RFC 6749 section 5.2
