@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 PYTEST_WORKERS ?= 3
 TESTS  ?= tests
 
-.PHONY: help demo serve test check node conformance bench stress clean
+.PHONY: help demo serve test check node conformance bench stress mutants mutants-random clean
 
 help:
 	@echo "make demo         a pretend LMS, pretend providers and the bridge, on this machine"
@@ -18,6 +18,8 @@ help:
 	@echo "make node         packages of the Node.js tools that some tests launch"
 	@echo "make conformance  which item of the specifications is proved by which test"
 	@echo "make stress       1,000 clicks of 500 students at once, on two kinds of provider"
+	@echo "make mutants      breaks the code at a list of places; the tests named there have to fail"
+	@echo "make mutants-random  the same at 200 places chosen by chance"
 	@echo "make bench        launches and grades per second, beside a floor of the same run"
 
 $(READY): pyproject.toml
@@ -66,6 +68,14 @@ bench: $(READY)
 
 stress: $(READY)
 	$(BIN)/python -m tests.flow.stress
+
+# An hour of one core: not a part of what CI runs. `ONLY=word` takes the faults that hold it.
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants $(ONLY)
+
+mutants-random: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,mutants]'
+	$(BIN)/python -m tests.mutants.chance
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

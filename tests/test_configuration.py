@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pydantic import BaseModel
 
+from lti_bridge import settings as tables
 from lti_bridge.cli import main
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.settings import (
@@ -178,3 +180,56 @@ def test_activities_that_may_be_bought_without_end_are_named(
     ran = CliRunner().invoke(main, ["config", "check", "--config", str(path)])
     assert ran.exit_code == 0, ran.output
     assert ("activity 'a': attempts is not set" in ran.output) == named
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("clock_skew_s = 60", "clock_skew_s = 301"), "clock_skew_s"),
+        (("clock_skew_s = 60", "clock_skew_s = -1"), "clock_skew_s"),
+        (("timestamp_window_s = ", "timestamp_window_s = 9"), "timestamp_window_s"),
+        (('signature = "HMAC-', 'signature = "PLAINTEXT-'), "signature"),
+        (("deployment_ids = ", "# "), "deployment_ids"),
+        (("jwks_url = ", "# "), "jwks_url"),
+        (("https://bridge.example.edu", "http://bridge.example.edu"), "public_url"),
+        (("[bridge]", "[bridge]\nverify = false"), "bridge.verify"),
+        (("[bridge]", "[bridge]\ncheck_nonce = false"), "bridge.check_nonce"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+@pytest.mark.usefixtures("secrets")
+def test_a_check_cannot_be_widened_beyond_its_limit(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    text = EXAMPLE.read_text()
+    assert change[0] in text
+    path = tmp_path / "config.toml"
+    path.write_text(text.replace(*change, 1))
+    status, output = check(path)
+    assert status == 1
+    assert said in output
+
+
+# Every setting that is a yes or no, or lets in any: what it does. None leaves out a proof.
+SWITCHES = {
+    "Lms11Table.inline": "links may write activities out",
+    "Lms13Table.inline": "links may write activities out",
+    "Lms11Table.relaunch": "asks for more: every launch is bound to its browser",
+    "Lms13Table.deployment_ids": "which deployments of a client whose launches are signed",
+    "Lms13Table.own_key": "asks for more: this LMS has a key of its own",
+}
+
+
+def test_every_switch_is_known() -> None:
+    models = [
+        one
+        for one in vars(tables).values()
+        if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
+    ]
+    found = {
+        f"{model.__name__}.{name}"
+        for model in models
+        for name, field in model.model_fields.items()
+        if field.annotation is bool or "'any'" in str(field.annotation)
+    }
+    assert found == SWITCHES.keys()

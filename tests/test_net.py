@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lti_bridge import net
 from lti_bridge.errors import AnswerLost, ConfigurationError, NetworkFailed, NetworkRefused
 from lti_bridge.net import Client, Response
 
@@ -331,6 +335,21 @@ def test_the_limit_itself_is_allowed(server: Server, client: Client, path: str, 
     assert len(client.send("GET", server.url(path), max_bytes=size).body) == size
     with pytest.raises(AnswerLost):
         client.send("GET", server.url(path), max_bytes=size - 1)
+
+
+def test_what_unpacks_to_more_than_the_limit_is_not_unpacked() -> None:
+    packed = gzip.compress(bytes(50_000_000))
+    answer = urllib3.HTTPResponse(
+        io.BytesIO(packed), headers={"Content-Encoding": "gzip"}, preload_content=False
+    )
+    target = net._Target.parse("GET", "https://lms.example.edu/")
+    tracemalloc.start()
+    try:
+        with pytest.raises(AnswerLost):
+            net._read(answer, 1_000_000, target)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("path", ["/short", "/cutgzip", "/brotli"])

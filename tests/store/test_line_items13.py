@@ -120,3 +120,16 @@ def test_results_of_a_user_are_asked_for_by_the_own_connections_id(items: LineIt
         assert tx.save_tool_score("item", "learner", score)
     assert [one for one, _ in items.scores("item", "quiz", "pseudonym", "", 9)] == ["learner"]
     assert items.scores("item", "other", "pseudonym", "", 9) == []
+
+
+def test_a_line_item_is_found_in_its_own_course(items: LineItems13) -> None:
+    assert items.line_item("course", "item") is not None
+    assert items.line_item("course-of-other", "item") is None
+
+
+@pytest.mark.parametrize("where", ["registration", "deployment_id", "context_id"])
+def test_a_link_is_found_in_its_own_course_of_its_own_lms(items: LineItems13, where: str) -> None:
+    course = items.context("quiz", "course")
+    assert course is not None
+    assert items.link_in(course, "link") is not None
+    assert items.link_in(replace(course, **{where: "another"}), "link") is None

@@ -393,6 +393,16 @@ def test_the_second_of_two_sees_what_the_first_left(desk: Desk) -> None:
     assert [(one.version, one.score) for one in desk.claim()] == [(2, None)]
 
 
+def test_what_is_said_late_opens_no_attempt_beside_the_next_one(desk: Desk) -> None:
+    first = desk.attempt()
+    desk.score(first, "0.5")
+    second = desk.attempt()
+    late = Incoming("test", desk.new_id(), "finished", None, {})
+    desk.results.record(None, first.id, "tosa", late, desk.clock())
+    open_ones = [row["id"] for row in desk.rows("SELECT id FROM attempts WHERE is_open = 1")]
+    assert open_ones == [second.id]
+
+
 def test_a_launch_and_a_grade_at_once_do_not_block_each_other(desk: Desk) -> None:
     attempt = desk.attempt()
     with ThreadPoolExecutor(1) as pool:
