@@ -125,6 +125,7 @@ def test_what_differs_otherwise_is_another_place(rig: Rig, what: str) -> None:
     }
     *args, more = changes[what]
     assert sourced(click(rig, *args, **more)) != began  # type: ignore[arg-type]
+    assert sourced(click(rig, lms, who, f"{link}-a", link)) == began  # nothing ended it
 
 
 def moved(rig: Rig, *arguments: str, answer: str = "") -> tuple[int, str]:
