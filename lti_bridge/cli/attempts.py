@@ -103,7 +103,7 @@ def show(config: Path, attempt_id: str, as_json: bool) -> None:
 @click.argument("attempt_id", metavar="ID")
 @click.option("--started", "reference", metavar="REFERENCE", help="It exists there, as REFERENCE.")
 @click.option("--not-started", is_flag=True, help="It does not exist: the next click starts it.")
-@click.option("--expired", is_flag=True, help="Close it: the next click makes another attempt.")
+@click.option("--expired", is_flag=True, help="Close it: the next click asks, and makes another.")
 @click.option("--with", "facts", multiple=True, metavar="NAME=VALUE", help="What else is known.")
 @yes_option
 def resolve(
@@ -143,9 +143,9 @@ def resolve(
         hand.not_started(attempt_id)
         say("It is released; the next click starts it.")
     else:
-        confirm(f"{who}: close it without marks, so that the next click makes another one?", yes)
+        confirm(f"{who}: close it without marks, so that the next click can make another one?", yes)
         hand.expired(attempt_id)
-        say("It is closed; the next click makes another attempt, if one is left.")
+        say("It is closed; the next click asks before it makes another attempt, if one is left.")
     bridge.waker.sweep_now()
 
 

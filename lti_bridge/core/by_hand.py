@@ -115,7 +115,7 @@ class ByHand:
         return attempt
 
     def expired(self, attempt_id: str) -> Attempt:
-        """Close an unclear attempt: the next click makes another one. Raises ByHandRefused."""
+        """Close an unclear attempt: the next click asks for another. Raises ByHandRefused."""
         attempt = replace(self._unclear(attempt_id)[0], state="expired")
         self._resolve(attempt, None)
         self.store.give_back(attempt.connection, attempt.id)

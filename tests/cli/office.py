@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from lti_bridge.app import Bridge, build, now
 from lti_bridge.cli import main
-from lti_bridge.core.handoff import Handoff
+from lti_bridge.core.handoff import Ask, Handoff
 from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.core.launching import Preview
 from lti_bridge.errors import AttemptUnclear
@@ -131,9 +131,20 @@ class Office:
             return handoff
         return None
 
+    def press(self, asked: Handoff | None) -> Handoff:
+        """A learner says yes to another attempt."""
+        assert isinstance(asked, Ask)
+        assert asked.number
+        launching = self.bridge.launching
+        handoff = launching.hand_off(launching.go_on(asked.token, asked.number))
+        assert not isinstance(handoff, (Preview, Ask))
+        return handoff
+
     def begin(self, user: str, activity: str, **options: Any) -> str:
         """A learner starts a test; the attempt's id."""
-        assert self.click(user, activity, **options)
+        handoff = self.click(user, activity, **options)
+        assert handoff
+        assert not isinstance(handoff, Ask), handoff
         return self.attempt_of(user, activity)
 
     def lose(self, user: str, activity: str, **options: Any) -> str:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lti_bridge.core.handoff import Note, Redirect
+from lti_bridge.core.handoff import Ask, Note, Redirect
 from tests.cli.office import Office
 
 WEEK_AND_A_DAY = 8 * 24 * 60
@@ -175,10 +175,19 @@ def test_what_was_not_started_is_started_by_the_next_click(office: Office) -> No
 def test_what_is_given_up_makes_room_for_another_attempt(office: Office) -> None:
     attempt = office.lose("given-up", "demo")
     assert office.bridge.store.reserve("demo", "a time", "learner", attempt, 1)
-    office.ok("attempts", "resolve", attempt, "--expired", "--yes")
+    said = office.ok("attempts", "resolve", attempt, "--expired", "--yes")
+    assert "the next click asks before it makes another attempt" in said
     assert office.state(attempt)[0] == "expired"
     assert office.bridge.store.reserve("demo", "a time", "learner", "another", 1)
-    assert office.begin("given-up", "demo") != attempt
+    bought = len(office.parties["demo"].bought())
+    asked = office.click("given-up", "demo")
+    assert isinstance(asked, Ask)
+    assert asked.title == "Your last attempt is over. Start attempt 2?"
+    assert office.attempt_of("given-up", "demo") == attempt
+    assert len(office.parties["demo"].bought()) == bought  # unasked, nothing has begun
+    assert isinstance(office.press(asked), Redirect)
+    assert office.attempt_of("given-up", "demo") != attempt
+    assert len(office.parties["demo"].bought()) == bought + 1
 
 
 def test_only_an_unclear_attempt_can_be_resolved_and_only_when_nobody_is_at_it(

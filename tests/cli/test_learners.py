@@ -244,7 +244,11 @@ def test_more_attempts_than_the_activity_has(fresh_office: Office) -> None:
     with pytest.raises(NoAttemptsLeft):
         office.click("ann", "demo")
     office.ok("learners", "adjust", "campus", "ann", "demo", "--extra-attempts", "1")
-    assert isinstance(office.click("ann", "demo"), Redirect)
+    asked = office.click("ann", "demo")
+    assert isinstance(asked, Ask)
+    assert asked.title == "You have 1 of 10. Start attempt 2 of 2?"
+    assert office.attempt_of("ann", "demo") == first
+    assert isinstance(office.press(asked), Redirect)
     assert office.attempt_of("ann", "demo") != first
 
 

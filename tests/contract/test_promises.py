@@ -25,7 +25,8 @@ METHODS = {
     "costs": "start",
     "callback": "read_callback",
     "verdict": "start",
-    "by-address": "start",
+    "builds-on": "builds_on",
+    "by-address": "known_as",
     "judge": "judge",
     "fetch": "fetch",
     "choices": "choices",
@@ -82,6 +83,14 @@ def test_capabilities_are_those_it_has(case: Case, make_world: MakeWorld) -> Non
         else:
             with pytest.raises(Unsupported):
                 port(world.connection)
+    for name in ("builds-on", "by-address"):
+        if name in case.capabilities:
+            assert callable(getattr(world.connection.provider, METHODS[name]))
+    if "builds-on" not in case.capabilities:
+        assert capabilities.builds_on(world.connection, _activity(world)) == ""
+    if "by-address" not in case.capabilities:
+        with pytest.raises(Unsupported):
+            capabilities.known_as(world.connection, {})
 
 
 def test_choices_fit_the_settings(case: Case, make_world: MakeWorld) -> None:

@@ -201,9 +201,18 @@ def test_a_click_after_the_grade_is_another_attempt(case: Case, make_world: Make
     first = world.begin()
     one, two = world.party.scores
     world.finish("ann", one)
-    attempt = world.attempt()
-    second = world.begin()
+    attempt, before = world.attempt(), world.snapshot()
+    for _ in range(2):
+        asked = world.click()
+        assert isinstance(asked, Ask)
+        assert asked.number == attempt.number + 1
+        assert asked.title.startswith("You have ")
+    assert world.snapshot() == before  # unasked, nothing has begun
+    assert world.party.bought() == [first]
+    second = world.begin_another()
     assert second != first
     assert world.attempt().number == attempt.number + 1
+    assert not isinstance(world.press(asked), Ask)  # an older page goes on with it
+    assert world.party.bought() == [first, second]
     world.finish("ann", two)
     assert world.bridge.store.attempt(attempt.id).score.given != world.attempt().score.given  # type: ignore[union-attr]

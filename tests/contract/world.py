@@ -25,6 +25,7 @@ from lti_bridge.core.callbacks import attempt_token
 from lti_bridge.core.handoff import Ask, Handoff
 from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.core.launching import Preview
+from lti_bridge.core.opened import Opened
 from lti_bridge.core.ports import Connection, Report
 from lti_bridge.core.records import Attempt
 from lti_bridge.core.scoring import Score
@@ -118,17 +119,32 @@ class World:
 
     def click(self, user: str = "ann") -> Handoff:
         """A learner clicks the course link. Raises what the student's page would show."""
-        launching = self.bridge.launching
-        opened = launching.open(self.launch(user))
-        assert opened.attempt is not None
-        self._attempts[user] = opened.attempt.id
-        handoff = launching.hand_off(opened)
+        return self._hand_off(user, self.bridge.launching.open(self.launch(user)))
+
+    def press(self, asked: Ask, user: str = "ann") -> Handoff:
+        """The learner presses the button of a page. Raises what their page would show."""
+        return self._hand_off(user, self.bridge.launching.go_on(asked.token, asked.number))
+
+    def _hand_off(self, user: str, opened: Opened) -> Handoff:
+        assert (opened.attempt is None) == (opened.again is not None)
+        if opened.attempt is not None:
+            self._attempts[user] = opened.attempt.id
+        handoff = self.bridge.launching.hand_off(opened)
         assert not isinstance(handoff, Preview)
         return handoff
 
     def begin(self, user: str = "ann") -> str:
         """A learner's first click; the provider's name for what was bought."""
-        handoff = self.click(user)
+        return self._began(user, self.click(user))
+
+    def begin_another(self, user: str = "ann") -> str:
+        """A learner's click after their test is over, and their yes; what was bought by it."""
+        asked, number = self.click(user), self.attempt(user).number + 1
+        assert isinstance(asked, Ask), asked
+        assert asked.number == number
+        return self._began(user, self.press(asked, user))
+
+    def _began(self, user: str, handoff: Handoff) -> str:
         assert not isinstance(handoff, Ask), handoff
         self._names[user] = self.party.bought()[-1]
         return self._names[user]

@@ -73,7 +73,7 @@ def test_extra_time_is_told(world: World) -> None:
     (learner,) = (row[0] for row in world.rows("SELECT id FROM learners"))
     world.finish("ann", "5")
     store.adjust("test", learner, replace(store.adjustment("test", learner), extra_time_percent=25))
-    world.begin()
+    world.begin_another()
     assert asked(world)["extra_time_percent"] == 25
 
 
