@@ -132,6 +132,15 @@ def test_a_captured_message_cannot_be_sent_again(rig: Rig) -> None:
             assert again.header("imsx_messageRefIdentifier") == "m-1"
 
 
+@pytest.mark.spec("P11O-05")
+def test_a_captured_question_cannot_be_asked_again(rig: Rig, graded: Sitting) -> None:
+    body = document("readResult", graded.sourced_id)
+    header = ONE.header(graded.outcome_url, body, oauth_nonce="captured-2")
+    assert rig.post(body, header).said == (200, "success")
+    with rig.unchanged():
+        refused(rig, rig.post(body, header), 401)
+
+
 @pytest.mark.spec("P11O-05", "P11O-20")
 @pytest.mark.parametrize(
     ("status", "changes"),
