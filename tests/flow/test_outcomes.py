@@ -446,11 +446,11 @@ def test_a_sourcedid_that_was_not_issued_gets_one_answer(
             )
     real = graded.sourced_id
     attempt, mac = real.split(".")
-    last = "A" if real[-1] != "A" else "B"
+    first, last = ("A" if real[end] != "A" else "B" for end in (0, -1))
     wrong = [
         gone.sourced_id,
         real[:-1] + last,
-        last + real[1:],
+        first + real[1:],
         real[:-1],
         real + "A",
         attempt,
