@@ -56,9 +56,10 @@ class _Known:
 class _Flight:
     """One fetch under way. Whoever needs it may wait until `until`, all of them the same time."""
 
-    def __init__(self, until: float) -> None:
+    def __init__(self, begun: float, patience: float) -> None:
         self.landed = threading.Event()
-        self.until = until
+        self.begun = begun  # for who waits: its thread may come to run later
+        self.until = begun + patience
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class KeySets:
                 return None
             begun = time.monotonic()
             patience = 0.0 if begun < source.slow_until else WAIT_S
-            flight = source.flight = _Flight(begun + patience)
+            flight = source.flight = _Flight(begun, patience)
         name = "key-set"
         threading.Thread(
             target=self._fly, args=(source, flight, url), name=name, daemon=True
@@ -125,7 +126,7 @@ class KeySets:
         return flight
 
     def _fly(self, source: _Source, flight: _Flight, url: str) -> None:
-        begun, now = time.monotonic(), self._clock()
+        now = self._clock()
         known, failure = source.known, ""
         try:
             known = _read(self._fetch(url), now)
@@ -135,8 +136,8 @@ class KeySets:
             failure = type(err).__name__
         with source.lock:
             source.known, source.failure, source.flight = known, failure, None
-            took = time.monotonic() - begun
-            source.slow_until = begun + took + SLOW_S if took >= WAIT_S else 0.0
+            ended = time.monotonic()
+            source.slow_until = ended + SLOW_S if ended - flight.begun >= WAIT_S else 0.0
         flight.landed.set()
 
 

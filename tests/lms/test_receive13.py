@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,7 @@ from tests.lms.platform13 import (
     Login,
     Platform,
     World,
+    b64,
     jwk,
     random_bytes,
     rsa_key,
@@ -273,7 +275,9 @@ def test_a_launch_says_what_makes_it_usable_once() -> None:
     token = login.token(exp=int(NOW.timestamp()) + 60)
     launch = login.post(token)
     expires = NOW + timedelta(seconds=60 + 60 + 1)
-    assert launch.once == Once("lti13:lms", login.nonce, expires)
+    [secret] = login.cookies.values()
+    browser = b64(hashlib.sha256(secret.encode()).digest())
+    assert launch.once == Once("lti13:lms", login.nonce, expires, browser, at=NOW)
     assert login.post(token).once == launch.once
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import jwt
 from flask.testing import FlaskClient
@@ -24,6 +24,7 @@ TOOL = "https://tool.example.org"
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 FORM = "application/x-www-form-urlencoded"
+KEPT_PAGES = f"{urlsplit(PUBLIC).path}/course/page/"  # what answers a form, to read again
 
 
 def connection(name: str, **more: Any) -> dict[str, Any]:
@@ -86,9 +87,13 @@ class Bridge13:
     client: FlaskClient
 
     def post(self, path: str, fields: list[tuple[str, str]] | dict[str, str]) -> Page:
-        """Post a form to the bridge."""
+        """Post a form to the bridge; where it answers with a page of its own, that page."""
         body = urlencode(fields, errors="surrogatepass")
-        return _page(self.client.post(path, data=body, content_type=FORM, base_url=PUBLIC))
+        page = _page(self.client.post(path, data=body, content_type=FORM, base_url=PUBLIC))
+        place = page.headers.get("Location", "")
+        if page.status == 303 and place.startswith(KEPT_PAGES):
+            return self.get(place.removeprefix(urlsplit(PUBLIC).path))
+        return page
 
     def get(self, path: str) -> Page:
         """Get a page of the bridge."""

@@ -280,7 +280,9 @@ def test_the_answer_is_kept_by_nobody_and_goes_nowhere_else(
 
 @pytest.mark.spec("SECP-30")
 def test_no_address_on_a_page_holds_what_its_form_carries(bridge: Bridge13) -> None:
+    bridge.launch()
     preview = bridge.launch(roles="Instructor", user_id="tess")
+    assert preview.url.startswith(f"{PUBLIC}/course/page/")  # this browser keeps cookies
     login = bridge.post("/course/go-on", preview.form().fields)
     answered = bridge.authorize(dict(login.form().fields))
     token = bridge.verified(answer(answered)["id_token"], "client-of-full")
@@ -295,11 +297,17 @@ def test_no_address_on_a_page_holds_what_its_form_carries(bridge: Bridge13) -> N
     for page in (preview, login, answered, back):
         addresses = re.findall(r'(?:href|action|src|data-\w+)="([^"]*)"', page.text)
         addresses += [page.headers.get("Location", ""), token[claims.PRESENTATION]["return_url"]]
+        addresses += [page.url]
         assert not [one for one in addresses if any(text in one for text in carried)]
 
 
 @pytest.mark.spec("P13AZ-13", "SECP-29")
 def test_each_launch_has_a_cookie_that_lives_no_longer(bridge: Bridge13) -> None:
+    first = bridge.launch()
+    assert {one.partition("=")[0] for one in first.headers.getlist("Set-Cookie")} == {
+        "__Host-lti-browser",  # once, for all launches of this browser
+        cookie_name(dict(first.form().fields)["lti_message_hint"]),
+    }
     page = bridge.launch()
     login = dict(page.form().fields)
     [cookie] = page.headers.getlist("Set-Cookie")

@@ -190,13 +190,17 @@ def test_custom_values_are_texts(bridge: Bridge13) -> None:
 @pytest.mark.spec("P13ID-12")
 def test_a_course_has_an_id_of_its_own_and_a_kind(bridge: Bridge13) -> None:
     course = "http://purl.imsglobal.org/vocab/lis/v2/course#"
-    first, again = bridge.claims("full", context_id="1"), bridge.claims("full", context_id="1")
-    other = bridge.claims("full", context_id="2", context_type="Group")
+    at = {"resource_link_id": "of-two-courses"}
+    first, again = (bridge.claims("full", context_id="1", **at) for _ in range(2))
+    moved = bridge.claims("full", context_id="2", **at)  # who began there is still there
+    other = bridge.claims("full", context_id="2", context_type="Group", user_id="ben", **at)
     assert first[f"{LTI}context"]["id"] == again[f"{LTI}context"]["id"]
+    assert first[f"{LTI}context"]["id"] == moved[f"{LTI}context"]["id"]
     assert first[f"{LTI}context"]["id"] != other[f"{LTI}context"]["id"]
     assert first[f"{LTI}context"]["type"] == [f"{course}CourseSection"]
     assert other[f"{LTI}context"]["type"] == [f"{course}Group"]
-    assert f"{LTI}context" not in bridge.claims("full", context_id=None)
+    at = {"resource_link_id": "of-no-course"}
+    assert f"{LTI}context" not in bridge.claims("full", context_id=None, **at)
 
 
 @pytest.mark.spec("P13ID-13")
@@ -270,10 +274,12 @@ def test_the_line_item_of_a_link_stays_the_same(bridge: Bridge13) -> None:
 @pytest.mark.spec("P13ID-16")
 def test_each_placement_is_a_link_of_its_own(bridge: Bridge13) -> None:
     def link(**changes: str | None) -> str:
-        return str(bridge.claims("full", **changes)[f"{LTI}resource_link"]["id"])
+        found = bridge.claims("full", **{"resource_link_id": "original", **changes})
+        return str(found[f"{LTI}resource_link"]["id"])
 
     assert link() == link()
-    copies = [link(), link(resource_link_id="copy"), link(context_id="course-2")]
+    assert link(context_id="moved") == link()  # who began there is still there
+    copies = [link(), link(resource_link_id="copy"), link(context_id="course-2", user_id="ben")]
     assert len({*copies}) == 3
 
 
