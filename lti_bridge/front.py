@@ -22,6 +22,7 @@ THREADS = 4  # requests that a process works on at a time
 HEAD_BYTES = 32_768  # of an address with its headers, as much as nginx takes
 REQUEST_S = 30.0  # from the first byte of a request, or of a connection, to the request's last one
 DRAINED_BYTES = 4 * 2**20  # of a body that is too long, so that its sender hears so
+REQUEST_BYTES = 2 * DRAINED_BYTES  # of one request with all that frames its chunks
 HELD_BYTES = 64 * 2**20  # of all bodies that are here and not answered yet
 LENGTH, JOINED_BY = "CONTENT_LENGTH", {"HTTP_COOKIE": "; "}
 
@@ -125,8 +126,9 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._head = 0  # bytes of the head that is on its way
-        self._in_head = False
+        self._in_head = self._in_request = False
+        self._whole = 0  # bytes of the request that is on its way, without the first that came
+        self._framing = 0  # of them, those since the last byte of a body
         self._status = HTTPStatus.BAD_REQUEST  # of a request that cannot be read
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -145,19 +147,31 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come."""
-        begun = self._in_head
+        """Take what has come: a head, a body, and what stands between and behind its chunks."""
+        self._whole += len(data)
+        self._framing += len(data)
         super().data_received(data)
-        if begun and self._in_head:
-            self._head += len(data)
-            if self._head > HEAD_BYTES:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if self._in_request and self._framing > HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._in_request and self._whole > REQUEST_BYTES:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        self._in_head, self._head = True, 0
+        self._in_head = self._in_request = True
+        self._whole = self._framing = 0
         self._begin()
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head; one behind the body is nobody's (RFC 9110, 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        self._framing = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The last byte of a head. What is raised here ends in `send_400_response`."""
@@ -185,6 +199,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
+        self._in_request = False
         self._end()
         super().on_message_complete()
 

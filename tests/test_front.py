@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -146,6 +146,41 @@ def test_who_sends_slowly_is_sent_away(
         assert b" 408 " in got
 
 
+def test_what_comes_behind_a_body_is_no_header(address: tuple[str, int]) -> None:
+    """RFC 9110, 6.5.1: it comes after who is asking has been checked."""
+    trailers = b"Cookie: a=1\r\nHost: evil\r\nAuthorization: Bearer x\r\nX-Foo: x\r\n"
+    head = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = said(address, head + b"3\r\nabc\r\n0\r\n" + trailers + b"\r\n")
+    got = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (got["body"], got["HTTP_HOST"]) == (3, "a")
+    assert not {"HTTP_COOKIE", "HTTP_AUTHORIZATION", "HTTP_X_FOO"} & set(got)
+
+
+@pytest.mark.parametrize(
+    ("begun", "more", "times"),
+    [
+        (b"1\r\na\r\n0\r\n", b"a: b\r\n" * 10_000, 20),
+        (b"1\r\na\r\n0\r\nX: ", b"a" * 60_000, 20),
+        (b"1;", b"a" * 60_000, 20),
+        (b"", b"1;" + b"e" * 20_000 + b"\r\na\r\n", 600),
+    ],
+    ids=["trailers", "trailer", "extension", "extensions"],
+)
+def test_what_surrounds_a_body_is_bounded(
+    address: tuple[str, int], begun: bytes, more: bytes, times: int
+) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        with suppress(ConnectionError):
+            client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + begun + more * times)
+        assert hung_up(client, b"HTTP/1.1 4")
+
+
+def test_small_chunks_are_taken(address: tuple[str, int]) -> None:
+    head = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = said(address, head + b"1\r\na\r\n" * 60_000 + b"0\r\n\r\n")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["body"] == 60_000
+
+
 def test_all_bodies_together_are_bounded(address: tuple[str, int]) -> None:
     half = HEAD + b"Content-Length: 80000\r\n\r\n" + b"a" * 60_000
     with ExitStack() as held:
@@ -166,10 +201,10 @@ def test_connections_are_bounded(address: tuple[str, int]) -> None:
     eventually(lambda: served_at(address), True)
 
 
-def hung_up(client: socket.socket) -> bool:
-    """Whether the other end has closed the connection."""
+def hung_up(client: socket.socket, after: bytes = b"") -> bool:
+    """Whether the other end has closed the connection, perhaps after an answer that begins so."""
     try:
-        return client.recv(1) == b""
+        return client.makefile("rb").read().startswith(after)
     except ConnectionError:
         return True
 
