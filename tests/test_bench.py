@@ -156,7 +156,7 @@ def counts(bridge: Bridge, parties: Parties, rows: int) -> dict[str, int]:
 def test_statements_per_click_and_per_grade_are_few_and_do_not_grow(
     bridge: Bridge, parties: Parties
 ) -> None:
-    wanted = {"first_launch": 12, "relaunch": 7, "outcome": 7}
+    wanted = {"first_launch": 13, "relaunch": 9, "outcome": 7}
     wanted |= {"first_tool_launch": 16, "tool_relaunch": 12}
     fill(bridge.store.database, 0, 10, parties.lms_url, print)
     assert counts(bridge, parties, 10) == wanted

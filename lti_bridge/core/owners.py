@@ -73,8 +73,8 @@ class Owners:
         LMS does not name) nothing is taken, and nothing that is somebody's may be used.
         """
         with self.store.transaction() as tx:
-            for name in names:
-                self._claim(tx, "candidate", connection, learner_id, self.candidate(name))
+            for owned_id in sorted(map(self.candidate, names)):  # in one order, so none waits twice
+                self._claim(tx, "candidate", connection, learner_id, owned_id)
 
     def claim_test(self, connection: str, learner_id: str, reference: str) -> None:
         """Let the learner have this test. Raises TestTaken when it is another one's."""

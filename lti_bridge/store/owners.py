@@ -13,7 +13,8 @@ from lti_bridge.store.engine import Database
 
 BIND = text(
     "INSERT INTO owners (id, what, connection, learner_id, created_at)"
-    " VALUES (:id, :what, :connection, :learner_id, :now) ON CONFLICT DO NOTHING"
+    " VALUES (:id, :what, :connection, :learner_id, :now)"
+    " ON CONFLICT (id) DO UPDATE SET learner_id = owners.learner_id RETURNING learner_id"
 )
 OWNER = text("SELECT learner_id FROM owners WHERE id = :id")
 UNBIND = text("DELETE FROM owners WHERE id = :id")
@@ -25,7 +26,6 @@ FOUND = text(
     " AND (:learner_id = '' OR b.learner_id = :learner_id)"
     " ORDER BY b.created_at DESC, b.id LIMIT :limit"
 )
-TRIES = 3  # each one lost means that a person has freed it meanwhile
 
 
 class OwnerSteps:
@@ -36,12 +36,8 @@ class OwnerSteps:
     ) -> str:
         """The learner who has it from now on: this one, or whoever was first."""
         values = {"id": owned_id, "what": what, "connection": connection}
-        for _ in range(TRIES):
-            if self._changes(BIND, learner_id=learner_id, now=rows.ms(now), **values):
-                return learner_id
-            if owner := self.bound_to(owned_id):
-                return owner
-        return ""
+        row = self._row(BIND, learner_id=learner_id, now=rows.ms(now), **values)
+        return str(row[0])
 
     def bound_to(self, owned_id: str) -> str:
         """The learner who has it, or the empty string."""

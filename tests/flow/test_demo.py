@@ -200,12 +200,17 @@ def linked(page: plain.Page, text: str) -> str:
     return found[1]
 
 
-def open_plainly(browser: plain.Browser, course: plain.Page, link: str) -> plain.Page:
-    """From a course link to the questions, without scripts."""
-    page = browser.get(f"{course.url}launch/{link}")
+def go_on(browser: plain.Browser, page: plain.Page) -> plain.Page:
+    """Submit what is shown until there are questions, or no form."""
     for _ in range(plain.MAX_HOPS):
         if HAND_IN not in page.text and page.forms():
             page = browser.submit(page)
+    return page
+
+
+def open_plainly(browser: plain.Browser, course: plain.Page, link: str) -> plain.Page:
+    """From a course link to the questions, without scripts."""
+    page = go_on(browser, browser.get(f"{course.url}launch/{link}"))
     if not link.startswith("english"):
         return page
     mail = link.startswith("english-by-mail")
@@ -271,6 +276,17 @@ def test_a_test_inside_the_course_page_leads_out_of_its_frame(running: Demo, pag
         frame.get_by_role("link", name="Back to your course").click()
     frame.get_by_role("link", name="To the course").click()
     expect(page.get_by_text("Your grade: 33.33 of 100")).to_be_visible()
+
+
+def test_one_student_opens_every_link_by_both_versions(running: Demo) -> None:
+    """The LMS's two registrations make two learners of them, of whom no provider refuses one."""
+    browser = plain.Browser()
+    course = browser.get(f"{running.course}/as/student3")
+    links = [f"{activity}-{lti}" for activity in GRADES for lti in ("1.3", "1.1")]
+    pages = {link: go_on(browser, browser.get(f"{course.url}launch/{link}")) for link in links}
+    assert {link: page.text for link, page in pages.items() if page.status != 200} == {}
+    opened = {link for link, page in pages.items() if HAND_IN in page.text}
+    assert opened == {link for link in links if not link.startswith("english")}
 
 
 @pytest.mark.browser

@@ -30,6 +30,7 @@ route = "lti-1.3"
 launch_url = "{isograd}/public/lti.php"
 client_id = "isograd-client"
 deployment_id = "isograd-deployment"
+addresses = "plus"
 
 [[connection]]
 name = "quiz"

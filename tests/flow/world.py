@@ -63,6 +63,7 @@ route = "lti-1.1"
 launch_url = "{isograd}/public/lti.php"
 consumer_key = "bridge-key"
 shared_secret = "bridge-secret"
+addresses = "plus"
 """
 
 ACTIVITIES = """
