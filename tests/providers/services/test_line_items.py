@@ -379,7 +379,7 @@ SELECT 'filled-' || i, :context_id, 'x', '1', '', '', '{}', 1, 0 FROM n
 
 
 def test_a_tool_cannot_fill_a_course_with_line_items(platform: Platform) -> None:
-    full = platform.open(context_id="full course")
+    full = platform.open(context_id="full course", resource_link_id="in the full course")
     context_id = full.line_items.split("/")[-2]
     made = len(listed(platform, full))
     with platform.bridge.store.database.writing() as connection:
@@ -393,6 +393,8 @@ def test_a_tool_cannot_fill_a_course_with_line_items(platform: Platform) -> None
     assert str(MAX_ITEMS) in refused.json["error_description"]
     assert platform.snapshot() == before
     assert put(platform, last.json["id"], label="changed", scoreMaximum=1).status_code == 200
-    assert platform.quiz.create(platform.open(context_id="another course")).status_code == 201
+    another = platform.open(context_id="another course", resource_link_id="in another course")
+    assert another.line_items != full.line_items
+    assert platform.quiz.create(another).status_code == 201
     platform.quiz.call("DELETE", last.json["id"], LINE_ITEM)
     assert platform.quiz.create(full).status_code == 201

@@ -179,7 +179,10 @@ def test_who_cannot_prove_itself_is_not_told_why(platform: Platform) -> None:
         stranger.assertion(),
         stranger.assertion(exp=1, aud="x"),
     ]
-    assert len({quiz.ask(SCORE, assertion=one).data for one in sent}) == 1
+    told = [quiz.ask(SCORE, assertion=one).json for one in sent]
+    assert len({one.pop("reference") for one in told}) == 3  # it tells nothing but which refusal
+    assert told[0]["error"] == "invalid_client"
+    assert told[1:] == told[:1] * 2
 
 
 def test_a_used_assertion_and_a_wrong_content_type_are_named(platform: Platform) -> None:
