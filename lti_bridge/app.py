@@ -63,10 +63,11 @@ from lti_bridge.toolbox import Toolbox
 from lti_bridge.web import people as people_page
 from lti_bridge.web import visitors
 from lti_bridge.web.rendering import Pages
-from lti_bridge.web.routes import check_request, send_on
+from lti_bridge.web.routes import FORMS, check_request, send_on
 from lti_bridge.web.site import Site
 
 MAX_BODY = 524_288  # bytes, at any address; web.routes.FORMS has those that need less
+BODIES = {**FORMS, DEEP_LINK_PATH: MAX_BODY}  # bytes, by how the address begins; else 64 kB
 LISTS = 4  # lists of members that are fetched at the same time, beside the requests
 ID_BYTES = 16  # 128 bits
 PATHS = (OUTCOMES_PATH, RETURN_PATH, HOOKS_PATH)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
@@ -16,11 +16,11 @@ from urllib.parse import unquote_to_bytes
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from lti_bridge.app import MAX_BODY
-
 THREADS = 4  # requests that a process works on at a time
 HEAD_BYTES = 32_768  # of an address with its headers, as much as nginx takes
-REQUEST_S = 30.0  # from the first byte of a request, or of a connection, to the request's last one
+REQUEST_S = 30.0  # from the first byte of a request, or of a connection, to the request's last one;
+# and for an answer to be read
+BODY_BYTES = 65_536  # of a body, where nothing else is said
 DRAINED_BYTES = 4 * 2**20  # of a body that is too long, so that its sender hears so
 REQUEST_BYTES = 2 * DRAINED_BYTES  # of one request with all that frames its chunks
 HELD_BYTES = 64 * 2**20  # of all bodies that are here and not answered yet
@@ -35,51 +35,79 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Front:
     """An ASGI app that reads a request whole and has a WSGI app answer it, THREADS at a time."""
 
-    def __init__(self, app: WsgiApp, held: int = HELD_BYTES) -> None:
+    def __init__(self, app: WsgiApp, bodies: Mapping[str, int], held: int = HELD_BYTES) -> None:
+        """`bodies` are the bytes of a body, by how its address begins, where more than usual."""
         self._app = app
+        self._bodies = bodies
         self._most_held = held
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._held = 0
+        self._coming: dict[int, bytearray] = {}  # bodies that are not whole, by `id`, oldest first
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; one that does not come whole is not answered."""
+        most = self._most(scope["path"])
         body = bytearray()
+        self._coming[id(body)] = body
         try:
-            if not await self._read(scope, receive, body):
+            if not await self._read(scope, receive, body, most):
                 return
-            if self._held > self._most_held:
+            if self._coming.pop(id(body), None) is None:
                 answer = _plainly(HTTPStatus.SERVICE_UNAVAILABLE)
             else:
                 loop = asyncio.get_running_loop()
                 environ = environ_of(scope, bytes(body))
                 answer = await loop.run_in_executor(self._threads, _run, self._app, environ)
         finally:
+            self._coming.pop(id(body), None)
             self._held -= len(body)
         status, headers, content = answer
+        if len(body) > most or _announced(scope["headers"]) > DRAINED_BYTES:
+            headers.append((b"connection", b"close"))  # the rest of its body is not wanted
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _read(self, scope: dict[str, Any], receive: Receive, body: bytearray) -> bool:
+    def _most(self, path: str) -> int:
+        """The bytes of a body that the app reads at an address."""
+        found = (most for begin, most in self._bodies.items() if path.startswith(begin))
+        return next(found, BODY_BYTES)
+
+    async def _read(
+        self, scope: dict[str, Any], receive: Receive, body: bytearray, most: int
+    ) -> bool:
         """Read into `body`; false when the sender has gone.
 
-        Of what is longer than any address takes only the beginning is kept: the app sees that it is
+        Of what is longer than its address takes only the beginning is kept: the app sees that it is
         too long. It is read all the same, unless there is no end to it: who is still sending when
         the connection ends gets no answer.
         """
         unread = DRAINED_BYTES
         if _announced(scope["headers"]) > unread:
             return True
-        while unread > 0 and self._held <= self._most_held:
+        while unread > 0 and id(body) in self._coming:
             message = await receive()
             if message["type"] != "http.request":
                 return False
             unread -= len(message["body"])
-            kept = message["body"][: MAX_BODY + 1 - len(body)]
-            body += kept
-            self._held += len(kept)
+            self._keep(body, message["body"][: most + 1 - len(body)])
             if not message["more_body"]:
                 break
         return True
+
+    def _keep(self, body: bytearray, part: bytes) -> None:
+        """Add a part to a body, and let the longest go that are not whole while there is no room.
+
+        Those who hold most pay, not the next who comes: else a few slow ones shut everybody out.
+        """
+        if id(body) not in self._coming:
+            return  # it was let go
+        body += part
+        self._held += len(part)
+        while self._held > self._most_held:
+            longest = max(self._coming.values(), key=len)
+            del self._coming[id(longest)]
+            self._held -= len(longest)
+            longest.clear()
 
 
 def environ_of(scope: dict[str, Any], body: bytes) -> dict[str, Any]:
@@ -115,7 +143,7 @@ def environ_of(scope: dict[str, Any], body: bytes) -> dict[str, Any]:
         known = environ.get(key)
         environ[key] = text if known is None else f"{known}{JOINED_BY.get(key, ',')}{text}"
     if body:
-        environ.setdefault(LENGTH, str(len(body)))
+        environ[LENGTH] = str(len(body))
     return environ
 
 
@@ -130,11 +158,13 @@ class Connection(HttpToolsProtocol):
         self._whole = 0  # bytes of the request that is on its way, without the first that came
         self._framing = 0  # of them, those since the last byte of a body
         self._status = HTTPStatus.BAD_REQUEST  # of a request that cannot be read
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None  # of a request, or of a word of one
+        self._unread: asyncio.TimerHandle | None = None  # until when an answer has to be read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a new connection, if there is room."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # `pause_writing` as soon as something waits
         most = self.config.limit_concurrency
         if most is not None and len(self.connections) >= most:
             transport.abort()
@@ -144,6 +174,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
         self._end()
+        self._all_read()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -155,6 +186,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._in_request and self._whole > REQUEST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        elif self._deadline is None and not self._is_answering():
+            self._begin()  # line ends before a request are no request, and uvicorn waits no longer
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -205,12 +238,18 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read, behind the answers to what came before it."""
-        before = self.cycle
-        if before is not None and not before.response_complete and not before.more_body:
-            before.keep_alive = False  # the connection ends with the answer to the last good one
+        if self._is_answering():
+            self.cycle.keep_alive = (
+                False  # the connection ends with the answer to the last good one
+            )
             self.flow.pause_reading()
         else:
             self._refuse(self._status)
+
+    def _is_answering(self) -> bool:
+        """Whether a request that came whole is not answered yet."""
+        before = self.cycle
+        return before is not None and not before.response_complete and not before.more_body
 
     def _refuse(self, status: HTTPStatus) -> None:
         if self.transport.is_closing():
@@ -219,6 +258,21 @@ class Connection(HttpToolsProtocol):
         lines = [f"HTTP/1.1 {code} {status.phrase}".encode(), *map(b": ".join, headers), b"", b""]
         self.transport.write(b"\r\n".join(lines) + content)
         self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Of an answer something is not on its way yet: wait for its reader, but not for ever."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.patience_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """All of an answer is on its way."""
+        super().resume_writing()
+        self._all_read()
+
+    def _all_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _begin(self) -> None:
         self._end()
@@ -230,9 +284,8 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
     def _too_slow(self) -> None:
-        before = self.cycle
-        if before is not None and not before.response_complete and not before.more_body:
-            before.keep_alive = False
+        if self._is_answering():
+            self.cycle.keep_alive = False
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
@@ -267,6 +320,4 @@ def _run(app: WsgiApp, environ: dict[str, Any]) -> Answer:
     sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     if content and not any(name == b"content-length" for name, _ in sent):
         sent.append((b"content-length", str(len(content)).encode()))
-    if int(environ.get(LENGTH) or 0) > MAX_BODY:
-        sent.append((b"connection", b"close"))  # the rest of its body is not wanted
     return int(status.split(" ", 1)[0]), sent, content

@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 
 from lti_bridge import worker
-from lti_bridge.app import build, start_log, web_app
+from lti_bridge.app import BODIES, build, start_log, web_app
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.front import Connection, Front
 from lti_bridge.settings import Settings
@@ -199,7 +199,7 @@ def _web(settings: Settings, listener: socket.socket, ready: Pipe, most: int) ->
     """Answer requests, with that many connections at most."""
     start_log(settings)
     config = uvicorn.Config(
-        Front(web_app(build(settings))),
+        Front(web_app(build(settings)), BODIES),
         http=Connection,
         loop="asyncio",
         ws="none",

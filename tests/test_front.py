@@ -22,6 +22,7 @@ from tests.flow.world import eventually
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n"
 HELD, MOST = 100_000, 20
+BIG = 8 * 2**20  # more than lies between two ends of a connection
 
 
 class Impatient(Connection):
@@ -33,6 +34,8 @@ class Impatient(Connection):
 def shows(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
     """The app: what it sees of the request, as JSON."""
     start("200 OK", [("Content-Type", "application/json")])
+    if environ["PATH_INFO"] == "/big":
+        return [b"x" * BIG]
     body = environ["wsgi.input"].read()
     plain = {name: value for name, value in environ.items() if isinstance(value, str)}
     return [json.dumps({**plain, "body": len(body)}).encode()]
@@ -43,7 +46,7 @@ def served(connection: type[Connection]) -> Iterator[tuple[str, int]]:
     """The address of a server in this process."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(
-        Front(shows, held=HELD),
+        Front(shows, {"/x": 80_000}, held=HELD),
         http=connection,
         loop="asyncio",
         lifespan="off",
@@ -146,6 +149,43 @@ def test_who_sends_slowly_is_sent_away(
         assert b" 408 " in got
 
 
+@pytest.mark.parametrize("ends", [b"\r\n", b"\r\n\r\n"])
+def test_line_ends_hold_no_connection(impatient: tuple[str, int], ends: bytes) -> None:
+    with socket.create_connection(impatient, timeout=10) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(10_000).startswith(b"HTTP/1.1 200")
+        client.sendall(ends)
+        until = time.monotonic() + 10
+        client.settimeout(0.1)
+        got = b""
+        while b" 408 " not in got and time.monotonic() < until:
+            try:
+                got += client.recv(10_000)
+            except TimeoutError:
+                client.sendall(ends)
+        assert b" 408 " in got
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+def test_who_does_not_read_is_sent_away(impatient: tuple[str, int], more: bytes) -> None:
+    with socket.create_connection(impatient, timeout=10) as client:
+        client.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n" + more + b"\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+        time.sleep(1.5)  # three times the patience
+        assert len(client.makefile("rb").read()) < BIG  # the rest was given up
+
+
+def test_who_has_read_may_go_on(impatient: tuple[str, int]) -> None:
+    with socket.create_connection(impatient, timeout=10) as client:
+        client.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+        left = BIG
+        while left > 0:
+            left -= len(client.recv(2**20))
+        assert not select.select([client], [], [], 0.8)[0] or client.recv(1_000)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(10_000)
+
+
 def test_what_comes_behind_a_body_is_no_header(address: tuple[str, int]) -> None:
     """RFC 9110, 6.5.1: it comes after who is asking has been checked."""
     trailers = b"Cookie: a=1\r\nHost: evil\r\nAuthorization: Bearer x\r\nX-Foo: x\r\n"
@@ -181,16 +221,43 @@ def test_small_chunks_are_taken(address: tuple[str, int]) -> None:
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["body"] == 60_000
 
 
-def test_all_bodies_together_are_bounded(address: tuple[str, int]) -> None:
-    half = HEAD + b"Content-Length: 80000\r\n\r\n" + b"a" * 60_000
+def posted(address: tuple[str, int], length: int, path: bytes = b"/x") -> dict[str, Any]:
+    """What the app sees of a body that long; nothing when somebody else answered."""
+    head = HEAD.replace(b"/x", path) + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % length
+    answer = said(address, head + b"a" * length)
+    return dict(json.loads(answer.partition(b"\r\n\r\n")[2])) if b" 200 " in answer[:15] else {}
+
+
+def test_who_holds_most_pays_for_the_room(address: tuple[str, int]) -> None:
+    """All bodies together are bounded, and what is short and whole is answered nevertheless."""
+    begun = HEAD + b"Content-Length: 80000\r\n\r\n"
     with ExitStack() as held:
-        clients = [held.enter_context(socket.create_connection(address)) for _ in range(3)]
+        clients = [held.enter_context(socket.create_connection(address)) for _ in range(8)]
+        for number, client in enumerate(clients):
+            client.sendall(begun + b"a" * (60_000 - number * 1_000))
+            assert posted(address, 4_000)["body"] == 4_000
         for client in clients:
-            client.sendall(half)
-        answered, _, _ = select.select(clients, [], [], 20)
-        assert answered[0].recv(12) == b"HTTP/1.1 503"
-    whole = HEAD + b"Connection: close\r\nContent-Length: 80000\r\n\r\n" + b"a" * 80_000
-    eventually(lambda: said(address, whole).split()[1], b"200")  # when those are gone
+            client.sendall(b"a")
+        eventually(lambda: len(select.select(clients, [], [], 0)[0]), 7)
+        assert clients[0].recv(12) == b"HTTP/1.1 503"
+    eventually(lambda: posted(address, 80_000).get("body"), 80_000)  # when those are gone
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "kept"),
+    [
+        (b"/x", 80_000, 80_000),
+        (b"/x", 80_001, 80_001),
+        (b"/x", 90_000, 80_001),
+        (b"/nowhere", 65_536, 65_536),
+        (b"/nowhere", 90_000, 65_537),
+    ],
+)
+def test_no_more_of_a_body_is_kept_than_its_address_reads(
+    address: tuple[str, int], path: bytes, sent: int, kept: int
+) -> None:
+    got = posted(address, sent, path)
+    assert (got["body"], got["CONTENT_LENGTH"]) == (kept, str(kept))
 
 
 def test_connections_are_bounded(address: tuple[str, int]) -> None:
