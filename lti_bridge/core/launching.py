@@ -240,8 +240,23 @@ class Launching:
         )
         return session, resolved
 
+    def proceed(self, opened: Opened, number: int = 0) -> Handoff | Preview:
+        """What the browser gets for a second click; `number` as in `go_on`.
+
+        The staff's own look begins. Whoever asked for no attempt has read the notice. Everybody
+        else is answered as at the first click, and raises what that raises.
+        """
+        if not number and _may_start(opened):
+            return self.start(opened)
+        return self.hand_off(opened)
+
     def start(self, opened: Opened) -> Handoff:
-        """Send the browser to the provider, whoever clicked."""
+        """Send the browser to the provider.
+
+        Raises PageExpired for a click that may open no test, whatever page it came from.
+        """
+        if not _may_start(opened):
+            raise PageExpired("a click without an attempt, of one who does not only look")
         connection = opened.connection
         session, _ = self.session(opened)
         if not capabilities.can(connection, capabilities.REMOTE):
@@ -421,6 +436,14 @@ def _sits(opened: Opened) -> bool:
     if launch.standing not in ("learner", "guest") or launch.test_user:
         return False
     return not _only_looks(opened)
+
+
+def _may_start(opened: Opened) -> bool:
+    """Whether the test opens: for an attempt, or without one for staff and an LMS's test user."""
+    launch = opened.launch
+    if opened.attempt is not None or launch.standing == "staff":
+        return True
+    return launch.test_user and launch.standing != "observer"
 
 
 def _only_looks(opened: Opened) -> bool:

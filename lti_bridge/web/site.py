@@ -281,7 +281,7 @@ class Site:
             number = _number(request.form.get("number", ""))
             opened = self.launching.go_on(request.form.get("token", ""), number)
             frame_ancestors = self.remember(opened.launch)
-            handoff = self.launching.hand_off(opened) if number else self.launching.start(opened)
+            handoff = self.launching.proceed(opened, number)
             return self._answered(opened, handoff, frame_ancestors, _framed())
 
         @routes.get(f"{PAGE_PATH}<handle>")

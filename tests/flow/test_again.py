@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
+from base64 import urlsafe_b64encode
 
 import pytest
 
 from tests.flow.browser import Browser, Page
 from tests.flow.rig import ONE, TWO, Rig, Sitting
 from tests.flow.scene import refusal
+from tests.flow.school import LTI
 
 BACK = "https://lms.example.edu/back?course=1"
 BACK13 = {
@@ -22,6 +25,8 @@ BY_LMS: dict[str, dict[str, object]] = {
     "old": {"launch_presentation_return_url": BACK},
     "new": BACK13,
 }
+ROLES: dict[str, str] = {"old": "roles", "new": f"{LTI}roles"}
+MENTOR = "http://purl.imsglobal.org/vocab/lis/v2/membership#Mentor"
 LATER = (
     "UPDATE attempts SET created_at = created_at - :days * 86400000"
     " WHERE learner_id IN (SELECT id FROM learners WHERE user_id = :user)"
@@ -99,13 +104,58 @@ def test_the_answer_is_good_for_one_attempt_only(rig: Rig, lms: str) -> None:
     for number in ("0", "4", "-3", "x" * 9000, "\u0663"):
         form = replayed.form()
         page = browser.post(form.action, dict(form.fields) | {"number": number})
-        assert page.status in (200, 400, 403)
-        assert "lis_result_sourcedid" not in page.text
+        asked = int(number) if number in ("0", "4") else None
+        assert page.status == (400 if asked is None else 200)
+        assert page.asks == (asked is not None)
+        assert "oauth_signature" not in page.text
     guessed = browser.submit(replayed, token=secrets.token_urlsafe(16))
     assert (guessed.status, refusal(guessed)[0]) == (403, "page-expired")
     assert numbers(rig, sitting) == [1, 2]
     assert browser.submit(replayed).status == 200
     assert numbers(rig, sitting) == [1, 2, 3]
+
+
+def page_token(browser: Browser, page: Page) -> str:
+    """The token of the page at an address, which its own reader can always make."""
+    cookies = next(jar for jar in browser.cookies.values() if "__Host-lti-browser" in jar)
+    text = "page." + page.url.rpartition("/course/page/")[2]
+    made = hmac.digest(cookies["__Host-lti-browser"].encode(), text.encode(), "sha256")
+    return urlsafe_b64encode(made).rstrip(b"=").decode()
+
+
+@both
+@pytest.mark.parametrize("number", [None, "0"])
+@pytest.mark.parametrize(
+    ("who", "answer"),
+    [
+        ("finished", (200, "You have 33 of 100. Start attempt 2 of 3?")),
+        ("used up", (403, "You have 33 of 100.")),
+        ("mentor", (200, "This link opens a test for students")),
+    ],
+)
+def test_a_second_click_opens_nothing_to_whom_the_first_one_does_not(
+    rig: Rig, lms: str, who: str, answer: tuple[int, str], number: str | None
+) -> None:
+    browser = Browser()
+    if who == "mentor":
+        roles = {ROLES[lms]: "Mentor" if lms == "old" else [MENTOR]}
+        sitting = Sitting(f"mentor-{lms}", "", "", lms, "thrice")
+        for _ in range(2):
+            page = rig.click(browser, lms, "thrice", sitting.learner, **BY_LMS[lms] | roles)
+    else:
+        sitting = graded(rig, lms, {"finished": "thrice", "used up": "once"}[who])
+        for _ in range(2):
+            page = back(rig, sitting, browser)
+    before = numbers(rig, sitting)
+    sent = {} if number is None else {"number": number}
+    form = {"token": page_token(browser, page), **sent}
+    for _ in range(2):
+        page = browser.post(f"{rig.bridge.url}/course/go-on", form)
+        assert page.status == answer[0]
+        assert answer[1] in page.text
+        assert "http://127.0.0.1:9/tool" not in page.text
+        assert "oauth_signature" not in page.text
+    assert numbers(rig, sitting) == before
 
 
 @both

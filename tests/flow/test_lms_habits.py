@@ -10,6 +10,7 @@ import pytest
 
 from tests.flow.browser import Browser, Page
 from tests.flow.scene import Scene, launch13, refusal, way_back
+from tests.flow.test_again import page_token
 
 LIS = "http://purl.imsglobal.org/vocab/lis/v2/"
 COURSE = f"{LIS}membership#"
@@ -421,3 +422,18 @@ def test_custom_names_match_whatever_their_case(
 def test_the_exact_name_comes_first(scene: Scene) -> None:
     both = {"custom_activity": "plain", "custom_Activity": "none"}
     assert scene.campus.launch(**both, user_id=nobody(), resource_link_id="both").status == 200
+
+
+def test_a_second_click_buys_nothing_for_whom_nobody_named(scene: Scene) -> None:
+    user, browser = nobody(), Browser()
+    who: dict[str, str | None] = {"roles": "", "user_id": user, "custom_activity": "best"}
+    who["lis_person_contact_email_primary"] = f"{user}@example.edu"
+    for _ in range(2):  # the first one leaves the browser a cookie
+        fields = scene.campus.fields(**who, **NO_GRADE_11)
+        page = browser.post(scene.campus.url, scene.campus.signed(fields))
+        assert UNNAMED in page.text
+    token = page_token(browser, page)
+    page = browser.post(f"{scene.world.bridge.url}/course/go-on", {"token": token})
+    assert (page.status, UNNAMED in page.text) == (200, True)
+    assert page.forms() == []
+    assert scene.attempts(user) == []
