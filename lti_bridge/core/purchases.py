@@ -26,12 +26,12 @@ def buy(tx: Transaction, connection: Connection, attempt_id: str, by: Origin, at
     limit = connection.daily_limit
     course = (by.registration, by.deployment_id, by.context_id)
     count = tx.buy(Purchase(attempt_id, connection.name, *course, at, limit))
-    who = {"connection": connection.name, "lms": by.registration, "limit": limit}
+    who = {"connection": connection.name, "registration": by.registration, "size": limit}
     if count is None:
-        log.error("purchases.limit-reached", extra=who)
+        log.error("purchases.limit-reached", extra={**who, "count": limit})
         raise DailyLimitReached(f"{by.registration} has bought {limit} at {connection.name} today")
     if limit and count == alarm_at(limit):
-        log.warning("purchases.near-limit", extra={**who, "bought": count})
+        log.warning("purchases.near-limit", extra={**who, "count": count})
 
 
 def alarm_at(limit: int) -> int:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from lti_bridge.errors import (
     BadRequest,
     BridgeError,
+    ConfigurationError,
     InvitationRefused,
     NetworkFailed,
     NetworkRefused,
@@ -148,7 +149,7 @@ class Registering:
         talk = _Talk(self.send, _only(parameters, "registration_token"))
         try:
             facts = self._agree(talk, invitation, configuration_url)
-        except (RegistrationRefused, NetworkFailed, NetworkRefused) as error:
+        except (RegistrationRefused, NetworkFailed, NetworkRefused, ConfigurationError) as error:
             self.keeps.end(invitation, error.detail, talk.exchange)
             raise RegistrationRefused(error.detail) from error
         # What is not plainly the LMS's own is for an administrator to see first.
@@ -176,6 +177,8 @@ class Registering:
             facts["auth_audience"] = audience[:MAX_TEXT]
         facts["own_key"] = True
         self._check_taken(invitation.name, facts)
+        if problem := self.directory.clash(invitation.name):
+            raise RegistrationRefused(problem)
         self.make_key(invitation.name)
         own = replace(self.tool, jwks_url=f"{self.tool.jwks_url}/{invitation.name}")
         wanted = tool_registration(own, platform)

@@ -119,10 +119,13 @@ class KeySets:
             begun = time.monotonic()
             patience = 0.0 if begun < source.slow_until else WAIT_S
             flight = source.flight = _Flight(begun, patience)
-        name = "key-set"
-        threading.Thread(
-            target=self._fly, args=(source, flight, url), name=name, daemon=True
-        ).start()
+        flying = (source, flight, url)
+        try:
+            threading.Thread(target=self._fly, args=flying, name="key-set", daemon=True).start()
+        except RuntimeError:  # the system has no further thread now: a fetch that failed
+            with source.lock:
+                source.failure, source.flight = "no thread could be started", None
+            flight.landed.set()
         return flight
 
     def _fly(self, source: _Source, flight: _Flight, url: str) -> None:

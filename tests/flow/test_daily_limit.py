@@ -81,16 +81,32 @@ def refused(page: Any) -> bool:
     return page.status == 403 and "No further test can be started here today" in page.text
 
 
+def line(scene: Scene, event: str) -> str:
+    """The last line of the log about this."""
+    return [one for one in scene.world.bridge.log().splitlines() if f"event={event} " in one][-1]
+
+
+def lms(scene: Scene) -> str:
+    """The LMS that has bought most, as its registration is called."""
+    return max(scene.ledger(), key=lambda row: row[2])[1]
+
+
 @on_each_database
 def test_the_limit_holds_for_one_lms_and_stops_nobody_who_has_begun(scene: Scene) -> None:
     first = scene.click("student1", "best13")
     assert first.url.startswith(f"{scene.party.url}/take/")
     assert "purchases.near-limit" not in scene.world.bridge.log()
     assert scene.click("student2", "best13").status == 200
-    assert "purchases.near-limit" in scene.world.bridge.log()
+    near = line(scene, "purchases.near-limit")
+    assert "connection=try-it" in near
+    assert f"registration={lms(scene)} " in near + " "
+    assert "count=2" in near
+    assert "size=2" in near
     for _ in range(2):
         assert refused(scene.click("student3", "best13"))
-    assert "purchases.limit-reached" in scene.world.bridge.log()
+    reached = line(scene, "purchases.limit-reached")
+    assert f"registration={lms(scene)} " in reached + " "
+    assert "size=2" in reached
     assert scene.click("student1", "best13").url == first.url
     assert len(scene.sessions()) == 2
     assert sorted(scene.attempts()) == ["created", "started", "started"]

@@ -13,6 +13,7 @@ import pytest
 
 from lti_bridge.errors import (
     BadRequest,
+    ConfigurationError,
     InvitationRefused,
     OpenedOutsideLms,
     RegistrationRefused,
@@ -105,6 +106,7 @@ class Office:
         self.store = RegistrationStore(self.database)
         self.lms = Lms()
         self.keys: list[str] = []  # that were made
+        self.no_key = ""  # why none can be made
         self.seconds = 0.0
         self.now = NOW
         self.directory = self.other_process()
@@ -128,12 +130,17 @@ class Office:
             send or self.lms.send,
             TOOL_FACTS,
             lambda: self.now,
-            self.keys.append,
+            self._make_key,
         )
         try:
             return registering.register({name: [value] for name, value in values.items() if value})
         finally:
             self.seconds += 1  # by then the process looks who has come
+
+    def _make_key(self, name: str) -> None:
+        if self.no_key:
+            raise ConfigurationError(self.no_key)
+        self.keys.append(name)
 
     def outcome(self) -> dict[str, Any]:
         return self.store.invitations()[-1]
@@ -480,3 +487,21 @@ def test_two_lmss_with_the_same_client_id_stay_two(office: Office) -> None:
     office.invite("third", name="again")
     with pytest.raises(RegistrationRefused):
         office.open("third", openid_configuration="https://b.example.edu/c")
+
+
+def test_a_name_of_the_file_gets_no_key_and_the_lms_is_not_registered(office: Office) -> None:
+    office.invite(name="in-file")
+    with pytest.raises(RegistrationRefused, match="configuration file"):
+        office.open()
+    assert office.keys == []
+    assert [method for method, *_ in office.lms.asked] == ["GET"]
+    assert "configuration file" in office.outcome()["outcome"]
+
+
+def test_a_key_that_cannot_be_made_ends_the_registration_in_words(office: Office) -> None:
+    office.invite()
+    office.no_key = "the folder of keys cannot be written"
+    with pytest.raises(RegistrationRefused, match="cannot be written"):
+        office.open()
+    assert [method for method, *_ in office.lms.asked] == ["GET"]
+    assert office.outcome()["outcome"] == office.no_key

@@ -251,3 +251,19 @@ def _tried(keysets: KeySets, kid: str) -> Any:
         return keysets.keys(URL, kid)
     except NetworkFailed as error:
         return error
+
+
+def test_where_no_thread_can_be_started_the_next_question_fetches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig()
+    with monkeypatch.context() as crowded:
+
+        def none_left(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        crowded.setattr(threading.Thread, "start", none_left)
+        for _ in range(2):
+            with pytest.raises(NetworkFailed, match="no thread"):
+                rig.kids()
+    assert rig.kids() == {"k"}
