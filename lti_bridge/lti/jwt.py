@@ -19,7 +19,7 @@ from lti_bridge.errors import SignatureRefused
 from lti_bridge.lti.keys import MAX_KID, SigningKey
 
 MAX_TOKEN = 64 * 1024
-BACKDATED_S = 10
+BACKDATED_S = 5
 
 VerifiedClaims = NewType("VerifiedClaims", dict[str, Any])
 
@@ -48,7 +48,8 @@ def times(now: datetime, life_s: int) -> dict[str, int]:
     """`iat` and `exp` of a token that is good for `life_s` seconds, for others to read.
 
     Dated back: PyLTI1p3, JupyterHub's authenticator and most libraries refuse a token from a
-    second ahead of their clock, and Moodle 4.5 one from three.
+    second ahead of their clock, and Moodle 4.5 one from three. Not further: ltijs 5.9 refuses an
+    id_token that is older than ten seconds, unless its tool says otherwise (`tokenMaxAge`).
     """
     issued = int(now.timestamp()) - BACKDATED_S
     return {"iat": issued, "exp": issued + life_s}

@@ -103,8 +103,8 @@ def test_the_assertion() -> None:
         "iss": "client-1",
         "sub": "client-1",
         "aud": "https://lms.example.edu/token",
-        "iat": now - 10,
-        "exp": now + 290,
+        "iat": now - 5,
+        "exp": now + 295,
     }
     rig.tokens.get(LMS, SCORE, deployment_id="7")
     claims = rig.endpoint.assertion()
