@@ -488,11 +488,12 @@ def test_a_launch_that_is_sent_again_is_answered_with_a_way_back(
     send = lambda: tab.context.request.post(  # noqa: E731
         f"{school.bridge}/lti/launch", data=form, headers=headers
     )
-    again = send()  # at once it is a second click, which goes on with what the first one began
-    assert again.status == 200
-    assert f'action="{school.world.isograd.url}/' in again.text()
-    assert number_of(school, "attempts") == attempts
-    let_seconds_pass(school)
+    if link == "plain":  # a cookie tells that it is the same browser: a second click goes on
+        again = send()
+        assert again.status == 200
+        assert f'action="{school.world.isograd.url}/' in again.text()
+        assert number_of(school, "attempts") == attempts
+        let_seconds_pass(school)
     again = send()
     assert again.status == 401
     assert "opened-already" in again.text()
