@@ -160,6 +160,9 @@ def test_a_preview_lasts_two_hours(scene: Scene) -> None:
     sql = "SELECT h.until - l.received_at FROM held_launches h, launches l"
     spans = scene.rows(f"{sql} ORDER BY h.until DESC, l.received_at DESC LIMIT 1")
     assert 7_190_000 < spans[0][0] < 7_210_000
+    page = scene.campus.launch(roles="Instructor")
+    scene.write("UPDATE held_launches SET until = until - 7210000")
+    assert refused(Browser().submit(page), 403, "page-expired")
 
 
 def test_a_preview_that_cannot_open_knows_the_way_back(scene: Scene) -> None:

@@ -72,7 +72,9 @@ def broken(fault: Fault, root: Path = ROOT) -> Change:
     start, end = _span(source, place.node)
     text = source[start:end]
     if fault.body:
-        assert isinstance(place.node, ast.FunctionDef), f"{fault.place} is no function"
+        assert isinstance(place.node, ast.FunctionDef | ast.AsyncFunctionDef), (
+            f"{fault.place} is no function"
+        )
         changed, at = _with_body(source, place.node, fault.body), place.node.body[0].lineno
     else:
         if text.count(fault.old) != 1:
@@ -114,7 +116,7 @@ def _places(root: Path) -> dict[str, list[_Place]]:
 def _named(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.stmt]]:
     """Every function, class, and constant or field, with its qualified name."""
     for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield prefix + node.name, node
             yield from _named(node.body, f"{prefix}{node.name}.")
         elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -130,7 +132,7 @@ def _span(source: str, node: ast.stmt) -> tuple[int, int]:
     return len("".join(lines[: first - 1])), len("".join(lines[: node.end_lineno]))
 
 
-def _with_body(source: str, node: ast.FunctionDef, statement: str) -> str:
+def _with_body(source: str, node: ast.FunctionDef | ast.AsyncFunctionDef, statement: str) -> str:
     lines = source.splitlines(keepends=True)
     first, last = node.body[0], node.body[-1]
     assert last.end_lineno is not None

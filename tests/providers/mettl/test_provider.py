@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -461,6 +462,14 @@ def test_forged_context_is_refused(provider: MettlProvider, context: str) -> Non
     for event in ("startAssessment", "gradedAssessment"):
         with pytest.raises(AccessRefused):
             provider.read_callback(hook({"EVENT_TYPE": event, "context_data": context}))
+
+
+def test_a_web_hook_at_the_address_of_another_attempt_is_refused(provider: MettlProvider) -> None:
+    context = f"lti-bridge.{FIRST}.{sign(f'mettl attempt {FIRST}')}"
+    told = hook({"EVENT_TYPE": "gradedAssessment", "context_data": context})
+    assert provider.read_callback(replace(told, attempt_id=FIRST))
+    with pytest.raises(AccessRefused):
+        provider.read_callback(replace(told, attempt_id="another"))
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'"x"'])

@@ -7,6 +7,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from sqlalchemy import text
 from lti_bridge.bench.statements import counted
 from lti_bridge.lti import ags
 from tests.providers.services.platform import (
+    RESULT,
     SCORE,
     SCORE_TYPE,
     Learner,
@@ -205,11 +207,15 @@ def test_numbers_stay_exact(
 
 
 @pytest.mark.spec("P13AS-07")
-def test_a_third_of_a_maximum_of_six_is_two(platform: Platform, bob: Learner) -> None:
-    url = platform.quiz.create(bob, scoreMaximum=6).json["id"]
-    assert platform.quiz.score(bob, item=url, scoreGiven=1, scoreMaximum=3).status_code == 200
-    (found,) = platform.quiz.results(url)
-    assert (found["resultScore"], found["resultMaximum"]) == (2, 6)
+@pytest.mark.parametrize(("given", "of", "maximum", "shown"), [(1, 3, 6, 2), (2, 6, 3, 1)])
+def test_a_third_of_a_maximum_is_exact(  # a third, divided first, would be rounded
+    platform: Platform, bob: Learner, given: int, of: int, maximum: int, shown: int
+) -> None:
+    url = platform.quiz.create(bob, scoreMaximum=maximum).json["id"]
+    assert platform.quiz.score(bob, item=url, scoreGiven=given, scoreMaximum=of).status_code == 200
+    written = platform.quiz.call("GET", f"{url}/results", RESULT).data
+    (found,) = json.loads(written, parse_int=Decimal, parse_float=Decimal)
+    assert (found["resultScore"], found["resultMaximum"]) == (Decimal(shown), Decimal(maximum))
 
 
 @pytest.mark.spec("P13AS-08", "AMB-09")
