@@ -32,6 +32,9 @@ def main() -> int:
         for fault, change in changes.items():
             print(f"{change.path}:{change.line}  {fault}")
         return 1 if moved else 0
+    if not changes:
+        print("There is no such fault.")
+        return 1
     trees = Trees(max(arguments.jobs, 1))
     try:
         return _run(trees, changes) or (1 if moved else 0)
