@@ -138,7 +138,11 @@ def test_a_tool_s_attempts_are_bought_when_it_opens(scene: Scene) -> None:
 
 def test_whom_the_tool_cannot_take_buys_nothing(scene: Scene) -> None:
     scene.click("student1", "last11")
-    scene.rows("UPDATE owners SET learner_id = 'somebody else'", "DELETE FROM purchase_days")
-    scene.rows("DELETE FROM purchases")
+    scene.click("student2", "best11")
+    scene.rows(  # the candidate is another learner's
+        "UPDATE owners SET learner_id = (SELECT id FROM learners WHERE user_id = '5')",
+        "DELETE FROM purchase_days",
+        "DELETE FROM purchases",
+    )
     assert "candidate-taken" in scene.click("student1", "last11").text
     assert scene.ledger() == []
