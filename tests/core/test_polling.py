@@ -181,6 +181,16 @@ def test_marks_that_are_corrected_back_count_again(started: Bench) -> None:
         assert started.attempt.score == told.score
 
 
+@pytest.mark.parametrize("word", ["finished", "awaiting-marks"])
+def test_word_of_marks_to_come_releases_no_verdict(started: Bench, word: str) -> None:
+    started.tell(replace(SEVEN, held="stopped"))
+    assert (started.attempt.state, started.attempt.held) == ("held", "stopped")
+    started.tell(Report("a1", state=word, event=word))
+    assert (started.attempt.state, started.attempt.held) == ("held", "stopped")
+    started.tell(EIGHT)
+    assert (started.attempt.state, started.attempt.score) == ("graded", EIGHT.score)
+
+
 def click(bench: Bench) -> Any:
     """The learner opens the course link again."""
     session = Session(
