@@ -69,7 +69,7 @@ bench: $(READY)
 stress: $(READY)
 	$(BIN)/python -m tests.flow.stress
 
-# An hour of one core: not a part of what CI runs. `ONLY=word` takes the faults that hold it.
+# An hour or two of one core: not a part of what CI runs. `ONLY=word` takes the faults that hold it.
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants $(ONLY)
 

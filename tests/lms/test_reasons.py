@@ -100,6 +100,8 @@ def test_a_reason_is_short_and_quickly_found(body: bytes) -> None:
     [
         (200, {}, b"", "taken"),
         (299, {}, b"ok", "taken"),
+        (200, {}, b"<html><title>Maintenance</title></html>", "temporary"),
+        (200, {}, b'{"error": "no such user"}', "refused"),
         (429, {}, b"", "temporary"),
         (403, {}, b"403 Forbidden (Rate Limit Exceeded)", "temporary"),
         (403, {}, b"Too many requests", "temporary"),

@@ -1,9 +1,10 @@
 """Breaks the bridge at 200 places chosen by chance, with the operators of Cosmic Ray.
 
 `make mutants-random`. The seed is fixed: everybody gets the same places of the same code. What
-a fault is tested with follows from where it is: the tests of the folder of the same name first,
-then those that go through it. What is not caught is either mended by a test or reasoned in
-docs/mutants.md.
+a fault is tested with follows from where it is: the tests of its own name first, then those that
+go through its folder. All these are run once without a fault: what fails then is left out. A run
+that was stopped goes on where it was, as long as code and tests are the same. What is not caught
+is either mended by a test or reasoned in docs/mutants.md.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import difflib
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,10 +25,11 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 from tests.mutants.places import ROOT, Change
-from tests.mutants.trees import Trees, Verdict, each
+from tests.mutants.record import FILE, Record, is_in, state_of
+from tests.mutants.trees import NO_END, Trees, Verdict, each, project_files
 
 SEED, COUNT = 20, 200
-ROOMS = ("core", "lti", "lms", "providers")
+ROOMS = ("core", "lti", "lms", "providers", "platform")  # as far as there are such folders
 # Tests that go through a room, the cheap ones first.
 THROUGH = {
     "core": (
@@ -46,6 +48,10 @@ THROUGH = {
         *("tests/flow/test_consumer11.py", "tests/flow/test_consumer11_privacy.py"),
         *("tests/flow/test_people_named.py", "tests/flow/test_people_candidates.py"),
     ),
+    "platform": (
+        *("tests/platform", "tests/providers/platform", "tests/providers/services"),
+        *("tests/flow/test_outcomes.py", "tests/flow/test_services13.py"),
+    ),
 }
 
 
@@ -57,6 +63,11 @@ class Chance:
     operator: str
     occurrence: int
     line: int
+
+    @property
+    def key(self) -> str:
+        """What its verdict is kept by."""
+        return f"{self.path} {self.operator} {self.occurrence}"
 
     @property
     def text(self) -> str:
@@ -124,49 +135,135 @@ def tests_of(path: Path) -> tuple[str, ...]:
     """The tests for a fault in this file: those of its own name first."""
     _, room, *rest = path.with_suffix("").parts
     mirror = Path("tests", room, *rest[:-1])
-    own = mirror / f"test_{path.stem}.py"
-    first = [str(own)] if (ROOT / own).is_file() else []
-    if rest[:-1] and (ROOT / mirror).is_dir():
-        first.append(str(mirror))
-        first += (
-            [f"tests/flow/test_{rest[0]}.py"]
-            if (ROOT / f"tests/flow/test_{rest[0]}.py").is_file()
-            else []
-        )
-    return tuple(dict.fromkeys([*first, *THROUGH[room]]))
+    moved = not (ROOT / mirror).is_dir()
+    first = _named(f"tests/{room}", path.stem) if moved else [mirror / f"test_{path.stem}.py"]
+    if rest[:-1]:
+        first += [mirror, Path(f"tests/flow/test_{rest[0]}.py")]
+    steps = dict.fromkeys([*map(str, first), *THROUGH[room]])
+    return tuple(one for one in steps if (ROOT / one).exists())
 
 
-def judge(trees: Trees, one: Chance) -> Verdict:
-    """Caught by the tests of its own name, else by those that go through it."""
-    change = Change(one.path, one.text, one.line)
-    verdict = Verdict("ERROR")
-    for step in tests_of(one.path):
-        verdict = trees.judge(change, [step])
-        if verdict.word == "caught" or verdict.word == "ERROR":
-            return Verdict("caught", step)  # that nothing can be collected any more is noticed too
-    return verdict
+def _named(folder: str, stem: str) -> list[Path]:
+    """Tests of this name anywhere in a folder: code has moved, and its tests have not."""
+    return [one.relative_to(ROOT) for one in sorted((ROOT / folder).rglob(f"test_{stem}.py"))]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Runs the tests of a place one after the other; `broken` are those that fail anyway."""
+
+    trees: Trees
+    broken: Collection[str]
+
+    def whole(self, steps: Collection[str]) -> Verdict:
+        """All tests of these steps without a fault, each once."""
+        outer = [one for one in steps if not any(is_in(one, other) for other in {*steps} - {one})]
+        spread = ("-n", str(self.trees.count), "--dist", "worksteal")
+        return self.trees.judge(None, outer, "--continue-on-collection-errors", *spread)
+
+    def __call__(self, one: Chance) -> Verdict:
+        """Caught by the tests of its own name, else by those that go through it.
+
+        What nothing can be collected with any more is noticed too, and so is what never ends.
+        """
+        change = Change(one.path, one.text, one.line)
+        verdict = Verdict("ERROR", "no tests are left")
+        for step in tests_of(one.path):
+            if step in self.broken:
+                continue
+            found = self.trees.judge(change, [step], *self._without(step))
+            if found.word == "caught" or found.failed or found.said.startswith(NO_END):
+                by = found.failed[0].partition(" - ")[0] if found.failed else f"{step}: {NO_END}"
+                return Verdict("caught", by)
+            if verdict.word != "NOT CAUGHT":
+                verdict = found
+        return verdict
+
+    def _without(self, step: str) -> Iterator[str]:
+        for one in self.broken:
+            if is_in(one, step):
+                yield f"--deselect={one}" if "::" in one else f"--ignore={one}"
+
+
+def first_run(judge: Judge, record: Record, steps: Collection[str]) -> list[str]:
+    """The tests that fail without a fault, which prove nothing; those of a run before are known.
+
+    Raises SystemExit when they cannot be run.
+    """
+    new = sorted({*steps} - {*record.whole})
+    if new:
+        print(f"Without a fault, the tests of {len(new)} files and folders have to pass:")
+        print("".join(f"  {one}\n" for one in new), end="", flush=True)
+        began, verdict = time.monotonic(), judge.whole(new)
+        if verdict.word == "ERROR" and not verdict.failed:
+            raise SystemExit(f"they cannot be run.\n{verdict.said}")
+        record.ran(new, [one.partition(" - ")[0] for one in verdict.failed])
+        print(f"run in {time.monotonic() - began:.0f} s.")
+    broken = sorted({one for step in steps for one in record.whole[step]})
+    said = "these fail anyway, and are left out:" if broken else "they do."
+    print(said, *(f"  {one}" for one in broken), sep="\n", flush=True)
+    return broken
+
+
+class Progress:
+    """Says how far a run is, a line for each verdict."""
+
+    def __init__(self, words: Collection[str], count: int) -> None:
+        self._words, self._count = [*words], count
+        self._before, self._began = len(self._words), time.monotonic()
+
+    def say(self, one: Chance, word: str, by: str) -> None:
+        """One more is judged."""
+        self._words.append(word)
+        done, caught = len(self._words), self._words.count("caught")
+        each_s = (time.monotonic() - self._began) / (done - self._before)
+        left = f"{each_s * (self._count - done):,.0f} s left"
+        counts = f"{caught} caught, {self._words.count('NOT CAUGHT')} survived"
+        print(f"{done:4}/{self._count}  {counts}, {left}  {word:10}  {one}  [{by}]", flush=True)
 
 
 def main() -> int:
-    """Run all and print a line for each; 1 when one is not caught."""
+    """Run all that is not judged yet, and say what is not caught; 1 when there is such a one."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.chance", description=__doc__)
     parser.add_argument("-j", "--jobs", type=int, default=2)
-    parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--count", type=int, default=COUNT, help="only so many, the first ones")
     parser.add_argument("--list", action="store_true", help="say which places, and run nothing")
+    parser.add_argument("--anew", action="store_true", help="forget what a run before has found")
     arguments = parser.parse_args()
     places = chosen()[: arguments.count]
     if arguments.list:
         print("\n".join(map(str, places)))
         return 0
-    trees, began, left = Trees(arguments.jobs), time.monotonic(), []
+    if arguments.anew:
+        FILE.unlink(missing_ok=True)
+    record = Record(FILE, state_of(project_files(), SEED))
+    trees = Trees(max(arguments.jobs, 1))
     try:
-        for done, (one, verdict) in enumerate(each(trees, places, lambda p: judge(trees, p)), 1):
-            print(f"{done:4}/{len(places)}  {verdict.word:10}  {one}", flush=True)
-            left += [one] if verdict.word != "caught" else []
+        _run(trees, record, places)
     finally:
         trees.close()
-    caught = len(places) - len(left)
-    print(f"{caught} of {len(places)} caught, {time.monotonic() - began:.0f} s")
+    return _report(record, places)
+
+
+def _run(trees: Trees, record: Record, places: Sequence[Chance]) -> None:
+    steps = {step for one in places for step in tests_of(one.path)}
+    judge = Judge(trees, first_run(Judge(trees, ()), record, steps))
+    known = [record.verdicts[one.key]["word"] for one in places if one.key in record.verdicts]
+    print(f"{len(known)} of {len(places)} places are judged already.", flush=True)
+    progress = Progress(known, len(places))
+    for one, verdict in each(trees, [p for p in places if p.key not in record.verdicts], judge):
+        by = "no test" if verdict.word == "NOT CAUGHT" else verdict.said
+        if verdict.word != "ERROR":  # what could not be judged is tried again the next time
+            record.judged(one.key, verdict.word, by)
+        progress.say(one, verdict.word, by)
+
+
+def _report(record: Record, places: Sequence[Chance]) -> int:
+    words = {one: record.verdicts.get(one.key, {"word": "ERROR"})["word"] for one in places}
+    left = [one for one, word in words.items() if word != "caught"]
+    for one in left:
+        print(f"\n{words[one]}: {one}\n  " + "\n  ".join(tests_of(one.path)))
+    print(f"\n{len(places) - len(left)} of {len(places)} caught; all verdicts are in {FILE}")
     return 1 if left else 0
 
 

@@ -23,8 +23,10 @@ from tests.mutants.places import ROOT, Change
 
 TEST_TIMEOUT_S = 120
 RUN_TIMEOUT_S = 900.0
+WHOLE_TIMEOUT_S = 3600.0  # of a run without a fault, of everything that will be used
 # What pytest says when tests ran and some failed; everything else but 0 is no verdict.
 PASSED, FAILED = 0, 1
+NO_END = "no end within"
 # What is loaded once, and not by every run: a second and a half of each.
 PRELOADED = [
     *("pytest", "hypothesis", "sqlalchemy", "flask", "pydantic", "cryptography.x509", "jwt"),
@@ -50,7 +52,7 @@ class Trees:
     def __init__(self, count: int) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="bridge-mutants-"))
         self._free: queue.SimpleQueue[tuple[int, Path]] = queue.SimpleQueue()
-        files = _files()
+        files = project_files()
         for number in range(count):
             tree = self._folder / str(number)
             for file in files:
@@ -73,7 +75,8 @@ class Trees:
             try:
                 if file and change:
                     file.write_text(change.text, encoding="utf-8")
-                return self._run(tree, number, options, tests)
+                limit_s = RUN_TIMEOUT_S if change else WHOLE_TIMEOUT_S
+                return self._run(tree, number, options, tests, limit_s)
             finally:
                 if file:
                     file.write_bytes(whole)
@@ -88,7 +91,12 @@ class Trees:
             self._free.put((number, tree))
 
     def _run(
-        self, tree: Path, number: int, options: Sequence[str], tests: Sequence[str]
+        self,
+        tree: Path,
+        number: int,
+        options: Sequence[str],
+        tests: Sequence[str],
+        limit_s: float,
     ) -> Verdict:
         written = self._folder / f"said-{number}.txt"
         arguments = [*options, *(("-x",) if len(tests) == 1 else ()), *tests]
@@ -96,12 +104,12 @@ class Trees:
             target=_tests, args=(str(tree), number, arguments, str(written))
         )
         process.start()
-        process.join(RUN_TIMEOUT_S)
+        process.join(limit_s)
         if process.exitcode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid or 0, signal.SIGKILL)
             process.join()
-            return Verdict("ERROR", f"no end within {RUN_TIMEOUT_S:.0f} s")
+            return Verdict("ERROR", f"{NO_END} {limit_s:.0f} s")
         lines = written.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         failed = [
             line.partition(" ")[2] for line in lines if line.startswith(("FAILED ", "ERROR "))
@@ -141,7 +149,7 @@ def _tests(tree: str, number: int, arguments: list[str], said: str) -> None:
     sys.exit(int(pytest.main([*options, *arguments])))
 
 
-def _files() -> list[Path]:
+def project_files() -> list[Path]:
     """What belongs to the project: tracked, or new and not ignored."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
