@@ -108,6 +108,7 @@ OUTCOMES = {
     "failure 429": again(pox("failure", 429, description="slow down")),
     "failure that names a time": again(pox("failure", 403, retry_after="1")),
     "busy": again(pox("failure", minor="targetisbusy")),
+    "busy 422": again(pox("failure", 422, minor="targetisbusy")),
     "rate limit": again(Err(403, RATE, "text/plain")),
     "login page": again(Err(200, LOGIN)),
     "redirect": again(Err(302)),
