@@ -176,11 +176,16 @@ def test_a_message_that_is_not_believed(
 
 def test_unknown_key_and_wrong_secret_get_one_answer(rig: Rig, graded: Sitting) -> None:
     body = document("replaceResult", graded.sourced_id, "1")
+    guessed = [
+        Signer(key, "x", method)
+        for key in ("nobody", ONE.key, TWO.key)  # whose methods differ
+        for method in (ONE.method, TWO.method)
+    ]
     answers = [
         (reply.status, reply.header("imsx_description"), dict(reply.headers).keys())
-        for reply in (rig.send(body, Signer("nobody", "x")), rig.send(body, Signer(ONE.key, "x")))
+        for reply in (rig.send(body, one) for one in guessed)
     ]
-    assert answers[0] == answers[1]
+    assert answers == answers[:1] * 6
 
 
 @pytest.mark.spec("P11O-06", "P11O-12", "SECP-43")
