@@ -43,6 +43,7 @@ from lti_bridge.web.visitors import PAGE_PATH
 log = logging.getLogger("lti_bridge.site")
 
 MAX_MESSAGE = 2000
+MAX_QUERY = 8192  # bytes; with it an address fits into what servers and proxies read
 REVIEW = "review"
 SAID = ("lti_msg", "lti_errormsg", "lti_log", "lti_errorlog")
 View = Callable[[str, Launch, tuple[str, ...]], Response]
@@ -252,9 +253,10 @@ class Site:
         found = self.store.launch(handle)
         if found is None:
             raise PageExpired("no such launch")
-        if request.method == "POST":  # the same page by GET, which F5 and Back read again
-            said = {name: request.form[name] for name in SAID if name in request.form}
-            return Response(status=303, headers={"Location": f"{request.path}?{urlencode(said)}"})
+        said = urlencode({name: request.form[name] for name in SAID if name in request.form})
+        if request.method == "POST" and len(said) <= MAX_QUERY:
+            # the same page by GET, which F5 and Back read again
+            return Response(status=303, headers={"Location": f"{request.path}?{said}"})
         for name in ("lti_log", "lti_errorlog"):
             if text := request.values.get(name, "")[:MAX_MESSAGE]:
                 log.info("provider.returned", extra={"ref": self.reference(), "reason": text})

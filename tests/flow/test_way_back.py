@@ -58,6 +58,16 @@ def test_long_messages_are_cut(scene: Scene) -> None:
     assert "m" * 255 not in page.text
 
 
+@pytest.mark.parametrize("size", [400, 3000])
+def test_a_long_message_of_any_script_is_shown(scene: Scene, size: int) -> None:
+    """Percent-encoded, the longer one makes an address that no server takes."""
+    browser, url = Browser(), return_url(scene)
+    page = browser.post(url, {"lti_msg": "試" * size, "lti_log": "験" * size})
+    assert page.status == 200, page.status
+    assert way_back(page)["lti_msg"][0].startswith("試" * 80)
+    assert ("?" in page.url) == (size == 400)  # F5 reads what an address can hold
+
+
 @pytest.mark.spec("P11L-12")
 @pytest.mark.parametrize("url", [None, "", "javascript:alert(1)"])
 def test_without_an_address_there_is_a_page_without_a_link(scene: Scene, url: str | None) -> None:
