@@ -293,6 +293,10 @@ class Launching:
         self.keep(opened.launch, token)
         return token
 
+    def hold_for_window(self, opened: Opened) -> str:
+        """As `hold`, for a new window: its cookies may be others than those of the frame."""
+        return self.hold(replace(opened, held="") if repeating.is_bound(opened.held) else opened)
+
     def _held_click(self, tx: Transaction, launch: Launch, token: str) -> Opened:
         """A further click of a held launch."""
         opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch), held=token)

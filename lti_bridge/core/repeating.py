@@ -46,9 +46,22 @@ def is_secret(text: str) -> bool:
 
 
 def page_token(secret: str, handle: str) -> str:
-    """The token of the page that one browser reads at an address.
+    """The token of the page that one browser reads at an address, and that its forms send.
 
     Only who holds the browser's secret can make it from the handle, which stands in the address.
     """
     made = hmac.digest(secret.encode(), b"page." + handle.encode(), "sha256")
-    return urlsafe_b64encode(made).rstrip(b"=").decode("ascii")
+    return f"{handle}.{urlsafe_b64encode(made).rstrip(b'=').decode('ascii')}"
+
+
+def is_bound(token: str) -> bool:
+    """Whether a token is one browser's own; any other one counts for whoever has it."""
+    return "." in token
+
+
+def may_use(token: str, secret: str) -> bool:
+    """Whether the browser that sent this secret, or none, may use a token."""
+    if not is_bound(token):
+        return True
+    own = page_token(secret, token.partition(".")[0])
+    return hmac.compare_digest(token.encode(), own.encode())

@@ -11,8 +11,13 @@ GO_ON_PATH = "/course/go-on"
 PEOPLE_PATH = "/course/people"
 
 
-def instructor_view(preview: Preview, public_url: str, manage: Manage | None) -> InstructorView:
-    """The page's content. `manage` is what this person may do about the activity."""
+def instructor_view(
+    preview: Preview, go_on: str, people: str, manage: Manage | None
+) -> InstructorView:
+    """The page's content. `go_on` and `people` are where its forms lead.
+
+    `manage` is what this person may do about the activity.
+    """
     opened, token = preview.opened, (("token", preview.token),)
     custom = tuple(
         (name, _shown(name, value, opened), variable_in(value) in preview.resolved.unresolved)
@@ -27,10 +32,10 @@ def instructor_view(preview: Preview, public_url: str, manage: Manage | None) ->
         link_title=opened.launch.resource_link.title,
         grade_policy=opened.activity.grade,
         custom=custom,
-        preview=PreviewForm(public_url + GO_ON_PATH, token),
+        preview=PreviewForm(go_on, token),
         back_url=opened.launch.presentation.return_url,
         manage=manage,
-        people=PreviewForm(public_url + PEOPLE_PATH, token),
+        people=PreviewForm(people, token),
     )
 
 

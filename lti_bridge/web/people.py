@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from lti_bridge.core.launch import Launch
 from lti_bridge.core.people import Line, Listing, People
@@ -35,7 +35,7 @@ def blueprint(site: Site, people: People) -> Blueprint:
             course_title=opened.launch.context.title,
             lines=tuple(_shown(line) for line in overview.lines),
             counts=tuple(overview.counts()),
-            again=PreviewForm(site.launching.public_url + PEOPLE_PATH, (("token", token),)),
+            again=PreviewForm(site.people_path, (("token", token),)),
             notice=NOTICES[overview.listing],
             back_url=opened.launch.presentation.return_url,
         )
@@ -44,7 +44,7 @@ def blueprint(site: Site, people: People) -> Blueprint:
     @routes.post(PEOPLE_PATH)
     def ask() -> Response:
         """The button that leads there, or looks again."""
-        opened = site.launching.for_staff(request.form.get("token", ""))
+        opened = site.launching.for_staff(site.sent_token())
         site.remember(opened.launch)
         return site.shown(opened.launch, {"do": PEOPLE})
 

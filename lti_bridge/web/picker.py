@@ -182,11 +182,15 @@ class Picker:
         """To the provider's own tool, which answers at an address of its own."""
         connection = step.form.get("connection", "")
         form = self.at_tools.leave(step.token, step.launch, connection, step.chosen)
+        elsewhere = None
+        if step.framed:  # a window's cookies may be others than those of the frame
+            fields = {**step.form, "token": self.placing.hold(step.launch)}
+            elsewhere = Form(self.action, tuple(fields.items()))
         return self.pages.handoff(
             form,
             frame_ancestors=step.frame_ancestors,
             to="tool",
-            elsewhere=Form(self.action, tuple(step.form.items())) if step.framed else None,
+            elsewhere=elsewhere,
         )
 
     def back(

@@ -54,6 +54,7 @@ _PAGES = (
     "registered",
     "returned",
 )
+ANY = "https: http:"  # where forms may lead that go on elsewhere
 _POLICY = "default-src 'none'; base-uri 'none'; style-src 'self'"
 
 
@@ -135,7 +136,7 @@ class Pages:
             "alone",
             frame_ancestors,
             status=refusal.status if refusal else 200,
-            form_targets="https: http:",  # from the login on to whatever the LMS signs people in by
+            form_targets=ANY,  # from the login on to whatever the LMS signs people in by
             nonce=secrets.token_urlsafe(16),
             again=alone.again,
             again_inputs=_inputs(alone.again) if alone.again else "",
@@ -161,7 +162,7 @@ class Pages:
         return self._page(
             "ask",
             frame_ancestors,
-            form_targets=_form_targets(action, None),
+            form_targets=_own_targets(action, onward=True),
             nonce=nonce,
             ask=ask,
             action=action,
@@ -228,7 +229,7 @@ class Pages:
         self, view: InstructorView, *, frame_ancestors: tuple[str, ...] = ()
     ) -> Response:
         """What students get from this link, and a button for a preview that is never graded."""
-        targets = _form_targets(view.preview.action, None) if view.preview else "'none'"
+        targets = _own_targets(view.preview.action, onward=True) if view.preview else "'none'"
         response = self._page(
             "instructor",
             frame_ancestors,
@@ -251,7 +252,7 @@ class Pages:
         response = self._page(
             "people",
             frame_ancestors,
-            form_targets=_form_targets(view.again.action, ()),
+            form_targets=_own_targets(view.again.action),
             view=view,
             back_url=_safe_return(view.back_url),
         )
@@ -271,7 +272,7 @@ class Pages:
         response = self._page(
             name,
             frame_ancestors,
-            form_targets=_form_targets(action, ()),
+            form_targets=_own_targets(action),
             action=action,
             back_url=_safe_return(back_url),
             **values,
@@ -393,8 +394,15 @@ def _error_as_json(error: BridgeError, reference: str) -> Response:
 def _form_targets(action: str, onward: tuple[str, ...] | None) -> str:
     target = origin_of(action)
     if onward is None:
-        return "https: http:"
+        return ANY
     return " ".join([target, *map(origin_of, onward)])
+
+
+def _own_targets(action: str, *, onward: bool = False) -> str:
+    """For a form that leads to the bridge, by a path or by a whole address; `onward`: and on."""
+    is_path = action.startswith("/") and not action.startswith("//")
+    target = "'self'" if is_path else origin_of(action)
+    return ANY if onward else target
 
 
 def _ancestors(origins: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ from lti_bridge.errors import (
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.store import Store
 from lti_bridge.web import visitors
-from lti_bridge.web.overview import GO_ON_PATH, instructor_view
+from lti_bridge.web.overview import GO_ON_PATH, PEOPLE_PATH, instructor_view
 from lti_bridge.web.picker import FIRST, PLACE_PATH, Picker
 from lti_bridge.web.rendering import Pages, forget_cookie
 from lti_bridge.web.routes import make_blueprint
@@ -79,7 +79,10 @@ class Site:
         self.framing = framing
         self.trusted = trusted
         self.at_tools = at_tools
-        action = launching.public_url + PLACE_PATH
+        root = urlsplit(launching.public_url).path
+        # Forms lead to the host that the browser is at: its cookie is kept there.
+        self.go_on_path, self.people_path = root + GO_ON_PATH, root + PEOPLE_PATH
+        action = root + PLACE_PATH
         self.views: dict[str, View] = {REVIEW: self._review}
         self.picker = Picker(pages, at_tools.placing, at_tools, action, self._overview)
 
@@ -127,6 +130,15 @@ class Site:
         self.launching.keep(launch, token, step)
         return self._step(token, launch, step)
 
+    def sent_token(self) -> str:
+        """The token of the form that was sent. Raises PageExpired for another browser's page."""
+        token = request.form.get("token", "")
+        if not visitors.may_use(token):
+            launch, _ = self.launching.held(token)
+            self.remember(launch)
+            raise PageExpired("the page was shown to another browser")
+        return token
+
     def _see(self, launch: Launch, step: Mapping[str, str] | None = None) -> Response:
         """Send the browser to the address of a page, so that it can be read again (RFC 9110 303).
 
@@ -170,15 +182,15 @@ class Site:
     def _handed_off(
         self, opened: Opened, handoff: Handoff, frame_ancestors: tuple[str, ...], framed: bool
     ) -> Response:
-        action = self.launching.public_url + GO_ON_PATH
         if isinstance(handoff, Ask):
             back_url = g.get("back_url", "")
             return self.pages.ask(
-                handoff, action, frame_ancestors=frame_ancestors, back_url=back_url
+                handoff, self.go_on_path, frame_ancestors=frame_ancestors, back_url=back_url
             )
         elsewhere = None
         if framed and isinstance(handoff, Form) and handoff.cookies:
-            elsewhere = Form(action, (("token", self.launching.hold(opened)),))
+            token = self.launching.hold_for_window(opened)
+            elsewhere = Form(self.launching.public_url + GO_ON_PATH, (("token", token),))
         return self.pages.handoff(
             handoff,
             frame_ancestors=frame_ancestors,
@@ -281,7 +293,7 @@ class Site:
         def go_on() -> Response:
             """The second click of a launch; the token is the proof of the first, not long ago."""
             number = _number(request.form.get("number", ""))
-            opened = self.launching.go_on(request.form.get("token", ""), number)
+            opened = self.launching.go_on(self.sent_token(), number)
             frame_ancestors = self.remember(opened.launch)
             handoff = self.launching.proceed(opened, number)
             return self._answered(opened, handoff, frame_ancestors, _framed())
@@ -301,7 +313,7 @@ class Site:
         @routes.post(PLACE_PATH)
         def place() -> Response:
             """A step of setting a test up; the token is the proof of a launch by staff."""
-            token = request.form.get("token", "")
+            token = self.sent_token()
             launch = self.picker.placing.held(token)
             ancestors = self.remember(launch)
             done = self.picker.go_on(token, launch, request.form, ancestors, framed=_framed())
@@ -411,7 +423,7 @@ class Site:
 
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
         manage = self._manage(preview.opened, preview.token)
-        view = instructor_view(preview, self.launching.public_url, manage)
+        view = instructor_view(preview, self.go_on_path, self.people_path, manage)
         return self.pages.instructor(view, frame_ancestors=frame_ancestors)
 
     def _manage(self, opened: Opened, token: str) -> Manage | None:

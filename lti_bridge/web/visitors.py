@@ -33,6 +33,22 @@ def kept_secret() -> str:
     return text if repeating.is_secret(text) else ""
 
 
+def may_use(token: str) -> bool:
+    """Whether the page that sent this token may use it.
+
+    One browser's own needs its secret, and no page of another site may have sent it. In a frame
+    that an LMS sandboxes our own pages are of no origin: browsers call them cross-site, too.
+    """
+    if repeating.is_bound(token) and _sent_by_others():
+        return False
+    return repeating.may_use(token, kept_secret())
+
+
+def _sent_by_others() -> bool:
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    return site in ("cross-site", "same-site") and request.headers.get("Origin", "null") != "null"
+
+
 def keeps_cookies() -> bool:
     """Whether this browser keeps a cookie of ours here: it has one, or is in no frame."""
     alone = request.headers.get("Sec-Fetch-Dest") == "document"

@@ -113,6 +113,12 @@ settings = {{ act_id = 8, tst_frm_id = "363", gen_id = 3, redirect = 1 }}
 attempts = 1
 
 [[activity]]
+id = "thrice"
+title = "Three attempts"
+connection = "plain"
+attempts = 3
+
+[[activity]]
 id = "for-twins"
 title = "For one LMS only"
 connection = "plain"
@@ -241,10 +247,13 @@ def way_back(page: Page) -> dict[str, list[str]]:
 
 
 def launch13(scene: Scene, party: serving.Running, user: str = "student1", **token: Any) -> Page:
-    """A launch by LTI 1.3; `deployment` and `claims` change what the LMS signs."""
+    """A launch by LTI 1.3; `deployment` and `claims` change what the LMS signs.
+
+    `browser` is a new one unless given.
+    """
     deployment = token.get("deployment", "1")
     claims = {DEPLOYMENT_ID: deployment, **token.get("claims", {})}
-    browser = Browser()
+    browser = token.get("browser") or Browser()
     browser.get(f"{party.url}/as/{user}")
     scene.world.control(party, "tamper", id_token={"claims": claims})
     extra = {"lti_deployment_id": deployment}

@@ -231,9 +231,10 @@ ASKS = {
 
 @pytest.mark.spec("T13DL-01", "T13DL-03")
 def test_a_request_without_link_target_and_user_is_served(scene: Scene) -> None:
-    page = launch13(scene, scene.world.lms, "teacher", claims={**ASKS, "sub": None})
+    browser, claims = Browser(), {**ASKS, "sub": None}
+    page = launch13(scene, scene.world.lms, "teacher", claims=claims, browser=browser)
     assert page.status == 200, page.text
-    saved = fill(Browser(), page, title="By nobody")
+    saved = fill(browser, page, title="By nobody")
     assert "https://lms.example.edu/picked" in saved.form().action
 
 

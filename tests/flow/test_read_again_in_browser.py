@@ -6,18 +6,15 @@ import html
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Frame, Page, ViewportSize, expect
 
+from tests.flow.frames import elsewhere, partitioning
 from tests.flow.scene import Scene
-from tests.flow.test_second_click import SELECTION
+from tests.flow.test_second_click import GRADED, SELECTION
 
 pytestmark = pytest.mark.browser
 
 PHONE = ViewportSize(width=360, height=740)
-GRADED = (
-    "UPDATE attempts SET state = 'graded', is_open = 0, given = '0.5', maximum = '1', scored_at = 1"
-    " WHERE learner_id IN (SELECT id FROM learners WHERE user_id = :user)"
-)
 TESS = {"roles": "Instructor", "user_id": "tess"}
 PAGES: dict[str, tuple[dict[str, object], str]] = {
     "preview": (TESS, "A plain test"),
@@ -41,15 +38,60 @@ def tab(chromium: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-def click(tab: Page, scene: Scene, changes: dict[str, object]) -> None:
-    """Let the tab post a signed form, as a page of an LMS does."""
-    fields = scene.campus.signed(scene.campus.fields(**changes))  # type: ignore[arg-type]
+def posting(scene: Scene, fields: list[tuple[str, str]], more: str = "") -> str:
+    """A form with a button that posts these fields to the bridge."""
     inputs = "".join(
         f'<input name="{html.escape(name)}" value="{html.escape(value)}">' for name, value in fields
     )
+    return f'<form method="post" action="{scene.campus.url}" {more}>{inputs}<button>Go</button>'
+
+
+def click(tab: Page, scene: Scene, changes: dict[str, object]) -> None:
+    """Let the tab post a signed form, as a page of an LMS does."""
+    fields = scene.campus.signed(scene.campus.fields(**changes))  # type: ignore[arg-type]
     tab.goto(f"{scene.world.lms.url}/as/teacher")
-    tab.set_content(f'<form method="post" action="{scene.campus.url}">{inputs}<button>Go</button>')
+    tab.set_content(posting(scene, fields))
     tab.get_by_role("button", name="Go").click()
+
+
+@pytest.fixture(scope="module")
+def partitioned(chromium: Browser) -> Iterator[Browser]:
+    with partitioning(chromium) as browser:
+        yield browser
+
+
+def click_framed(tab: Page, scene: Scene, sandbox: str, user: str) -> Frame:
+    """As `click`, into a frame of a page of another site."""
+    course = elsewhere(scene.world.lms.url)
+    changes = {"launch_presentation_return_url": course, "custom_activity": "thrice"}
+    fields = scene.campus.signed(scene.campus.fields(user_id=user, **changes))
+    tab.goto(f"{course}/as/teacher")
+    frame = f'<iframe name="test" {sandbox}></iframe>'
+    tab.set_content(frame + posting(scene, fields, 'target="test"'))
+    tab.get_by_role("button", name="Go").click()
+    found = tab.locator("iframe").element_handle().content_frame()
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("cookies", ["all", "partitioned"])
+@pytest.mark.parametrize("sandbox", ["", 'sandbox="allow-scripts allow-forms"'])
+def test_the_question_inside_a_frame(
+    chromium: Browser, partitioned: Browser, scene: Scene, sandbox: str, cookies: str
+) -> None:
+    user = f"framed-{cookies}-{len(sandbox)}"
+    with (chromium if cookies == "all" else partitioned).new_context() as context:
+        tab = context.new_page()
+        expect(click_framed(tab, scene, sandbox, user).get_by_text("hello")).to_be_visible()
+        for number in (2, 3):
+            scene.write(GRADED, user=user)
+            frame = click_framed(tab, scene, sandbox, user)
+            question = frame.get_by_role("heading", name=f"Start attempt {number} of 3?")
+            expect(question).to_be_visible()
+            assert "/course/page/" in frame.url  # by a cookie of this browser
+            frame.get_by_role("button", name=f"Start attempt {number}").click()
+            expect(frame.get_by_text("hello")).to_be_visible()
+            assert len(scene.attempts(user)) == number
 
 
 @pytest.mark.parametrize("what", list(PAGES))

@@ -8,10 +8,14 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.flow.browser import Browser, Page
-from tests.flow.campus11 import Campus
+from tests.flow.campus11 import Campus, send
 from tests.flow.scene import Scene, refusal, way_back
 from tests.flow.test_lms13 import arrival
 
+GRADED = (
+    "UPDATE attempts SET state = 'graded', is_open = 0, given = '0.5', maximum = '1', scored_at = 1"
+    " WHERE learner_id IN (SELECT id FROM learners WHERE user_id = :user)"
+)
 SELECTION = {
     "lti_message_type": "ContentItemSelectionRequest",
     "roles": "Instructor",
@@ -144,6 +148,86 @@ def test_a_page_has_an_address_for_its_browser_alone(scene: Scene, what: str) ->
     assert (stranger.status, refusal(stranger)[0]) == (403, "page-expired")
     other = known(scene).get(page.url)
     assert (other.status, refusal(other)[0]) == (403, "page-expired")
+
+
+def asked(scene: Scene, user: str, browser: Browser) -> Page:
+    """A page that asks before the second attempt."""
+    fields = {"user_id": user, "custom_activity": "thrice"}
+    for _ in range(2):
+        page = browser.post(scene.campus.url, scene.campus.signed(scene.campus.fields(**fields)))
+        scene.write(GRADED, user=user)
+    assert page.asks
+    return page
+
+
+@pytest.mark.parametrize("with_cookie", [False, True])
+def test_a_page_s_token_counts_in_its_browser_alone(scene: Scene, with_cookie: bool) -> None:
+    browser, user = Browser(), f"captured-page-{with_cookie}"
+    page = asked(scene, user, browser)
+    stranger = known(scene) if with_cookie else Browser()
+    tokens = [dict(page.form().fields)["token"], page.url.rpartition("/")[2] + "."]
+    for token in tokens:
+        for fields in ({"number": "2"}, {}):
+            sent = {"token": token, **fields}
+            stolen = stranger.post(f"{scene.world.bridge.url}/course/go-on", sent)
+            assert (stolen.status, refusal(stolen)[0]) == (403, "page-expired")
+            assert bool(way_back(stolen)) == (token == tokens[0])
+    assert [number for number, _ in scene.attempts(user)] == [1]
+    assert browser.submit(page).status == 200
+    assert [number for number, _ in scene.attempts(user)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("site", "origin", "status"),
+    [
+        ("cross-site", "https://evil.example.org", 403),
+        ("same-site", "https://other.example.edu", 403),
+        ("cross-site", "null", 200),  # our own page, where an LMS sandboxes its frame
+        ("same-origin", "null", 200),
+    ],
+)
+def test_no_page_of_another_site_uses_the_token(
+    scene: Scene, site: str, origin: str, status: int
+) -> None:
+    browser, user = Browser(), f"sent-{site}-{origin[:5]}"
+    page = asked(scene, user, browser)
+    cookies = browser.cookies["127.0.0.1"]
+    headers = {"Sec-Fetch-Site": site, "Origin": origin, "Sec-Fetch-Dest": "document"}
+    headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    sent = send(f"{scene.world.bridge.url}/course/go-on", page.form().fields, headers)
+    assert sent.status == status
+    assert len(scene.attempts(user)) == (2 if status == 200 else 1)
+
+
+@pytest.mark.parametrize("path", ["go-on", "place", "people"])
+def test_a_teacher_s_page_counts_in_its_browser_alone(scene: Scene, path: str) -> None:
+    browser, who = known(scene), {"roles": "Instructor", "user_id": "tess"}
+    fields = scene.campus.signed(scene.campus.fields(**who))
+    page = browser.post(scene.campus.url, fields)
+    form = {"token": dict(page.form().fields)["token"], "do": "edit"}
+    url, before = f"{scene.world.bridge.url}/course/{path}", scene.count("launches")
+    stolen = known(scene).post(url, form)
+    assert (stolen.status, refusal(stolen)[0], bool(way_back(stolen))) == (
+        403,
+        "page-expired",
+        True,
+    )
+    assert scene.count("launches") == before + 1  # by which the other browser became known
+    if path != "place":  # whose form names an activity of the configuration
+        assert browser.post(url, form).status == 200
+
+
+def test_where_no_cookie_is_kept_whoever_was_shown_the_page_goes_on(scene: Scene) -> None:
+    user = "no-cookie-at-all"
+    fields = {"user_id": user, "custom_activity": "thrice"}
+    assert scene.campus.launch(**fields).status == 200
+    scene.write(GRADED, user=user)
+    page = scene.campus.launch(**fields)  # answered at once, as in a frame that keeps nothing
+    assert page.asks
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "null", "Sec-Fetch-Dest": "iframe"}
+    url = f"{scene.world.bridge.url}/course/go-on"
+    assert send(url, page.form().fields, headers).status == 200
+    assert [number for number, _ in scene.attempts(user)] == [1, 2]
 
 
 def test_steps_of_setting_up_are_pages_too(scene: Scene) -> None:

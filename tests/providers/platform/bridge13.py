@@ -86,10 +86,17 @@ class Bridge13:
 
     client: FlaskClient
 
-    def post(self, path: str, fields: list[tuple[str, str]] | dict[str, str]) -> Page:
-        """Post a form to the bridge; where it answers with a page of its own, that page."""
+    def post(
+        self, path: str, fields: list[tuple[str, str]] | dict[str, str], dest: str = ""
+    ) -> Page:
+        """Post a form to the bridge; where it answers with a page of its own, that page.
+
+        `dest` is where the browser says that the answer goes (Sec-Fetch-Dest).
+        """
         body = urlencode(fields, errors="surrogatepass")
-        page = _page(self.client.post(path, data=body, content_type=FORM, base_url=PUBLIC))
+        headers = {"Sec-Fetch-Dest": dest} if dest else {}
+        sent = {"data": body, "content_type": FORM, "base_url": PUBLIC, "headers": headers}
+        page = _page(self.client.post(path, **sent))  # type: ignore[arg-type]
         place = page.headers.get("Location", "")
         if page.status == 303 and place.startswith(KEPT_PAGES):
             return self.get(place.removeprefix(urlsplit(PUBLIC).path))

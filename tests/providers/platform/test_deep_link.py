@@ -50,15 +50,15 @@ class Desk:
     def another(self) -> Desk:
         return Desk(Bridge13(self.bridge.client.application.test_client()), self.database)
 
-    def leave(self, tool: str = "picky") -> Page:
-        """Open a link without an activity and go to the tool."""
+    def leave(self, tool: str = "picky", dest: str = "") -> Page:
+        """Open a link without an activity and go to the tool; `dest`: see Bridge13.post."""
         campus = Campus(f"{PUBLIC}/lti/launch", "key", "secret")
         teacher: dict[str, str | None] = {"roles": "Instructor", "custom_activity": None}
         fields = campus.fields(user_id="tess", lis_result_sourcedid=None, **teacher)
         page = self.bridge.post("/lti/launch", campus.signed(fields))
         token = dict(page.form().fields)["token"]
         sent = {"token": token, "do": "tool", "connection": tool}
-        page = self.bridge.post("/course/place", sent)
+        page = self.bridge.post("/course/place", sent, dest)
         assert page.status == 200, page.text
         return page
 
@@ -637,3 +637,11 @@ def test_a_student_cannot_go_to_a_tool_to_choose(desk: Desk) -> None:
     page = desk.bridge.post("/lti/launch", campus.signed(fields))
     assert page.status == 404
     assert "token" not in page.text
+
+
+def test_a_window_to_choose_in_has_other_cookies_than_the_frame(desk: Desk) -> None:
+    desk.leave()  # which leaves this browser a cookie
+    elsewhere = desk.leave(dest="iframe").form(1)
+    page = desk.another().bridge.post("/course/place", elsewhere.fields, dest="document")
+    assert page.status == 200, page.text
+    assert "lti_message_hint" in dict(page.form().fields)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.providers.platform.bridge13 import PUBLIC, TOOL, Bridge13
+from tests.providers.platform.bridge13 import PUBLIC, TOOL, Bridge13, another_browser
 
 
 @pytest.mark.spec("P13LI-01", "P13LI-02", "CERTP-01")
@@ -81,3 +81,16 @@ def test_a_frame_is_offered_a_window_of_its_own(bridge: Bridge13) -> None:
     assert len(opened.forms()) == 1
     assert again["lti_message_hint"] != first["lti_message_hint"]
     assert opened.headers.getlist("Set-Cookie")
+
+
+def test_a_window_has_other_cookies_than_the_frame(bridge: Bridge13) -> None:
+    """The frame's page is that of one browser's cookie, which the window may not have."""
+    for _ in range(2):  # the first one leaves the cookie
+        page = bridge.launch(roles="Instructor", user_id="tess")
+    token = dict(page.form().fields)
+    window = another_browser(bridge)
+    assert window.post("/course/go-on", token).status == 403
+    framed = bridge.post("/course/go-on", token, dest="iframe")
+    assert dict(framed.form(1).fields)["token"] != token["token"]
+    opened = window.post("/course/go-on", framed.form(1).fields, dest="document")
+    assert "lti_message_hint" in dict(opened.form().fields)
