@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.capabilities import FETCH
+from lti_bridge.core.callbacks import Callbacks, attempt_token
+from lti_bridge.core.capabilities import CALLBACK, FETCH
 from lti_bridge.core.handoff import MARKING, Redirect
 from lti_bridge.core.launch import (
     Context,
@@ -23,7 +24,7 @@ from lti_bridge.core.launch import (
 )
 from lti_bridge.core.owners import Owners
 from lti_bridge.core.polling import LEASE_S, Polling
-from lti_bridge.core.ports import Connection, Report, Session, Sitting, Started
+from lti_bridge.core.ports import Callback, Connection, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt, Poll
 from lti_bridge.core.results import Results
 from lti_bridge.core.scoring import Score
@@ -31,6 +32,7 @@ from lti_bridge.core.starting import Starting
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
 
+KEY = b"k" * 16
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SEVEN = Report("a1", state="graded", score=Score(Decimal(7), Decimal(10)), event="seven")
 EIGHT = Report("a1", state="graded", score=Score(Decimal(8), Decimal(10)), event="eight")
@@ -50,6 +52,9 @@ class Provider:
         self.meanwhile = lambda: None
         meanwhile()
         return told
+
+    def read_callback(self, callback: Callback) -> list[Report]:
+        return [self.told]
 
     def start(self, session: Any) -> Started:
         return Started(self.handoff)
@@ -75,7 +80,8 @@ class Bench:
         self.woken += 1
 
     def connection(self, name: str) -> Connection:
-        return Connection(name, "kind", self.provider, capabilities=frozenset({"remote", FETCH}))
+        able = frozenset({"remote", FETCH, CALLBACK})
+        return Connection(name, "kind", self.provider, capabilities=able)
 
     @property
     def polling(self) -> Polling:
@@ -189,6 +195,28 @@ def test_word_of_marks_to_come_releases_no_verdict(started: Bench, word: str) ->
     assert (started.attempt.state, started.attempt.held) == ("held", "stopped")
     started.tell(EIGHT)
     assert (started.attempt.state, started.attempt.score) == ("graded", EIGHT.score)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Report(attempt_id="a1", hint=True),
+        Report(attempt_id="a1", hint=True, named={"reference": "another"}),
+        SEVEN,
+    ],
+)
+@pytest.mark.parametrize(("name", "reached"), [("another", False), ("c", True)])
+def test_a_hook_reaches_attempts_of_its_own_connection_only(
+    started: Bench, report: Report, name: str, reached: bool
+) -> None:
+    """Whatever a kind reads in it: the kind is not asked whose attempt it is."""
+    started.provider.told = report
+    token = attempt_token(KEY, name, "a1")
+    before = started.store.next_poll(), started.attempt, started.store.attempt_changes("a1")
+    callbacks = Callbacks(started.store, started, started.polling, KEY, started.clock, started.wake)
+    callbacks.receive(name, token, Callback("POST", {}, {}, {}, b""))
+    after = started.store.next_poll(), started.attempt, started.store.attempt_changes("a1")
+    assert (after != before) == reached
 
 
 def click(bench: Bench) -> Any:
