@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from lti_bridge.core import moving
+from lti_bridge.core import moving, same_place
 from lti_bridge.core.handoff import Note
 from lti_bridge.core.launch import Launch, Person
 from lti_bridge.core.ports import Transaction
-from lti_bridge.core.records import AttemptState
+from lti_bridge.core.records import AttemptState, Link
 from lti_bridge.core.scoring import Score
 from lti_bridge.errors import AccessRefused, MessageRefused
 
@@ -74,12 +74,23 @@ def review(store: Store, launch: Launch) -> Note:
     if launch.standing != "staff" and launch.person.id != user_id:
         raise AccessRefused("a submission of somebody else")
     with store.transaction() as tx:
-        begun = moving.begun(tx, _of_user(launch, user_id))
+        begun = _begun(tx, _of_user(launch, user_id))
     done = store.done(begun[1].id, begun[0]) if begun else ()
     if not done:
         return Note("No attempt yet", ("There is nothing to see for this person at this link.",))
     details = tuple(detail for one in done for detail in _described(one))
     return Note("Attempts", (), details)
+
+
+def _begun(tx: Transaction, launch: Launch) -> tuple[str, Link] | None:
+    """As which learner and at which link a user has begun, as a click of theirs would find it."""
+    if (found := moving.begun(tx, launch)) is not None:
+        return found
+    learner, link = tx.known_learner(launch.registration, launch.person.id), tx.find_link(launch)
+    before = same_place.find(tx, launch, tx.begun(launch, "", learner)) if learner else None
+    if before is None or (link is not None and link.activity_id != before.activity_id):
+        return None
+    return before.learner_id, before.link
 
 
 def _of_user(launch: Launch, user_id: str) -> Launch:

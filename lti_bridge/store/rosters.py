@@ -17,7 +17,8 @@ COURSE = (
     "registration = :registration AND deployment_id = :deployment_id AND context_id = :context_id"
 )
 # Whether a list that was read after the learner's last launch of the link says that they left.
-# It is the list of the LMS that the grade goes to: of the link's names the one that is used there.
+# It is the list of the LMS that the grade goes to: of the link's names the one that is used there,
+# or the course that this launch came from, where that has another id now (decision 0018).
 DEPARTED = (
     "EXISTS (SELECT 1 FROM departures d WHERE d.registration = grades.registration"
     " AND d.deployment_id = grades.deployment_id AND d.user_id = grades.user_id"
@@ -25,18 +26,32 @@ DEPARTED = (
     " WHERE l.id = grades.link_id AND l.registration = grades.registration"
     " AND l.deployment_id = grades.deployment_id UNION ALL SELECT n.context_id"
     " FROM link_aliases n WHERE n.link_id = grades.link_id"
-    " AND n.registration = grades.registration AND n.deployment_id = grades.deployment_id))"
+    " AND n.registration = grades.registration AND n.deployment_id = grades.deployment_id"
+    " UNION ALL SELECT c.context_id FROM launches o JOIN links c ON c.id = o.link_id"
+    " WHERE o.received_at = grades.launched_at AND o.learner_id = grades.learner_id"
+    " AND c.registration = grades.registration AND c.deployment_id = grades.deployment_id))"
 )
 URL = text(f"SELECT url FROM rosters WHERE {COURSE}")  # noqa: S608 - constants
 HAS_LEFT = text(
     f"SELECT 1 FROM departures WHERE {COURSE} AND user_id = :user_id AND seen_at > :at"  # noqa: S608
 )
 KEPT = text(f"SELECT user_id, seen_at FROM departures WHERE {COURSE}")  # noqa: S608 - constants
+HERE = (
+    f"SELECT id FROM links WHERE {COURSE}"  # noqa: S608 - constants
+    f" UNION ALL SELECT link_id FROM link_aliases WHERE {COURSE}"
+)
+# The cells of a course: of its links, and of links by the same id in other courses, where the
+# learner's last launch came from this one.
 GRADED = text(
     "SELECT id, user_id, launched_at, delivery FROM grades"  # noqa: S608 - constants
-    " WHERE registration = :registration AND deployment_id = :deployment_id AND link_id IN"
-    f" (SELECT id FROM links WHERE {COURSE} UNION ALL SELECT link_id FROM link_aliases"
-    f" WHERE {COURSE}) ORDER BY id"  # so that two at once do not wait for each other
+    " WHERE registration = :registration AND deployment_id = :deployment_id"
+    f" AND (link_id IN ({HERE}) OR link_id IN (SELECT id FROM links WHERE"
+    " registration = :registration AND deployment_id = :deployment_id AND resource_link_id IN"
+    f" (SELECT resource_link_id FROM links WHERE {COURSE}))"
+    " AND EXISTS (SELECT 1 FROM launches o WHERE o.received_at = grades.launched_at"
+    " AND o.learner_id = grades.learner_id"
+    f" AND o.link_id IN (SELECT id FROM links WHERE {COURSE})))"
+    " ORDER BY id"  # so that two at once do not wait for each other
 )
 LEFT = text(
     "INSERT INTO departures (registration, deployment_id, context_id, user_id, seen_at)"

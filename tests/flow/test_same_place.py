@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from lti_bridge.cli import main
+from lti_bridge.core.launch import Person
+from lti_bridge.core.rosters import Member
+from lti_bridge.store.engine import Database
+from lti_bridge.store.rosters import DEPARTED, Rosters
 from tests.flow.browser import Browser, Page
 from tests.flow.rig import AGS, Rig
 from tests.flow.scene import refusal
@@ -126,6 +131,60 @@ def test_what_differs_otherwise_is_another_place(rig: Rig, what: str) -> None:
     *args, more = changes[what]
     assert sourced(click(rig, *args, **more)) != began  # type: ignore[arg-type]
     assert sourced(click(rig, lms, who, f"{link}-a", link)) == began  # nothing ended it
+
+
+GRADED = (
+    "UPDATE attempts SET state = 'graded', is_open = 0, given = '0.5', maximum = '1', scored_at = 1"
+    " WHERE learner_id IN (SELECT id FROM learners WHERE user_id = :who)"
+)
+REVIEW = "LtiSubmissionReviewRequest"
+
+
+def review(rig: Rig, who: str, course: str, link: str) -> Page:
+    """A teacher opens a learner's cell of the gradebook."""
+    claims: Mapping[str, object] = {
+        f"{LTI}message_type": REVIEW,
+        f"{LTI}roles": ["http://purl.imsglobal.org/vocab/lis/v2/membership#Instructor"],
+        f"{LTI}context": {"id": course},
+        f"{LTI}resource_link": {"id": link},
+        f"{LTI}for_user": {"user_id": who},
+        AGS + "claim/endpoint": {**SCORE, "lineitem": f"https://lms.example.edu/{link}"},
+    }
+    return rig.click(Browser(), "new", "best", f"teacher-{who}", **claims)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_review_at_the_new_place_shows_the_attempt_of_before(rig: Rig, back: bool) -> None:
+    who, link = fresh()
+    sourced(click(rig, "new", who, f"{link}-a", link))
+    if back:
+        sourced(click(rig, "new", who, f"{link}-b", link))
+    rig.write(GRADED, who=who)
+    shown = review(rig, who, f"{link}-b", link)
+    assert (shown.status, "50 of 100" in shown.text or "0.5 of 1" in shown.text) == (200, True)
+    for other in (f"other-{who}", f"{who}-2"):
+        assert "No attempt yet" in review(rig, other, f"{link}-b", link).text
+    assert "No attempt yet" in review(rig, who, f"{link}-b", f"{link}-else").text
+
+
+@both
+def test_who_is_listed_as_gone_at_the_new_place_has_left(rig: Rig, lms: str) -> None:
+    who, link = fresh()
+    for course in ("a", "b"):
+        sourced(click(rig, lms, who, f"{link}-{course}", link))
+    deployment = "1" if lms == "new" else ""
+    database = Database(str(rig.engine.url))
+    for seconds, course, active, departed in (
+        (1, "else", False, False),
+        (2, "b", False, True),
+        (3, "b", True, False),
+    ):
+        members = [Member(Person(id=who), (), active), Member(Person(id="nobody"), (), active)]
+        read_at = datetime.now(UTC) + timedelta(seconds=seconds)
+        Rosters(database).note_members(lms, deployment, f"{link}-{course}", members, read_at)
+        sql = f"SELECT {DEPARTED} AS gone FROM grades WHERE user_id = :who"  # noqa: S608 - ours
+        assert [bool(row["gone"]) for row in rig.rows(sql, who=who)] == [departed], course
+    database.close()
 
 
 def moved(rig: Rig, *arguments: str, answer: str = "") -> tuple[int, str]:
