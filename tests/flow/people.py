@@ -27,6 +27,7 @@ AGREED = {"X-Agreed": "agreed-secret"}
 CONFIG = """
 [bridge]
 public_url = "{bridge}"
+former_urls = ["{former}"]
 database_url = "{database}"
 queue_url = "sqlite:///{folder}/queue.sqlite3"
 keys_dir = "{folder}/keys"
@@ -217,9 +218,11 @@ class People:
         assert answer.status < 300, answer.data
         return answer.json() if answer.data else None
 
-    def hook(self, connection: str, body: Any, headers: dict[str, str] | None = None) -> int:
-        """Send what a provider might push; the status of the answer."""
-        url = f"{self.bridge.url}/hooks/{connection}/{HOOK_TOKEN}"
+    def hook(
+        self, connection: str, body: Any, headers: dict[str, str] | None = None, at: str = ""
+    ) -> int:
+        """Send what a provider might push; the status of the answer. `at` is another address."""
+        url = f"{at or self.bridge.url}/hooks/{connection}/{HOOK_TOKEN}"
         if isinstance(body, str):
             sent = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
             return int(HTTP.request("POST", url, body=body, headers=sent).status)
@@ -320,7 +323,10 @@ def running_people(
     urls = {name: party.url for name, party in parties.items()}
     wire = PROV.format(prov=urls["prov"])
     config = folder / "config.toml"
-    written = CONFIG.format(bridge=url, database=database, folder=folder, **{**urls, "prov": wire})
+    former = url.replace("127.0.0.1", "localhost")
+    written = CONFIG.format(
+        bridge=url, former=former, database=database, folder=folder, **{**urls, "prov": wire}
+    )
     for name, (connection, settings) in {**ACTIVITIES, **(activities or {})}.items():
         written += (
             f'\n[[activity]]\nid = "{name}"\ntitle = "The test {name}"\n'

@@ -121,6 +121,18 @@ def test_prov_gets_no_variable(people: People) -> None:
     assert people.score(two.ann) == "6/9"
 
 
+def test_a_push_to_a_former_address_counts(people: People) -> None:
+    """A program is answered where it comes: many follow no redirect with a body."""
+    two = people.pair()
+    people.place(two.ann, two.mail, "prov")
+    attempt = people.attempt(two.ann)
+    candidate = json.loads(attempt.data)["candidate_id"]
+    pushed = {"eventId": attempt.reference, "candidateId": candidate, "examCode": "NB1"}
+    former = people.bridge.url.replace("127.0.0.1", "localhost")
+    assert people.hook("prov", {**pushed, "overallScore": 61}, at=former) == 200
+    assert people.score(two.ann) == "61/100"
+
+
 @pytest.mark.parametrize("label", ["two words", None])
 def test_a_code_that_is_none_has_its_own_words(people: People, label: str | None) -> None:
     two = people.pair()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -13,7 +12,7 @@ from tests.flow.browser import Browser
 from tests.flow.rig import HTTP, ONE, Rig
 from tests.flow.scene import refusal
 from tests.flow.signing import Signer
-from tests.flow.tools13 import running_tools13
+from tests.flow.tools13 import Tools13, running_tools13
 from tests.flow.world import eventually
 
 FIELDS = {
@@ -144,15 +143,47 @@ def test_only_browsers_are_sent_on_and_only_to_the_present_address(moved: Rig) -
             assert answer.headers["Location"] == f"{moved.bridge.url}{path}"
 
 
-def test_an_lti_13_tool_keeps_what_it_knows_of_the_bridge(tmp_path: Path) -> None:
+def test_the_way_back_leads_from_a_former_address(moved: Rig) -> None:
+    browser = Browser()
+    page = moved.launch(browser, "old", "best", "comes-back")
+    url = dict(page.form().fields)["launch_presentation_return_url"]
+    said = {"lti_msg": "All done"}
+    for page in (
+        browser.post(url.replace(moved.bridge.url, moved.former), said),
+        browser.get(f"{url.replace(moved.bridge.url, moved.former)}?{urlencode(said)}"),
+    ):
+        assert (page.status, page.url) == (200, f"{url}?{urlencode(said)}")
+        assert "All done" in page.text
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools13]:
+    """A bridge that was at localhost when its tools of LTI 1.3 were registered."""
+    folder = tmp_path_factory.mktemp("moved-tools")
+    with running_tools13(folder, f"sqlite:///{folder}/b.sqlite3", former="localhost") as made:
+        yield made
+
+
+def test_an_lti_13_tool_keeps_what_it_knows_of_the_bridge(tools: Tools13) -> None:
     """Issuer, authorization, key set, token audience and line items are those of before."""
-    url = f"sqlite:///{tmp_path}/bridge.sqlite3"
-    with running_tools13(tmp_path, url, former="localhost") as tools:
-        for lti in ("1.1", "1.3"):
-            browser = Browser()
-            page = tools.open(f"quiz-{lti}", browser=browser)
-            assert "was sent" in browser.submit(page, score="2.4").text
-            eventually(lambda lti=lti: tools.grade(f"quiz-{lti}"), 0.8)
-        assert {one["iss"].partition("//")[2].partition(":")[0] for one in tools.launches()} == {
-            "localhost"
-        }
+    for lti in ("1.1", "1.3"):
+        browser = Browser()
+        page = tools.open(f"quiz-{lti}", browser=browser)
+        assert "was sent" in browser.submit(page, score="2.4").text
+        eventually(lambda lti=lti: tools.grade(f"quiz-{lti}"), 0.8)
+    issuers = {one["iss"].partition("//")[2].partition(":")[0] for one in tools.launches()}
+    assert issuers == {"localhost"}
+
+
+def test_what_was_chosen_at_a_tool_may_come_to_a_former_address(tools: Tools13) -> None:
+    browser, lms, bridge = Browser(), tools.world.lms.url, tools.world.bridge.url
+    browser.get(f"{lms}/as/teacher")
+    page = browser.through(browser.get(f"{lms}/add/1.3"), bridge)
+    page = browser.submit(browser.submit(page, do="form", way="0 quiz"), do="tool")
+    page = browser.through(page, f"{tools.tool.url}/choose")
+    form = browser.post(page.url, [("chapter", "green")]).form()
+    assert form.action.startswith(f"{bridge}/platform/")
+    former = form.action.replace("127.0.0.1", "localhost")
+    for status in (200, 400):  # and once
+        chosen = browser.post(former, form.fields)
+        assert (chosen.status, chosen.url.startswith(bridge)) == (status, True), chosen.text

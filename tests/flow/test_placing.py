@@ -257,6 +257,15 @@ def test_an_incomplete_deep_linking_request_is_refused(
     assert refused(launch13(scene, scene.world.lms, "teacher", claims=claims), 400, "message")
 
 
+@pytest.mark.parametrize(("way", "attempts"), [("0 tosa", "1"), ("0 plain", "0")])
+def test_a_new_test_that_costs_begins_with_one_attempt(
+    scene: Scene, way: str, attempts: str
+) -> None:
+    browser, page = picker(scene, "1.1")
+    form = browser.submit(page, do="form", way=way)
+    assert dict(form.form().fields)["attempts"] == attempts
+
+
 def place(scene: Scene, **fields: str) -> Page:
     """Post to the pages that set tests up."""
     return send(f"{scene.world.bridge.url}/course/place", list(fields.items()))
