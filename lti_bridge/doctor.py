@@ -25,6 +25,7 @@ from lti_bridge.queue import queue_files
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.purchases import bought_on
+from lti_bridge.store.rosters import services
 
 AT_ONCE = 16  # key sets
 REASONS = 5  # why grades are not delivered: the most frequent ones
@@ -53,6 +54,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _attempts(bridge)
         yield _unheard(bridge)
         yield _purchases(bridge)
+        yield _services(bridge)
     yield _clashes(bridge)
     yield _strangers(bridge)
     yield _trust(bridge)
@@ -143,6 +145,23 @@ def _purchases(bridge: Bridge) -> Finding:
         said.append(f"no daily_limit: {', '.join(unlimited)}")
     remedy = "Look whether this is meant; raise daily_limit of the connection." if near else ""
     return Finding("purchases", "; ".join(said) or "none today", remedy)
+
+
+def _services(bridge: Bridge) -> Finding:
+    """Whether LMSs keep grades or members at hosts to which no token of theirs is sent."""
+    known = {one.name: one for one in bridge.lms.directory.all13()}
+    strange = {
+        f"{name} at {belonging.host(url)}": None
+        for name, url in services(bridge.store.database)
+        if name in known and not belonging.may_receive(known[name], url, known.values)
+    }
+    if not strange:
+        return Finding("service hosts", "all are their LMS's own")
+    remedy = (
+        "If a host is the LMS's own, say so before a grade is refused: service_hosts of the LMS in "
+        "the file, or registrations set NAME --service-host HOST."
+    )
+    return Finding("service hosts", f"not its own: {', '.join(strange)}", remedy)
 
 
 def _clashes(bridge: Bridge) -> Finding:

@@ -232,11 +232,12 @@ class _Guard:
         for entry in allow_private:
             try:
                 self._networks.append(ip_network(entry))
-            except ValueError:
+            except ValueError as error:
                 name = entry.lower().rstrip(".")
                 if _NUMERIC_END.fullmatch(name) or not _NAME.fullmatch(name):
                     raise ConfigurationError(
-                        f"allow_private: {entry!r} is no host name, address or network"
+                        "bridge.allow_private: no host name, address or network like"
+                        f" 10.0.0.0/8: {error}"
                     ) from None
                 self._names.add(name)
 

@@ -26,6 +26,7 @@ from tests.lms.platform13 import jwk, rsa_key
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "config.example.toml"
+NO_NETWORK = "bridge.allow_private: no host name, address or network like 10.0.0.0/8"
 SECRETS = {"OLD_LMS_SECRET": "s3", "ISOGRAD_SECRET": "s1", "TOOL_SECRET": "s2"}
 
 
@@ -70,6 +71,14 @@ def test_every_setting_is_in_the_example(table: str, model: type) -> None:
         (("[bridge]", "[bridge]\nspeed = 3"), "bridge.speed"),
         (("https://bridge.example.edu", "http://bridge.example.edu"), "bridge.public_url"),
         (("clock_skew_s = 60", "clock_skew_s = 301"), "bridge.clock_skew_s"),
+        *(
+            (
+                ("allow_private = []", f'allow_private = ["10.0.0.0/8", "{wrong}"]'),
+                f"{NO_NETWORK}: '{wrong}'",
+            )
+            for wrong in ("0.0.0.0/0/0", "10.0.0.0/33", "::/129", "10.0.0.300", "two words", "")
+        ),
+        (("allow_private = []", 'allow_private = ["10.0.0.1/8"]'), "10.0.0.1/8 has host bits set"),
         pytest.param(
             ("deployment_ids = ", "# deployment_ids = "),  # nobody is let in by leaving it out
             "deployment_ids",

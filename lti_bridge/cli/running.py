@@ -63,6 +63,7 @@ def configuration() -> None:
 def check(config: Path) -> None:
     """Check the configuration file without starting anything."""
     settings = load(config)
+    from lti_bridge.app import http_client
     from lti_bridge.catalogue import Catalogue, unlimited
     from lti_bridge.lms.belonging import doubled
     from lti_bridge.lms_door import registration13
@@ -71,6 +72,10 @@ def check(config: Path) -> None:
     tools = Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name)
     catalogue = Catalogue(settings, lambda table: tools, lambda name: "")
     known = [registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
+    try:
+        http_client(settings.bridge)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{config}: {error.detail}") from error
     if problems := doubled(known):
         raise ConfigurationError("\n".join(f"{config}: {problem}" for problem in problems))
     click.echo(

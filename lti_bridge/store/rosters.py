@@ -77,6 +77,19 @@ CELLS = text(
 )
 
 
+SERVICES = text(
+    "SELECT registration, line_item FROM grades WHERE line_item <> ''"
+    " UNION SELECT registration, line_items FROM grades WHERE line_items <> ''"
+    " UNION SELECT registration, url FROM rosters WHERE url <> '' ORDER BY 1, 2"
+)
+
+
+def services(database: Database) -> list[tuple[str, str]]:
+    """Every address of grades and of members that an LMS has given: its name, and the address."""
+    with database.reading() as connection:
+        return [(name, url) for name, url in connection.execute(SERVICES)]
+
+
 class Rosters:
     """What is known of courses and their learners."""
 

@@ -267,6 +267,30 @@ def test_a_token_goes_to_no_host_of_another(
     assert other.calls == []
 
 
+def test_doctor_names_hosts_that_get_no_token_before_a_grade_is_refused(each_rig: Rig) -> None:
+    rig, (item, items, members) = each_rig, (f"{w}.example.org" for w in ("item", "items", "list"))
+    nrps = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+
+    def said(lms: str, where: str) -> dict[str, object]:
+        endpoint = {
+            "scope": [SCORE],
+            "lineitem": where.format(item),
+            "lineitems": where.format(items),
+        }
+        listed = {"context_memberships_url": where.format(members), "service_versions": ["2.0"]}
+        rig.sit(lms, "last", **{AGS + "claim/endpoint": endpoint, nrps: listed})
+        command = ["doctor", "--json", "--config", str(rig.bridge.config)]
+        found = json.loads(CliRunner().invoke(main, command).stdout)
+        return next(one for one in found if one["what"] == "service hosts")
+
+    rig.write("DELETE FROM grades")  # of the tests before
+    rig.write("DELETE FROM rosters")
+    assert said("new", rig.school.url + "/{}")["remedy"] == ""
+    found = said("next", "https://{}/x")
+    assert found["said"] == f"not its own: next at {item}, next at {items}, next at {members}"
+    assert "service_hosts" in str(found["remedy"])
+
+
 def test_a_host_that_an_administrator_confirms_gets_the_grade(
     each_rig: Rig, made: list[Crook]
 ) -> None:
