@@ -74,6 +74,14 @@ consumer_key = "query-key"
 shared_secret = "{secret}"
 
 [[connection]]
+name = "told"
+kind = "lti"
+launch_url = "{tool}/told"
+consumer_key = "told-key"
+shared_secret = "{secret}"
+notice = "Your answers go to the test provider."
+
+[[connection]]
 name = "twins-only"
 kind = "lti"
 launch_url = "{tool}/twins"
@@ -99,6 +107,11 @@ login = "$User.username"
 unvalued = "$Context.label"
 unknown = "$Foo.bar"
 user_id = "root"
+
+[[activity]]
+id = "told"
+title = "A test with a notice"
+connection = "told"
 
 [[activity]]
 id = "query"

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Frame, Page, ViewportSize, expect
 
+from tests.flow.campus11 import Campus
 from tests.flow.frames import elsewhere, partitioning
+from tests.flow.people import People, running_people
 from tests.flow.scene import Scene
+from tests.flow.test_documented_answers import taken
 from tests.flow.test_second_click import GRADED, SELECTION
 
 pytestmark = pytest.mark.browser
@@ -25,6 +28,7 @@ PAGES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "choosing": ({**SELECTION, "user_id": "tess"}, "Add a test"),
     "asked": ({"user_id": "asked"}, "You have 50 of 100. Start attempt 2?"),
+    "notice": ({"user_id": "noticed", "custom_activity": "told"}, "Before you start"),
     "none left": (
         {"user_id": "none-left", "custom_activity": "once", "resource_link_id": "once-only"},
         "You have used all your attempts at this test.",
@@ -38,19 +42,19 @@ def tab(chromium: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-def posting(scene: Scene, fields: list[tuple[str, str]], more: str = "") -> str:
+def posting(campus: Campus, fields: list[tuple[str, str]], more: str = "") -> str:
     """A form with a button that posts these fields to the bridge."""
     inputs = "".join(
         f'<input name="{html.escape(name)}" value="{html.escape(value)}">' for name, value in fields
     )
-    return f'<form method="post" action="{scene.campus.url}" {more}>{inputs}<button>Go</button>'
+    return f'<form method="post" action="{campus.url}" {more}>{inputs}<button>Go</button>'
 
 
 def click(tab: Page, scene: Scene, changes: dict[str, object]) -> None:
     """Let the tab post a signed form, as a page of an LMS does."""
     fields = scene.campus.signed(scene.campus.fields(**changes))  # type: ignore[arg-type]
     tab.goto(f"{scene.world.lms.url}/as/teacher")
-    tab.set_content(posting(scene, fields))
+    tab.set_content(posting(scene.campus, fields))
     tab.get_by_role("button", name="Go").click()
 
 
@@ -67,7 +71,7 @@ def click_framed(tab: Page, scene: Scene, sandbox: str, user: str) -> Frame:
     fields = scene.campus.signed(scene.campus.fields(user_id=user, **changes))
     tab.goto(f"{course}/as/teacher")
     frame = f'<iframe name="test" {sandbox}></iframe>'
-    tab.set_content(frame + posting(scene, fields, 'target="test"'))
+    tab.set_content(frame + posting(scene.campus, fields, 'target="test"'))
     tab.get_by_role("button", name="Go").click()
     found = tab.locator("iframe").element_handle().content_frame()
     assert found
@@ -113,3 +117,35 @@ def test_f5_and_back_show_the_page_again(tab: Page, scene: Scene, what: str) -> 
     expect(shown).to_be_visible()
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert (scene.count("attempts"), scene.count("activities")) == before
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    folder = tmp_path_factory.mktemp("credentials")
+    with running_people(folder, f"sqlite:///{folder}/bridge.sqlite3") as made:
+        yield made
+
+
+def test_f5_and_back_show_the_test_id_again(tab: Page, people: People) -> None:
+    """Ten minutes before an exam; and each time another ID was taken would cost one."""
+    two, campus = people.pair(), people.lms["campus"]
+    fields = campus.signed(
+        campus.fields(
+            user_id=two.ann,
+            lis_person_contact_email_primary=two.mail,
+            custom_activity="itep",
+            launch_presentation_return_url=None,
+        )
+    )
+    tab.goto(f"{people.bridge.url}/healthz")
+    tab.set_content(posting(campus, fields))
+    tab.get_by_role("button", name="Go").click()
+    expect(tab.get_by_text("Test ID", exact=True)).to_be_visible()
+    before = taken(people)
+    test_id = tab.get_by_text(people.attempt(two.ann).reference, exact=True)
+    for again in (tab.reload, tab.reload, lambda: tab.goto(f"{people.bridge.url}/"), tab.go_back):
+        again()
+        if not tab.url.endswith("/"):
+            expect(test_id).to_be_visible()
+    assert "/course/page/" in tab.url
+    assert taken(people) == before

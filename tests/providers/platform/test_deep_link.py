@@ -121,6 +121,8 @@ def one_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
                 picky("other", OTHER),
                 {"name": "old", "launch_url": f"{TOOL}/old", "shared_secret": "s1", **tool11},
                 {"name": "old2", "launch_url": f"{TOOL}/old", "shared_secret": "s2", **tool11},
+                {"name": "sold", "launch_url": f"{TOOL}/old", "shared_secret": "of sold", **tool11}
+                | {"kind": "isograd", "route": "lti-1.1"},
             ],
         },
         "test",
@@ -542,6 +544,21 @@ def test_the_old_answer_becomes_an_activity(desk: Desk) -> None:
     page = desk.bridge.post(PATH, form11(data_of(desk.leave("old"))))
     assert page.status == 200, page.text
     assert desk.activity()["title"] == "Old"
+
+
+@pytest.mark.parametrize(("tool", "secret", "attempts"), [("old", "s1", 0), ("sold", "of sold", 1)])
+def test_what_is_chosen_where_each_costs_begins_with_one_attempt(
+    desk: Desk, tool: str, secret: str, attempts: int
+) -> None:
+    custom = {"act_id": "8", "tst_frm_id": "363", "gen_id": "3", "redirect": "1"}
+    item = {"@type": "LtiLinkItem", "title": f"Chosen at {tool}"}
+    items = {"@graph": [item | ({"custom": custom} if tool == "sold" else {})]}
+    page = desk.bridge.post(
+        PATH, form11(data_of(desk.leave(tool)), secret, content_items=json.dumps(items))
+    )
+    assert page.status == 200, page.text
+    found = desk.activity()
+    assert (found["title"], found["attempts"]) == (f"Chosen at {tool}", attempts)
 
 
 def tampered(fields: list[tuple[str, str]], **changes: str) -> list[tuple[str, str]]:
