@@ -19,7 +19,7 @@ from lti_bridge.errors import (
 from lti_bridge.lms.reading import launch_from_claims
 from lti_bridge.lms.registration11 import WINDOW_S, Registration11
 from lti_bridge.lms.relaunch import Relaunching
-from lti_bridge.lti import claims, content_items, oauth1, oidc
+from lti_bridge.lti import claims, content_items, oauth1
 
 SKEW = timedelta(seconds=300)
 # Verified against when the key is unknown, so that both answers take the same time.
@@ -159,9 +159,9 @@ class Lms11:
 
 
 def _return_url(pairs: Sequence[tuple[str, str]]) -> str:
-    """The way back, as far as it is a web address and the only one."""
+    """The way back, as far as it is the only one; a page leads to web addresses only."""
     found = {value for name, value in pairs if name == "launch_presentation_return_url"}
-    return next(iter(found)) if len(found) == 1 and all(map(oidc.origin, found)) else ""
+    return next(iter(found)) if len(found) == 1 else ""
 
 
 def _single(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

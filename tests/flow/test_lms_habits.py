@@ -157,7 +157,8 @@ def test_a_container_is_a_place_for_grades(scene: Scene, place: dict[str, Any]) 
 def test_a_place_for_a_grade_makes_no_learner_of_nobody_and_no_test_user(scene: Scene) -> None:
     before = scene.count("attempts")
     assert refusal(by_11(scene, "Student", True, ""))[0] == "anonymous"
-    by_13(scene, TEST_USER, True, nobody())
+    told = by_13(scene, TEST_USER, True, nobody()).form()
+    assert "Learner" not in dict(told.fields).get("roles", "")
     by_13(scene, f"{TEST_USER},{COURSE}Learner", True, nobody())
     assert UNNAMED in by_11(scene, "no:such/role", True, "", "best").text
     assert scene.count("attempts") == before
