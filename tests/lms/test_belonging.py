@@ -140,6 +140,7 @@ def test_what_an_administrator_sees_first(one: Registration13, odd: list[str]) -
         lms(EVIL, auth_audience=f"{MOODLE}/token"),
         lms(EVIL, auth_audience="moodle.example.edu"),
         lms(EVIL, token=f"{MOODLE}/token", service_hosts=frozenset({"moodle.example.edu"})),
+        lms(EVIL, token=f"{MOODLE}/other", service_hosts=frozenset({"moodle.example.edu"})),
     ],
 )
 def test_who_names_another_lms_is_never_trusted(one: Registration13) -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -117,6 +118,27 @@ def test_the_audience_can_be_configured() -> None:
     rig = Rig()
     rig.tokens.get(Platform("lms").registration(auth_audience="https://auth.example.edu"), SCORE)
     assert rig.endpoint.assertion()["aud"] == "https://auth.example.edu"
+
+
+@pytest.mark.spec("SECP-38")
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"token_url": "https://evil.example.org/token", "auth_audience": "{own}/token"}, "token"),
+        ({"token_url": "{own}/token", "auth_audience": "https://evil.example.org/t"}, "audience"),
+    ],
+)
+def test_nothing_is_signed_for_a_host_that_is_not_its_own(
+    changes: dict[str, str], what: str
+) -> None:
+    rig, own = Rig(), LMS.issuer
+    named = {name: value.format(own=own) for name, value in changes.items()}
+    one = Platform("lms").registration(**named, by_address=True)
+    with pytest.raises(DeliveryRefused, match=f"{what}: 'evil.example.org' is no host of 'lms'"):
+        rig.tokens.get(one, SCORE)
+    assert rig.asked() == 0
+    rig.tokens.get(replace(one, service_hosts=frozenset({"evil.example.org"})), SCORE)
+    assert rig.asked() == 1
 
 
 @pytest.mark.spec("T13TK-07", "T13TK-08")
