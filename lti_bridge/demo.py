@@ -21,8 +21,9 @@ import click
 
 from lti_bridge.errors import BridgeError
 from lti_bridge.net import Client
-from lti_bridge.sandbox import demo, isograd, itep, lms, mettl, prov, quiz, serving, tool13
-from lti_bridge.sandbox.tool13_oidc import Platform
+from lti_bridge.sandbox import demo, isograd, itep, lms, mettl, prov, quiz, serving
+from lti_bridge.sandbox.tools import tool13
+from lti_bridge.sandbox.tools.tool13_oidc import Platform
 from lti_bridge.serving import open_port
 
 HOST = "127.0.0.1"

@@ -10,9 +10,11 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 
-from lti_bridge.app import Bridge, http_client, now
-from lti_bridge.core.capabilities import COSTS, can, pushing
-from lti_bridge.core.purchases import alarm_at
+from lti_bridge.assembly.basics import http_client, now
+from lti_bridge.assembly.bridge import Bridge
+from lti_bridge.core.attempt.capabilities import COSTS, can, pushing
+from lti_bridge.core.attempt.purchases import alarm_at
+from lti_bridge.core.tool.registration import ToolRegistration
 from lti_bridge.errors import BridgeError
 from lti_bridge.keyring import own
 from lti_bridge.lms import belonging
@@ -20,7 +22,6 @@ from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import given_keys
 from lti_bridge.lti.keysets import read_keys
 from lti_bridge.private import open_to_others
-from lti_bridge.providers.contract import ToolRegistration
 from lti_bridge.queue import queue_files
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable

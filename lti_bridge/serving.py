@@ -21,7 +21,8 @@ from typing import Any
 import uvicorn
 
 from lti_bridge import worker
-from lti_bridge.app import BODIES, build, start_log, web_app
+from lti_bridge.assembly.bridge import build, start_log
+from lti_bridge.assembly.web import BODIES, web_app
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.front import Connection, Front
 from lti_bridge.settings import Settings

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from lti_bridge.core.explaining import explain
+from lti_bridge.core.explanations import explain
 from lti_bridge.errors import ConfigurationError
 
 PERSON_FIELDS = Literal[

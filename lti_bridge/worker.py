@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from huey import crontab
 
-from lti_bridge.app import Bridge, now
+from lti_bridge.assembly.basics import now
+from lti_bridge.assembly.bridge import Bridge
 
 log = logging.getLogger("lti_bridge.worker")
 

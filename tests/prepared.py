@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from lti_bridge.app import now
+from lti_bridge.assembly.basics import now
 from lti_bridge.keyring import Keyring
 from lti_bridge.store.engine import Database
 

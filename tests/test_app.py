@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lti_bridge.app import new_id
+from lti_bridge.assembly.basics import new_id
 
 
 def test_an_id_can_be_given_to_a_command_as_it_is() -> None:

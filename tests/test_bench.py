@@ -17,14 +17,16 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import event
 
-from lti_bridge.app import Bridge, build, now, web_app
+from lti_bridge.assembly.basics import now
+from lti_bridge.assembly.bridge import Bridge, build
+from lti_bridge.assembly.web import web_app
 from lti_bridge.bench import statements
 from lti_bridge.bench.fill import fill
 from lti_bridge.bench.parties import Parties
 from lti_bridge.bench.report import table
 from lti_bridge.bench.traffic import Traffic
 from lti_bridge.cli import main
-from lti_bridge.core.ports import Outcome
+from lti_bridge.core.grade.gradebook import Outcome
 from lti_bridge.settings import load
 
 ROOT = Path(__file__).parents[1]

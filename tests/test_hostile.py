@@ -18,7 +18,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import inspect, text
 
-from lti_bridge.app import Bridge, build, web_app
+from lti_bridge.assembly.bridge import Bridge, build
+from lti_bridge.assembly.web import web_app
 from lti_bridge.settings import parse
 from tests.prepared import prepare
 from tests.test_routes import GUARDS

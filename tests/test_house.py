@@ -26,16 +26,15 @@ MAY_IMPORT = {
     "settings": {"core"},
     "store": {"core", "private", "transactions"},
     "lms": {"core", "lti", "net"},
+    "platform": {"core", "lti", "net"},
     "providers": {"core", "lti", "net"},
     "web": {"core", "store"},
     "sandbox": set(),
 }
 # These put the others together and nothing imports them (except each other, and serving by name).
-PARTS = (
-    "app cli worker serving front demo doctor catalogue bench toolbox lms_door services13 __main__"
-)
+PARTS = "assembly cli worker serving front demo doctor bench __main__"
 TOP = frozenset(PARTS.split(" "))
-FLASK_ROOMS = {"web", "app", "cli", "serving", "sandbox", "bench"}
+FLASK_ROOMS = {"web", "assembly", "cli", "serving", "sandbox", "bench"}
 HTTP = {"urllib3", "requests", "httpx", "http.client", "urllib.request"}
 SQL = {"sqlalchemy", "alembic", "sqlite3", "psycopg"}
 

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lti_bridge.errors import ConfigurationError
-from lti_bridge.keyring import Keyring, Role, own
+from lti_bridge.keyring import Keyring, own
+from lti_bridge.keyring.files import Role
 from lti_bridge.lti.keys import parse_key_set, thumbprint
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lti_bridge import net
 from lti_bridge.errors import AnswerLost, ConfigurationError, NetworkFailed, NetworkRefused
-from lti_bridge.net import Client, Response
+from lti_bridge.net import Client, Response, addresses
+from lti_bridge.net import client as net
 
 PUBLIC = "93.184.215.14"
 AT_LAST_S = 20  # even on a busy machine; without a limit these calls would take 50 s and more
@@ -342,7 +342,7 @@ def test_what_unpacks_to_more_than_the_limit_is_not_unpacked() -> None:
     answer = urllib3.HTTPResponse(
         io.BytesIO(packed), headers={"Content-Encoding": "gzip"}, preload_content=False
     )
-    target = net._Target.parse("GET", "https://lms.example.edu/")
+    target = addresses.Target.parse("GET", "https://lms.example.edu/")
     tracemalloc.start()
     try:
         with pytest.raises(AnswerLost):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.app import build
+from lti_bridge.assembly.bridge import build
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.settings import parse
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from lti_bridge.app import build
+from lti_bridge.assembly.bridge import build
 from lti_bridge.cli import main
 from lti_bridge.doctor import Finding, examine
 from lti_bridge.queue import open_queue

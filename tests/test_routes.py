@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from lti_bridge.app import create_app
+from lti_bridge.assembly.web import create_app
 from lti_bridge.settings import parse
 from lti_bridge.store.engine import Database
 from lti_bridge.web.routes import FORMS, MAX_FIELDS

@@ -11,11 +11,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from lti_bridge.bench.tool_traffic import CLIENT, LAUNCH_URL
-from lti_bridge.core.tool_launches import TakenLaunch
+from lti_bridge.core.tool.launches import TakenLaunch
+from lti_bridge.core.tool.registration import ToolRegistration
 from lti_bridge.lti.keys import SigningKey, thumbprint
-from lti_bridge.providers.authorize import Authorizing
-from lti_bridge.providers.contract import ToolRegistration
-from lti_bridge.providers.tool13 import cookie_name
+from lti_bridge.platform.authorize import Authorizing
+from lti_bridge.platform.launch13 import cookie_name
 from lti_bridge.web.rendering import Pages
 
 TOOL = ToolRegistration("bench", CLIENT, "1", LAUNCH_URL, LAUNCH_URL, (LAUNCH_URL,))

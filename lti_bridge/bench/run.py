@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lti_bridge.app import Bridge, build
+from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.bench import floor, statements
 from lti_bridge.bench.client import Load, Run, drive, pin
 from lti_bridge.bench.fill import fill
@@ -26,7 +26,7 @@ from lti_bridge.bench.parties import Parties, cores, cpu_seconds, memory
 from lti_bridge.bench.tool_traffic import ToolTraffic
 from lti_bridge.bench.traffic import Traffic
 from lti_bridge.errors import BridgeError, ConfigurationError
-from lti_bridge.providers.access import BURST
+from lti_bridge.platform.access_tokens import BURST
 from lti_bridge.settings import load
 
 MOST_PER_SECOND = 2500  # requests prepared for each second; the floor repeats them

@@ -9,7 +9,8 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from lti_bridge.app import Bridge, web_app
+from lti_bridge.assembly.bridge import Bridge
+from lti_bridge.assembly.web import web_app
 from lti_bridge.bench.traffic import Click, Traffic
 from lti_bridge.errors import BridgeError
 from lti_bridge.store import registrations, tools

@@ -18,9 +18,9 @@ from lti_bridge.bench.traffic import COOKIE, FORM, SCORE_SCOPE
 from lti_bridge.lti import claims, jwt
 from lti_bridge.lti.ags import SCORE_TYPE
 from lti_bridge.lti.keys import SigningKey
-from lti_bridge.providers.access import ASSERTION_TYPE, GRANT_TYPE
-from lti_bridge.providers.routes_services import TOKEN_PATH
-from lti_bridge.providers.tool13 import AUTHORIZE_PATH
+from lti_bridge.platform.access_tokens import ASSERTION_TYPE, GRANT_TYPE
+from lti_bridge.platform.launch13 import AUTHORIZE_PATH
+from lti_bridge.platform.routes_services import TOKEN_PATH
 
 CLIENT, LAUNCH_URL = "bench-tool", "https://tool.example.org/launch"
 INPUT = re.compile(rb'<input type="hidden" name="([^"]+)" value="([^"]*)">')

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from lti_bridge.bench.fill import CONNECTION, activity_of, link_of, row_id, user_of
-from lti_bridge.core import sourcedids
+from lti_bridge.core.grade import sourced_ids
 from lti_bridge.lms.routes import LAUNCH_PATH, LOGIN_PATH
 from lti_bridge.lti import claims, jwt, oauth1, outcomes
 from lti_bridge.lti.keys import SigningKey
-from lti_bridge.providers.routes import OUTCOMES_PATH
+from lti_bridge.platform.routes_outcomes import OUTCOMES_PATH
 
 SECRET11, KEY11, CLIENT13 = "campus-secret", "campus", "bridge-client"
 TOOL_KEY, TOOL_SECRET = "bridge", "bridge-secret"
@@ -120,7 +120,7 @@ class Traffic:
 
     def outcome(self, number: int) -> bytes:
         """One grade message, with a score of its own."""
-        sourced_id = sourcedids.issue(self.key, CONNECTION, row_id("attempt", number))
+        sourced_id = sourced_ids.issue(self.key, CONNECTION, row_id("attempt", number))
         score = outcomes.parse_score(f"0.{self.random.randrange(10**6):06}")
         xml = outcomes.build_request("replaceResult", sourced_id, secrets.token_hex(8), score)
         header = oauth1.sign_body(

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from lti_bridge.app import now
+from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import (
     IDS,
     by_hand,
@@ -20,7 +20,7 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.core.capabilities import pushing
+from lti_bridge.core.attempt.capabilities import pushing
 from lti_bridge.core.records import AttemptState
 
 STUCK = {

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from lti_bridge.app import Bridge
+from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
-from lti_bridge.core import capabilities
-from lti_bridge.core.ports import Connection
-from lti_bridge.providers.contract import ToolRegistration
+from lti_bridge.core.attempt import capabilities
+from lti_bridge.core.attempt.provider import Connection
+from lti_bridge.core.tool.registration import ToolRegistration
 from lti_bridge.providers.routes import HOOKS_PATH
 
 EXPECTED = frozenset({"started", "finished", "awaiting-marks"})

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from lti_bridge.app import now
+from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import config_option, json_option, refuse, settings_of, write_json
-from lti_bridge.keyring import Keyring, KeyRow, Role, own
+from lti_bridge.keyring import Keyring, own
+from lti_bridge.keyring.files import KeyRow, Role
 
 
 @click.group()

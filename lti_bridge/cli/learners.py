@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from lti_bridge.app import Bridge, new_id, now
+from lti_bridge.assembly.basics import new_id, now
+from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -21,9 +22,9 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.core.by_hand import Forgotten
-from lti_bridge.core.extra_time import ExtraTime
+from lti_bridge.core.attempt.extra_time import ExtraTime
 from lti_bridge.core.records import Activity
+from lti_bridge.core.staff.resolution import Forgotten
 
 UNDER_WAY = frozenset({"started", "unclear"})
 

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 
 import click
 
-from lti_bridge.app import Bridge, build, now
-from lti_bridge.core.by_hand import ByHand
+from lti_bridge.assembly.basics import now
+from lti_bridge.assembly.bridge import Bridge, build
+from lti_bridge.core.staff.resolution import ByHand
 from lti_bridge.settings import Settings, load
 from lti_bridge.store.engine import reachable
 

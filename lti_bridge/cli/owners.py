@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lti_bridge.app import Bridge
+from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     IDS,
     config_option,

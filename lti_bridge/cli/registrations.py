@@ -11,7 +11,8 @@ from typing import Any, TextIO
 
 import click
 
-from lti_bridge.app import Bridge, now
+from lti_bridge.assembly.basics import now
+from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     config_option,
     confirm,

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from lti_bridge.app import now
+from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -25,8 +25,8 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.core.by_hand import Imported
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.staff.resolution import Imported
 from lti_bridge.errors import OutcomeRefused
 from lti_bridge.store import grades
 

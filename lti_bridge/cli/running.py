@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from lti_bridge.app import Bridge, build, now, start_log
+from lti_bridge.assembly.basics import now
+from lti_bridge.assembly.bridge import Bridge, build, start_log
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
-from lti_bridge.core.owners import adopt
+from lti_bridge.core.attempt.owners import adopt
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.settings import Lms13Table, Settings, load, strangers
 
@@ -63,14 +64,13 @@ def configuration() -> None:
 def check(config: Path) -> None:
     """Check the configuration file without starting anything."""
     settings = load(config)
-    from lti_bridge.app import http_client
-    from lti_bridge.catalogue import Catalogue, unlimited
+    from lti_bridge.assembly.basics import http_client
+    from lti_bridge.assembly.catalogue import Catalogue, unlimited
+    from lti_bridge.assembly.lms import registration13
     from lti_bridge.lms.belonging import doubled
-    from lti_bridge.lms_door import registration13
     from lti_bridge.providers.contract import Tools
 
-    tools = Tools(now, lambda: "", settings.bridge.public_url, settings.bridge.name)
-    catalogue = Catalogue(settings, lambda table: tools, lambda name: "")
+    catalogue = Catalogue(settings, lambda table: Tools(now, table.name), lambda name: "")
     known = [registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
     try:
         http_client(settings.bridge)

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 import click
 
-from lti_bridge.app import now
+from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
 from lti_bridge.cli.registrations import NAME, TOKEN_BYTES, name_argument, said
-from lti_bridge.providers.tool_registering import CONFIGURATION_PATH, PURPOSE
+from lti_bridge.platform.registration import CONFIGURATION_PATH, PURPOSE
 from lti_bridge.settings import PERSON_FIELDS, web_address
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from lti_bridge.core.launch import GradeTarget
-from lti_bridge.core.scoring import GradePolicy, Score
+from lti_bridge.core.grade.scores import GradePolicy, Score
+from lti_bridge.core.launch.message import GradeTarget
 
 AttemptState = Literal[
     "created",

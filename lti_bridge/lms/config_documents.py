@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from lti_bridge.lti import ags
+from lti_bridge.lti.scopes import NRPS_SCOPE
 
-NRPS_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 SCOPES = (ags.LINE_ITEM, ags.RESULT_READ, ags.SCORE, NRPS_SCOPE)
 DESCRIPTION = "Opens tests of assessment providers and brings the grades to the gradebook."
 HISTORY = {

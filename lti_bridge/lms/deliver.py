@@ -9,10 +9,10 @@ from decimal import Decimal
 from functools import partial
 from typing import cast
 
-from lti_bridge.core.launch import GradeTarget
-from lti_bridge.core.ports import Receipt
+from lti_bridge.core.grade.gradebook import Receipt
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import GradeTarget
 from lti_bridge.core.records import Delivery, Shown
-from lti_bridge.core.scoring import Score
 from lti_bridge.errors import (
     DeliveryConflict,
     DeliveryFailed,
@@ -26,22 +26,22 @@ from lti_bridge.lms.line_items import LineItems, offers_container
 from lti_bridge.lms.paging import pages
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
-from lti_bridge.lms.tokens import Send, Tokens
+from lti_bridge.lms.tokens import Tokens
 from lti_bridge.lti import ags, oauth1, outcomes
-from lti_bridge.net import Response
+from lti_bridge.lti.scopes import BASIC_OUTCOME_SCOPE
+from lti_bridge.net import Response, Send
 
 CONFLICT = 409
 REPLACED = 2  # the launch's line item by our own, and that one by a new one
 BACKDATED = timedelta(seconds=60)  # Canvas refuses a submission in what it takes for the future
 UNSUPPORTED_FOR = timedelta(days=1)  # that an LMS which cannot tell grades is not asked again
-BASIC_OUTCOME_SCOPE = "https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome"
 Registration = Registration11 | Registration13
 OUTCOME_TYPE = "application/vnd.ims.lti.v1.outcome+xml"
 
 
 @dataclass(frozen=True, slots=True)
 class Gradebooks:
-    """The `core.ports.Gradebook` of all registrations. `new_id` returns a fresh nonce."""
+    """The `core.grade.gradebook.Gradebook` of all registrations. `new_id` returns a fresh nonce."""
 
     registrations: Mapping[str, Registration11 | Registration13]
     tokens: Tokens

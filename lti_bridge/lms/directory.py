@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lti_bridge.core.watching import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
+from lti_bridge.core.snapshots import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
 from lti_bridge.errors import ConfigurationError, UnknownIssuer
 from lti_bridge.lms import belonging
 from lti_bridge.lms.registration11 import Registration11

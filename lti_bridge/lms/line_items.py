@@ -8,8 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
-from lti_bridge.core.launch import GradeTarget
-from lti_bridge.core.ports import Columns
+from lti_bridge.core.grade.gradebook import Columns
+from lti_bridge.core.launch.message import GradeTarget
 from lti_bridge.core.records import Column, Delivery
 from lti_bridge.errors import AnswerLost, BridgeError, DeliveryHeld, DeliveryRefused
 from lti_bridge.lms import answers, dialects

@@ -15,7 +15,7 @@ from pylti1p3.exception import OIDCException
 from pylti1p3.oidc_login import OIDCLogin
 from pylti1p3.redirect import Redirect
 
-from lti_bridge.core.handoff import Alone, Form, Storage
+from lti_bridge.core.launch.handoff import Alone, Form, Storage
 from lti_bridge.errors import MessageRefused
 from lti_bridge.lms import state13
 from lti_bridge.lms.reading import MAX_ID

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lti_bridge.core.launch import Former, Launch
+from lti_bridge.core.launch.message import Former, Launch
 from lti_bridge.lms.directory import Directory
 from lti_bridge.lms.reading import MAX_ID
 from lti_bridge.lms.registration11 import Registration11

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from lti_bridge.core.launch import Person
-from lti_bridge.core.rosters import Member
+from lti_bridge.core.course.rosters import Member
+from lti_bridge.core.launch.message import Person
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused
 from lti_bridge.lms.paging import pages
 from lti_bridge.lms.registration13 import Registration13

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from lti_bridge.core.handoff import Form
-from lti_bridge.core.history import ASKED
-from lti_bridge.core.launch import Launch
-from lti_bridge.core.linking import DEEP_LINKED
+from lti_bridge.core.course.history import ASKED
+from lti_bridge.core.course.links import DEEP_LINKED
+from lti_bridge.core.launch.handoff import Form
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.core.records import Activity, Picking
 from lti_bridge.errors import MessageRefused
 from lti_bridge.lms.line_items import TAG

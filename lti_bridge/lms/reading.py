@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from lti_bridge.core.launch import (
+from lti_bridge.core.launch.message import (
     Context,
     GradeTarget,
     Launch,

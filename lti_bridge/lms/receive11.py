@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lti_bridge.core.handoff import Form
-from lti_bridge.core.launch import Launch, Once
-from lti_bridge.core.tool_launches import digest
+from lti_bridge.core.launch.handoff import Form
+from lti_bridge.core.launch.message import Launch, Once
+from lti_bridge.core.tool.launches import digest
 from lti_bridge.errors import (
     BrowserRefused,
     LaunchRefused,

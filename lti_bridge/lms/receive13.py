@@ -18,8 +18,8 @@ import requests
 from pylti1p3.exception import LtiException
 from pylti1p3.message_launch import MessageLaunch, TLaunchData
 
-from lti_bridge.core.handoff import Alone, Form, Storage
-from lti_bridge.core.launch import (
+from lti_bridge.core.launch.handoff import Alone, Form, Storage
+from lti_bridge.core.launch.message import (
     DEEP_LINKING,
     RESOURCE_LINK,
     SUBMISSION_REVIEW,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from lti_bridge.core.handoff import Cookie, Form
-from lti_bridge.core.launch import Once
+from lti_bridge.core.launch.handoff import Cookie, Form
+from lti_bridge.core.launch.message import Once
 from lti_bridge.errors import BrowserRefused, MessageRefused
 from lti_bridge.lms import state13
 from lti_bridge.lms.registration11 import Registration11

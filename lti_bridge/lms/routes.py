@@ -9,8 +9,8 @@ from functools import partial
 from flask import Blueprint, Response, after_this_request, request
 from werkzeug.exceptions import NotFound
 
-from lti_bridge.core.handoff import Alone, Form
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.launch.handoff import Alone, Form
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.errors import (
     BridgeError,
     BrowserRefused,

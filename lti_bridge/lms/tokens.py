@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused
@@ -17,7 +17,7 @@ from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import jwt
 from lti_bridge.lti.claims import DEPLOYMENT_ID
 from lti_bridge.lti.keys import SigningKey
-from lti_bridge.net import Response
+from lti_bridge.net import Response, Send
 
 SKEW = timedelta(seconds=60)
 ASSERTION_LIFE_S = 300
@@ -25,15 +25,6 @@ ASSERTION_LIFE_S = 300
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # What an admin of the LMS has to put right; everything else may pass by itself.
 _REFUSED_FOR_GOOD = frozenset({"invalid_scope", "unauthorized_client", "unsupported_grant_type"})
-
-
-class Send(Protocol):
-    """Sends one HTTP request, as the network client does."""
-
-    def __call__(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
-    ) -> Response:
-        """Return the answer; raises NetworkRefused, NetworkFailed or AnswerLost."""
 
 
 @dataclass(slots=True)

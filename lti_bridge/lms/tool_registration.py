@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lti_bridge.core.launch import DEEP_LINKING, RESOURCE_LINK, SUBMISSION_REVIEW
+from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, SUBMISSION_REVIEW
 from lti_bridge.lms.config_documents import DESCRIPTION, HISTORY, PLACEMENTS, SCOPES, ToolFacts
 
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"

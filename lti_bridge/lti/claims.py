@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from lti_bridge.lti import roles
+from lti_bridge.lti.custom_names import custom_name
 
 _LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 _DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
@@ -138,7 +139,6 @@ _TARGETS = MappingProxyType(
 _HISTORY = ("context_id_history", "resource_link_id_history")  # sent without ext_ by some
 _PIXELS = re.compile(r"[1-9][0-9]{0,4}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
 
 
 _IDS = ("sub", DEPLOYMENT_ID)
@@ -238,33 +238,6 @@ def parameters_from_claims(claims: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((name, value) for name, value in found.items() if value),
         *_custom_parameters(claims),
         *((f"ext_{name}", value) for name, value in _texts(claims.get(EXT)) if value),
-    ]
-
-
-def custom_name(name: str) -> str:
-    """A custom parameter's name in LTI 1.1: lower case, `_` for all but ASCII letters, digits."""
-    return _NOT_IN_NAMES.sub("_", name.lower())
-
-
-def by_custom_names(custom: Mapping[str, str], *, but: str = "") -> dict[str, str]:
-    """Custom parameters that are found by their LTI 1.1 names too, whatever case they came in.
-
-    Those whose name begins with `but` go to a tool as they are written, and get no second name.
-    """
-    found = dict(custom)
-    for name, value in custom.items():
-        if not but or not name.startswith(but):
-            found.setdefault(custom_name(name), value)
-    return found
-
-
-def custom_collisions(names: Iterable[str]) -> list[tuple[str, str]]:
-    """The pairs of custom names, the earlier one first, that LTI 1.1 cannot tell apart."""
-    first: dict[str, str] = {}
-    return [
-        (first[custom_name(name)], name)
-        for name in names
-        if first.setdefault(custom_name(name), name) != name
     ]
 
 

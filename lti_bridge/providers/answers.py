@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.errors import OutcomeRefused
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

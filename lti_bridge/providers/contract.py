@@ -1,8 +1,8 @@
 """What a kind of provider is: a folder under providers/ with a `KIND`.
 
 A kind is data (its settings models, what it needs to know of a learner) and one function that
-builds a `core.ports.Provider` from a connection's settings. Adding a kind is one new folder;
-docs/adding-a-provider.md walks through it.
+builds a `core.attempt.provider.Provider` from a connection's settings. Adding a kind is one new
+folder; docs/adding-a-provider.md walks through it.
 """
 
 from __future__ import annotations
@@ -10,32 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.ports import Provider, Session
-from lti_bridge.core.tool_launches import Origin, ToolLaunch
+from lti_bridge.core.attempt.extra_time import ExtraTime
+from lti_bridge.core.attempt.provider import Provider, Session
+from lti_bridge.core.launch.handoff import Form
+from lti_bridge.core.tool.choices import Asking
+from lti_bridge.core.tool.registration import Credentials, ToolRegistration
 from lti_bridge.errors import ConfigurationError, NetworkRefused, Unsupported
-from lti_bridge.net import Response
+from lti_bridge.net import Response, Send
 
 TOOL_PREFIX = "tool_"
 """In a link that writes its activity out: `tool_quiz=42` is a tool's own parameter `quiz=42`."""
-
-
-class Send(Protocol):
-    """Sends one HTTP request, as net.Client does."""
-
-    def __call__(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-    ) -> Response:
-        """The answer. Raises NetworkRefused, NetworkFailed, AnswerLost or ProviderBusy."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def _offline(
@@ -48,15 +38,43 @@ def _anybody(session: Session, *names: tuple[str, str]) -> None:
     """No database: nobody else is there."""
 
 
-def _forgetful(launch: ToolLaunch) -> None:
-    raise Unsupported("launches are not kept here")
+class LtiTool(Protocol):
+    """A tool that the bridge launches as its platform, by whatever version of LTI."""
+
+    def form(
+        self, session: Session, target: str = "", declared: Mapping[str, str] = NOTHING
+    ) -> Form:
+        """The launch of this session; anew for every click.
+
+        `target` is the address of one resource of the tool, if the activity has its own, and
+        `declared` what its line item says beside its label, where the version has line items.
+        """
+
+    def pick(self, session: Session, asking: Asking, target: str) -> Form:
+        """The message that asks the tool for links."""
+
+
+class _NoTool:
+    """Where settings are checked and nobody is launched."""
+
+    def form(
+        self, session: Session, target: str = "", declared: Mapping[str, str] = NOTHING
+    ) -> Form:
+        raise Unsupported("no LTI tool is launched here")
+
+    def pick(self, session: Session, asking: Asking, target: str) -> Form:
+        raise Unsupported("no LTI tool is launched here")
+
+
+def _no_tool(*trust: Any) -> LtiTool:
+    return _NoTool()
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a provider gets from the bridge.
 
-    `new_nonce` returns a fresh unguessable text; `connection` is the connection's name; `send` is
+    `connection` is the connection's name; `send` is
     net.Client.send with the connection's timeout and at most its `max_in_flight` calls at a time;
     `next_number(name)` counts up durably, shared by all processes, starting at 1, and
     `last_number(name)` tells how far it is;
@@ -66,15 +84,12 @@ class Tools:
     `claim(session, *names)` lets the session's learner be what the provider knows people by, each
     a place and the name that is one person's there, and raises CandidateTaken when it is another
     learner's: to be called before anything is done under such a name;
-    `hook_url` is the connection's own hook address, with its secret; `keep_launch` keeps a launch
-    until its LTI 1.3 tool comes for it; `has_roster(origin)` says whether the members of a course
-    can be told; `issuer` is the bridge's name towards LTI 1.3 tools, empty for `public_url`.
+    `hook_url` is the connection's own hook address, with its secret; `tool11` makes the tool at a
+    launch address with these credentials, and `tool13` the one of a registration, with what a
+    frame allows it: both are launched by the bridge's LTI platform.
     """
 
     clock: Callable[[], datetime]
-    new_nonce: Callable[[], str]
-    public_url: str
-    name: str
     connection: str = ""
     send: Send = _offline
     next_number: Callable[[str], int] = lambda name: 0
@@ -84,41 +99,8 @@ class Tools:
     sign: Callable[[str], str] = lambda text: ""
     claim: Callable[..., None] = _anybody
     hook_url: str = ""
-    keep_launch: Callable[[ToolLaunch], None] = _forgetful
-    has_roster: Callable[[Origin], bool] = lambda origin: False
-    issuer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The LTI 1.1 key and secret by which a provider signs its grade messages."""
-
-    consumer_key: str
-    shared_secret: str
-    method: str = "HMAC-SHA1"
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRegistration:
-    """The trust with one LTI 1.3 tool, which knows the bridge as its platform.
-
-    `launch_url` is the target of a launch that has no other; `redirect_uris` are compared byte
-    for byte. The tool's keys are at `jwks_url`, or it has the one `public_key` (PEM). `scopes`
-    are the services it may ask a token for. `frame`: it is shown within a page of the bridge.
-    `former` are the key and secret by which it knew the bridge when it spoke LTI 1.1.
-    """
-
-    connection: str
-    client_id: str
-    deployment_id: str
-    login_url: str
-    launch_url: str
-    redirect_uris: tuple[str, ...]
-    jwks_url: str = ""
-    public_key: str = ""
-    scopes: frozenset[str] = frozenset()
-    frame: bool = False
-    former: Credentials | None = None
+    tool11: Callable[[str, Credentials], LtiTool] = _no_tool
+    tool13: Callable[[ToolRegistration, tuple[str, ...]], LtiTool] = _no_tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +114,7 @@ class Kind:
     besides: both leave where the connection has no privacy rule. `personal` are parameters of a
     link, in lower case, whose values are one learner's: `inline` takes them from each launch, and
     they are not kept. `hidden` are parameters whose values are shown to nobody. `capabilities`
-    gives names of core.capabilities for a connection's settings. `extra_time` says for an
+    gives names of core.attempt.capabilities for a connection's settings. `extra_time` says for an
     activity's and its connection's settings what becomes of a learner's extra time. `repeatable`
     says for an activity's settings whether starting an attempt twice at the provider gives the same
     one and costs nothing more. `credentials` are for the LTI 1.1 outcome service, where it is used;

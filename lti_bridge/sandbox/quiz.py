@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from flask import Blueprint, Flask, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from lti_bridge.sandbox import exam, page, tool_outcome
+from lti_bridge.sandbox import exam, page
 from lti_bridge.sandbox.exam import Question
 from lti_bridge.sandbox.page import web_address
-from lti_bridge.sandbox.tool_oauth import LaunchRefused, Verifier, body_pairs
+from lti_bridge.sandbox.tools import outcome
+from lti_bridge.sandbox.tools.oauth import LaunchRefused, Verifier, body_pairs
 
 _MAX_BODY = 1_000_000
 _QUESTIONS = (
@@ -110,6 +111,6 @@ def _hand_in(settings: QuizSettings, sitting: Sitting) -> None:
     if not (sourcedid and url):
         sitting.message = "Your course did not ask for a grade, so none was sent."
         return
-    body = tool_outcome.message("replace", sourcedid, repr(marks / top))
-    answer = tool_outcome.send(url, body, settings.consumer_key, settings.shared_secret)
+    body = outcome.message("replace", sourcedid, repr(marks / top))
+    answer = outcome.send(url, body, settings.consumer_key, settings.shared_secret)
     sitting.message = answer.in_words

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.launch.message import Launch
 
 # One statement each, because every click runs them: an alias comes before a row of its own.
 FIND_LEARNER = text(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from lti_bridge.core.ports import Started
+from lti_bridge.core.attempt.provider import Started
 from lti_bridge.core.records import Adjustment, Attempt, Poll
 from lti_bridge.store import rows
 from lti_bridge.store.aliases import FIND_LEARNER

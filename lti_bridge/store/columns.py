@@ -43,7 +43,7 @@ FORGET = text("UPDATE line_items SET url = '' WHERE link_id = :link_id AND url =
 
 
 class Columns:
-    """The `core.ports.Columns` of one database."""
+    """The `core.grade.gradebook.Columns` of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

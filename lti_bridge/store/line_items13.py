@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import Attempt, Link
-from lti_bridge.core.scoring import Score
-from lti_bridge.core.tool_grades import Place, ToolContext, ToolLineItem, ToolScore
+from lti_bridge.core.tool.line_items import Place, ToolContext, ToolLineItem, ToolScore
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.transaction import ATTEMPT_COLUMNS, Steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from lti_bridge.core.reviewing import Change, Done
+from lti_bridge.core.grade.submission_review import Change, Done
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 

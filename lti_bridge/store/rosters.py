@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from lti_bridge.core.people import Cell
-from lti_bridge.core.rosters import Member
+from lti_bridge.core.course.learners import Cell
+from lti_bridge.core.course.rosters import Member
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from lti_bridge.core.launch import GradeTarget, Once
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import GradeTarget, Once
 from lti_bridge.core.records import Attempt, Delivery
-from lti_bridge.core.scoring import Score
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Text, bindparam, text
 
-from lti_bridge.core import holding
-from lti_bridge.core.polling import GIVE_UP_AFTER, NO_GRADE_AFTER, SEVERAL, SILENT_AFTER
+from lti_bridge.core.attempt.polls import GIVE_UP_AFTER, NO_GRADE_AFTER, SEVERAL, SILENT_AFTER
+from lti_bridge.core.attempt.starts import UNDER_WAY
+from lti_bridge.core.launch import held_launch
 from lti_bridge.core.records import Attempt, AttemptState, Unheard
-from lti_bridge.core.starting import UNDER_WAY
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import CHANGES, note
 from lti_bridge.store.engine import Database
@@ -262,7 +262,7 @@ def _release_held(connection: Connection, names: set[tuple[str, ...]]) -> int:
     """Delete the launches that wait for a second click of one of these users."""
     tokens = []
     for token, held in connection.execute(HELD).fetchall():
-        launch = holding.from_json(held)
+        launch = held_launch.from_json(held)
         if (launch.registration, launch.person.id) in names:
             tokens.append({"token": token})
     if tokens:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from lti_bridge.core.ports import Outcome, View
+from lti_bridge.core.grade.gradebook import Outcome, View
 from lti_bridge.core.records import Delivery
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import Attempts
@@ -98,7 +98,7 @@ COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
 
 
 class Store(Attempts, Staff, Reviews, ListedOwners):
-    """The `core.ports.Store` of one database."""
+    """The `core.store.Store` of one database."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         super().__init__(database)

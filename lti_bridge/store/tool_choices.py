@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from lti_bridge.core.launch import Once
-from lti_bridge.core.tool_choices import ToolChoice
+from lti_bridge.core.launch.message import Once
+from lti_bridge.core.tool.choices import ToolChoice
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.transaction import USE_ONCE

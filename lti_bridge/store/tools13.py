@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from lti_bridge.core.tool_launches import DeclaredItem, TakenLaunch, ToolLaunch
+from lti_bridge.core.tool.launches import DeclaredItem, TakenLaunch, ToolLaunch
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 

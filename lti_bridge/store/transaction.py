@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from lti_bridge.core.launch import Launch, Once
+from lti_bridge.core.grade.scores import Score, Scored
+from lti_bridge.core.launch.message import Launch, Once
 from lti_bridge.core.records import Activity, Adjustment, Attempt, Begun, Incoming, Link
-from lti_bridge.core.scoring import Score, Scored
 from lti_bridge.store import rows
 from lti_bridge.store.activities import CourseActivities
 from lti_bridge.store.aliases import FIND_LEARNER, FIND_LINK, Aliases, placement
@@ -186,7 +186,7 @@ WANT_GRADE = text(
 
 
 class Steps(CourseActivities, Aliases, PurchaseSteps, OwnerSteps):
-    """The `core.ports.Transaction` of one open transaction, by the driver's cursor."""
+    """The `core.store.Transaction` of one open transaction, by the driver's cursor."""
 
     def __init__(self, cursor: Any, database: Database) -> None:
         self._cursor = cursor

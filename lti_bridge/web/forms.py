@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lti_bridge.core.fields import Field
-from lti_bridge.core.placing import SETTING, TERMS, Draft
-from lti_bridge.core.ports import Choice
+from lti_bridge.core.attempt.provider import Choice
+from lti_bridge.core.course.placements import SETTING, TERMS, Draft
+from lti_bridge.core.form_fields import Field
 
 PICKED = "pick."  # before the name of a setting that was chosen from the provider's list
 

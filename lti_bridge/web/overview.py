@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lti_bridge.core.launching import Preview
-from lti_bridge.core.opened import Opened
-from lti_bridge.core.substitution import variable_in
+from lti_bridge.core.launch.launches import Preview
+from lti_bridge.core.launch.opened import Opened
+from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.web.views import InstructorView, Manage, PreviewForm
 
 GO_ON_PATH = "/course/go-on"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from lti_bridge.core.launch import Launch
-from lti_bridge.core.people import Line, Listing, People
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.course.learners import Line, Listing, People
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.web.overview import PEOPLE_PATH
 from lti_bridge.web.site import Site
 from lti_bridge.web.views import PeopleView, PersonLine, PreviewForm

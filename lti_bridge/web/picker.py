@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from lti_bridge.core.at_tools import AtTools, Picked
-from lti_bridge.core.handoff import Form
-from lti_bridge.core.launch import Launch
-from lti_bridge.core.placing import MAX_ITEMS, Draft, Placing
+from lti_bridge.core.course.placements import MAX_ITEMS, Draft, Placing
+from lti_bridge.core.launch.handoff import Form
+from lti_bridge.core.launch.message import Launch
+from lti_bridge.core.tool.deep_linking import AtTools, Picked
 from lti_bridge.errors import BadRequest, NotConfigured
 from lti_bridge.web import forms
 from lti_bridge.web.rendering import Pages

@@ -18,7 +18,6 @@ What each response says to the browser:
 from __future__ import annotations
 
 import html
-import json
 import secrets
 from functools import cache
 from typing import Any, Literal
@@ -27,14 +26,23 @@ from flask import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from lti_bridge.core.handoff import Alone, Ask, Cookie, Form, Note, Redirect
+from lti_bridge.core.launch.handoff import Alone, Ask, Form, Note, Redirect
 from lti_bridge.errors import BadRequest, BridgeError, NotAvailable
-from lti_bridge.web.addresses import origin_of, require_web_address, return_address, shorten
+from lti_bridge.web.addresses import require_web_address, shorten
+from lti_bridge.web.responses import (
+    ANY,
+    NOBODY,
+    POLICY,
+    ancestors_policy,
+    error_as_json,
+    form_targets,
+    make_response,
+    own_targets,
+    safe_return,
+    set_cookie,
+)
 from lti_bridge.web.stylesheet import load_alone_script, load_frame_script, load_stylesheet
 from lti_bridge.web.views import InstructorView, PeopleView
-
-NOBODY = ("'none'",)
-"""As `frame_ancestors`: no site may show this page in a frame."""
 
 _PAGES = (
     "alone",
@@ -54,8 +62,6 @@ _PAGES = (
     "registered",
     "returned",
 )
-ANY = "https: http:"  # where forms may lead that go on elsewhere
-_POLICY = "default-src 'none'; base-uri 'none'; style-src 'self'"
 
 
 @cache  # compiling the pages takes a tenth of a second
@@ -103,7 +109,7 @@ class Pages:
         if isinstance(handoff, Form):
             response = self._form(handoff, frame_ancestors, onward, to, lang, elsewhere)
             for cookie in handoff.cookies:
-                _set_cookie(response, cookie)
+                set_cookie(response, cookie)
             return response
         if isinstance(handoff, Redirect):
             url = require_web_address(handoff.url)
@@ -112,7 +118,7 @@ class Pages:
             return response
         if handoff.link:
             require_web_address(handoff.link)
-        back = _safe_return(back_url)
+        back = safe_return(back_url)
         return self._page("note", frame_ancestors, note=handoff, lang=lang, back_url=back)
 
     def alone(
@@ -142,7 +148,7 @@ class Pages:
             again_inputs=_inputs(alone.again) if alone.again else "",
             storage=storage,
             kept_inputs=_inputs(storage.form) if storage and storage.form else "",
-            back_url=_safe_return(back_url),
+            back_url=safe_return(back_url),
             refusal=refusal,
             reference=reference,
         )
@@ -162,11 +168,11 @@ class Pages:
         return self._page(
             "ask",
             frame_ancestors,
-            form_targets=_own_targets(action, onward=True),
+            form_targets=own_targets(action, onward=True),
             nonce=nonce,
             ask=ask,
             action=action,
-            back_url=_safe_return(back_url),
+            back_url=safe_return(back_url),
         )
 
     def error(
@@ -184,8 +190,8 @@ class Pages:
         lti_errorlog. One that is not http(s) is left out, because an error page must not fail.
         """
         if as_json:
-            return _error_as_json(error, reference)
-        back = _safe_return(
+            return error_as_json(error, reference)
+        back = safe_return(
             back_url, lti_errormsg=error.sentence, lti_errorlog=f"{error.code} {reference}"
         )
         return self._page(
@@ -214,7 +220,7 @@ class Pages:
         of a return (lti_log, lti_errorlog) are for the log and never come here.
         """
         said = lti_msg if lti_msg or lti_errormsg else title
-        back = _safe_return(back_url, lti_msg=said, lti_errormsg=lti_errormsg)
+        back = safe_return(back_url, lti_msg=said, lti_errormsg=lti_errormsg)
         return self._page(
             "returned",
             frame_ancestors,
@@ -229,13 +235,13 @@ class Pages:
         self, view: InstructorView, *, frame_ancestors: tuple[str, ...] = ()
     ) -> Response:
         """What students get from this link, and a button for a preview that is never graded."""
-        targets = _own_targets(view.preview.action, onward=True) if view.preview else "'none'"
+        targets = own_targets(view.preview.action, onward=True) if view.preview else "'none'"
         response = self._page(
             "instructor",
             frame_ancestors,
             form_targets=targets,
             view=view,
-            back_url=_safe_return(view.back_url),
+            back_url=safe_return(view.back_url),
         )
         response.headers["Referrer-Policy"] = "same-origin"
         return response
@@ -252,9 +258,9 @@ class Pages:
         response = self._page(
             "people",
             frame_ancestors,
-            form_targets=_own_targets(view.again.action),
+            form_targets=own_targets(view.again.action),
             view=view,
-            back_url=_safe_return(view.back_url),
+            back_url=safe_return(view.back_url),
         )
         response.headers["Referrer-Policy"] = "same-origin"
         return response
@@ -272,9 +278,9 @@ class Pages:
         response = self._page(
             name,
             frame_ancestors,
-            form_targets=_own_targets(action),
+            form_targets=own_targets(action),
             action=action,
-            back_url=_safe_return(back_url),
+            back_url=safe_return(back_url),
             **values,
         )
         response.headers["Referrer-Policy"] = "same-origin"
@@ -300,7 +306,7 @@ class Pages:
         return self._page(
             "frame" if form.frame else "form",
             frame_ancestors,
-            form_targets=_form_targets(form.action, onward),
+            form_targets=form_targets(form.action, onward),
             # a tool may go on to other hosts of its own
             frames="https: http:" if form.frame else "",
             nonce=nonce,
@@ -324,18 +330,18 @@ class Pages:
         frames: str = "",
         **values: object,
     ) -> Response:
-        policy = f"{_POLICY}; form-action {form_targets}"
+        policy = f"{POLICY}; form-action {form_targets}"
         if frames:
             policy += f"; frame-src {frames}"
         if nonce:
             policy += f"; script-src 'nonce-{nonce}'"
         if frame_ancestors:
-            policy += f"; frame-ancestors {_ancestors(frame_ancestors)}"
+            policy += f"; frame-ancestors {ancestors_policy(frame_ancestors)}"
         try:
             body = self._templates[name].render(nonce=nonce, **values).encode()
         except UnicodeEncodeError as err:
             raise BadRequest("a value cannot be written as UTF-8") from err
-        return _response(body, "text/html; charset=utf-8", status, policy)
+        return make_response(body, "text/html; charset=utf-8", status, policy)
 
 
 def _inputs(form: Form) -> Markup:
@@ -345,76 +351,3 @@ def _inputs(form: Form) -> Markup:
         for name, value in form.fields
     ]
     return Markup("\n".join(inputs))  # noqa: S704 - escaped above
-
-
-def _set_cookie(response: Response, cookie: Cookie) -> None:
-    response.set_cookie(
-        cookie.name,
-        cookie.value,
-        max_age=cookie.max_age_s,
-        path=cookie.path,
-        secure=True,
-        httponly=True,
-        samesite="None",
-        partitioned=True,
-    )
-
-
-def forget_cookie(response: Response, name: str, path: str) -> None:
-    """Take a cookie back that has no use any more."""
-    response.delete_cookie(
-        name, path=path, secure=True, httponly=True, samesite="None", partitioned=True
-    )
-
-
-def _response(body: bytes, content_type: str, status: int, policy: str) -> Response:
-    headers = [
-        ("Content-Type", content_type),
-        ("Cache-Control", "no-store"),
-        ("Pragma", "no-cache"),
-        ("Content-Security-Policy", policy),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
-    return Response(body, status, headers)
-
-
-def _error_as_json(error: BridgeError, reference: str) -> Response:
-    answer = {
-        "error": error.code,
-        "message": error.sentence,
-        "remedy": error.remedy,
-        "reference": reference,
-        **({"reason": error.said} if error.said else {}),
-    }
-    body = json.dumps(answer).encode()
-    return _response(body, "application/json", error.status, "default-src 'none'")
-
-
-def _form_targets(action: str, onward: tuple[str, ...] | None) -> str:
-    target = origin_of(action)
-    if onward is None:
-        return ANY
-    return " ".join([target, *map(origin_of, onward)])
-
-
-def _own_targets(action: str, *, onward: bool = False) -> str:
-    """For a form that leads to the bridge, by a path or by a whole address; `onward`: and on."""
-    is_path = action.startswith("/") and not action.startswith("//")
-    target = "'self'" if is_path else origin_of(action)
-    return ANY if onward else target
-
-
-def _ancestors(origins: tuple[str, ...]) -> str:
-    """The sites that may frame a page; `origins` come from registrations, checked there."""
-    return "'none'" if origins == NOBODY else " ".join(["'self'", *map(origin_of, origins)])
-
-
-def _safe_return(url: str, **messages: str) -> str:
-    """The return address, or nothing when the page should have no way back."""
-    if not url:
-        return ""
-    try:
-        return return_address(url, **messages)
-    except BadRequest:
-        return ""

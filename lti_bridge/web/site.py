@@ -9,15 +9,16 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from lti_bridge.core import repeating
-from lti_bridge.core.at_tools import AtTools
-from lti_bridge.core.handoff import Alone, Ask, Form, Handoff, Redirect
-from lti_bridge.core.launch import DEEP_LINKING, SUBMISSION_REVIEW, Launch
-from lti_bridge.core.launching import Launching, Preview
-from lti_bridge.core.linking import Undecided, belongs
-from lti_bridge.core.opened import Opened
-from lti_bridge.core.reviewing import review
-from lti_bridge.core.tool_choices import ToolAnswer
+from lti_bridge.core.course.links import belongs
+from lti_bridge.core.grade.submission_review import review
+from lti_bridge.core.launch import once
+from lti_bridge.core.launch.dispatch import Choice, Review, dispatch
+from lti_bridge.core.launch.handoff import Alone, Ask, Form, Handoff, Redirect
+from lti_bridge.core.launch.launches import Launching, Preview
+from lti_bridge.core.launch.message import Launch
+from lti_bridge.core.launch.opened import Opened
+from lti_bridge.core.tool.choices import ToolAnswer
+from lti_bridge.core.tool.deep_linking import AtTools
 from lti_bridge.errors import (
     BadRequest,
     BridgeError,
@@ -25,7 +26,6 @@ from lti_bridge.errors import (
     LaunchRefused,
     LoginFailed,
     MethodNotAllowed,
-    NotChosen,
     NotFound,
     PageExpired,
     TooLarge,
@@ -35,7 +35,8 @@ from lti_bridge.store.store import Store
 from lti_bridge.web import visitors
 from lti_bridge.web.overview import GO_ON_PATH, PEOPLE_PATH, instructor_view
 from lti_bridge.web.picker import FIRST, PLACE_PATH, Picker
-from lti_bridge.web.rendering import Pages, forget_cookie
+from lti_bridge.web.rendering import Pages
+from lti_bridge.web.responses import forget_cookie
 from lti_bridge.web.routes import make_blueprint
 from lti_bridge.web.views import Manage
 from lti_bridge.web.visitors import PAGE_PATH
@@ -89,21 +90,12 @@ class Site:
     def launched(self, launch: Launch) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
         frame_ancestors = self.remember(launch)
-        if launch.message == DEEP_LINKING:
-            return self._set_up(launch)
-        if launch.message == SUBMISSION_REVIEW:
-            with self.store.transaction() as tx:
-                repeating.first(tx, launch)
-            return self.shown(launch, {"do": REVIEW})
         framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
-        try:
-            opened = self.launching.open(launch, framed=framed)
-        except Undecided as undecided:
-            if launch.may_configure:
-                return self._set_up(launch)
-            if launch.standing == "staff":
-                raise NotChosen(undecided.detail, launch.roles_in_words) from undecided
-            raise
+        opened = dispatch(self.launching, launch, framed=framed)
+        if isinstance(opened, Choice):
+            return self._set_up(launch)
+        if isinstance(opened, Review):
+            return self.shown(launch, {"do": REVIEW})
         stays = visitors.keeps_cookies() and self.launching.stays(opened)
         handoff = None if stays else self.launching.hand_off(opened)
         log.info(
@@ -145,7 +137,7 @@ class Site:
         The address is one of the host that the browser is at: the cookie is kept there.
         """
         handle = self.launching.new_id()
-        self.launching.keep(launch, repeating.page_token(visitors.secret(), handle), step)
+        self.launching.keep(launch, once.page_token(visitors.secret(), handle), step)
         root = urlsplit(self.launching.public_url).path
         response = Response(status=303, headers={"Location": f"{root}{PAGE_PATH}{handle}"})
         response.headers["Cache-Control"] = "no-store"
@@ -301,7 +293,7 @@ class Site:
         @routes.get(f"{PAGE_PATH}<handle>")
         def page(handle: str) -> Response:
             """A page that answers a form, to read again; only the browser that sent it may."""
-            token = repeating.page_token(visitors.kept_secret(), handle)
+            token = once.page_token(visitors.kept_secret(), handle)
             launch, step = self.launching.held(token)
             if step:
                 return self._step(token, launch, step)

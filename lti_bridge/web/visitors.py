@@ -11,7 +11,7 @@ import secrets
 
 from flask import Response, after_this_request, g, request
 
-from lti_bridge.core import repeating
+from lti_bridge.core.launch import once
 
 PAGE_PATH = "/course/page/"
 OURS = "__Host-lti"  # how the names of all our cookies begin that browsers send to every page
@@ -29,8 +29,8 @@ def secret() -> str:
 
 def kept_secret() -> str:
     """The secret that the browser has sent; empty when it has none."""
-    text = request.cookies.get(repeating.COOKIE, "")
-    return text if repeating.is_secret(text) else ""
+    text = request.cookies.get(once.COOKIE, "")
+    return text if once.is_secret(text) else ""
 
 
 def may_use(token: str) -> bool:
@@ -39,9 +39,9 @@ def may_use(token: str) -> bool:
     One browser's own needs its secret, and no page of another site may have sent it. In a frame
     that an LMS sandboxes our own pages are of no origin: browsers call them cross-site, too.
     """
-    if repeating.is_bound(token) and _sent_by_others():
+    if once.is_bound(token) and _sent_by_others():
         return False
-    return repeating.may_use(token, kept_secret())
+    return once.may_use(token, kept_secret())
 
 
 def _sent_by_others() -> bool:
@@ -57,9 +57,9 @@ def keeps_cookies() -> bool:
 
 def _give(response: Response) -> Response:
     response.set_cookie(
-        repeating.COOKIE,
+        once.COOKIE,
         g.browser,
-        max_age=repeating.COOKIE_S,
+        max_age=once.COOKIE_S,
         path="/",
         secure=True,
         httponly=True,

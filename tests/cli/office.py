@@ -14,11 +14,12 @@ from typing import Any
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from lti_bridge.app import Bridge, build, now
+from lti_bridge.assembly.basics import now
+from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.cli import main
-from lti_bridge.core.handoff import Ask, Handoff
-from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
-from lti_bridge.core.launching import Preview
+from lti_bridge.core.launch.handoff import Ask, Handoff
+from lti_bridge.core.launch.launches import Preview
+from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.errors import AttemptUnclear
 from lti_bridge.settings import load
 from tests.contract.party import Party

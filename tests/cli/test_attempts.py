@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lti_bridge.core.handoff import Ask, Note, Redirect
+from lti_bridge.core.launch.handoff import Ask, Note, Redirect
 from tests.cli.office import Office
 
 WEEK_AND_A_DAY = 8 * 24 * 60

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text
 
-from lti_bridge.core.by_hand import Forgotten
-from lti_bridge.core.handoff import Ask, Redirect
-from lti_bridge.core.launch import Person
+from lti_bridge.core.course.rosters import Member
+from lti_bridge.core.launch.handoff import Ask, Redirect
+from lti_bridge.core.launch.message import Person
 from lti_bridge.core.records import Incoming
-from lti_bridge.core.rosters import Member
+from lti_bridge.core.staff.resolution import Forgotten
 from lti_bridge.errors import NoAttemptsLeft, OutcomeRefused
 from lti_bridge.store.rosters import Rosters
 from tests.cli.office import Office

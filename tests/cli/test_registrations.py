@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from click.testing import CliRunner, Result
 
-from lti_bridge.app import build, now
+from lti_bridge.assembly.basics import now
+from lti_bridge.assembly.bridge import build
 from lti_bridge.cli import main
 from lti_bridge.lms.register import PURPOSE
 from lti_bridge.settings import load

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lti_bridge.core.ports import Callback
+from lti_bridge.core.attempt.provider import Callback
 from lti_bridge.providers.itep import oids
 from tests.cli.office import Office
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from lti_bridge.app import now
+from lti_bridge.assembly.basics import now
 from tests.cli.office import Office
 
 DAY = 24 * 60

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask import Flask, jsonify
 
-from lti_bridge.app import web_app
+from lti_bridge.assembly.web import web_app
 from lti_bridge.sandbox import serving
 from tests.cli.office import Office
 from tests.flow.world import eventually

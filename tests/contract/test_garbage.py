@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core import capabilities
-from lti_bridge.core.handoff import Note
+from lti_bridge.core.attempt import capabilities
+from lti_bridge.core.launch.handoff import Note
 from lti_bridge.errors import AttemptUnclear, BridgeError, NetworkRefused, ProviderError
 from tests.contract.conftest import MakeWorld
 from tests.contract.kinds import Case

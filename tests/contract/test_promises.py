@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from lti_bridge.core import capabilities
-from lti_bridge.core.ports import Choice, Sitting
+from lti_bridge.core.attempt import capabilities
+from lti_bridge.core.attempt.provider import Choice, Sitting
 from lti_bridge.errors import BridgeError, Unsupported
 from lti_bridge.providers.registry import kinds
 from tests.contract.conftest import MakeWorld
@@ -47,7 +47,9 @@ def test_every_remote_kind_keeps_the_contract() -> None:
 def test_a_kind_without_a_contract_is_told_what_to_write(tmp_path: Path) -> None:
     kind = tmp_path / "providers" / "acme"
     kind.mkdir(parents=True)
-    (kind / "kind.py").write_text("from lti_bridge.core.capabilities import REMOTE\nX = REMOTE\n")
+    (kind / "kind.py").write_text(
+        "from lti_bridge.core.attempt.capabilities import REMOTE\nX = REMOTE\n"
+    )
     plain = tmp_path / "providers" / "plain"
     plain.mkdir()
     (plain / "kind.py").write_text('KIND = "plain"\n')

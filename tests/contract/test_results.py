@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.errors import ProviderError
 from tests.contract.conftest import MakeWorld
 from tests.contract.kinds import Case

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.handoff import MARKING, Ask
+from lti_bridge.core.launch.handoff import MARKING, Ask
 from lti_bridge.errors import (
     AnswerLost,
     AttemptUnclear,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lti_bridge.core.by_hand import ByHand
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.staff.resolution import ByHand
 from lti_bridge.errors import ByHandRefused
 from tests.contract.conftest import MakeWorld
 from tests.contract.kinds import Case

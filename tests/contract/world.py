@@ -20,15 +20,16 @@ from flask import Flask, request
 from sqlalchemy import text
 
 from lti_bridge import log
-from lti_bridge.app import Bridge, build, web_app
-from lti_bridge.core.callbacks import attempt_token
-from lti_bridge.core.handoff import Ask, Handoff
-from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
-from lti_bridge.core.launching import Preview
-from lti_bridge.core.opened import Opened
-from lti_bridge.core.ports import Connection, Report
+from lti_bridge.assembly.bridge import Bridge, build
+from lti_bridge.assembly.web import web_app
+from lti_bridge.core.attempt.callbacks import attempt_token
+from lti_bridge.core.attempt.provider import Connection, Report
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.handoff import Ask, Handoff
+from lti_bridge.core.launch.launches import Preview
+from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
+from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.records import Attempt
-from lti_bridge.core.scoring import Score
 from lti_bridge.sandbox import serving
 from lti_bridge.settings import parse
 from tests.contract.party import HTTP, Hook, Party

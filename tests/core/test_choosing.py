@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lti_bridge.core.capabilities import CHOICES
-from lti_bridge.core.choosing import FAILED_FOR, KEPT, MAX_CHOICES, Choosing
-from lti_bridge.core.ports import Choice, Connection
+from lti_bridge.core.attempt.capabilities import CHOICES
+from lti_bridge.core.attempt.provider import Choice, Connection
+from lti_bridge.core.course.choices import FAILED_FOR, KEPT, MAX_CHOICES, Choosing
 from lti_bridge.errors import ProviderDown
 
 FOUND = [Choice("1", "One", "test")]

@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from lti_bridge.core.explaining import explain
+from lti_bridge.core.explanations import explain
 
 
 class Inner(BaseModel):

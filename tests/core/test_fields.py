@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
-from lti_bridge.core import fields as forms
-from lti_bridge.core.placing import TERMS, Terms
+from lti_bridge.core import form_fields as forms
+from lti_bridge.core.course.placements import TERMS, Terms
 from lti_bridge.providers.registry import kinds
 
 

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_bridge.core.identity import PERSON_FIELDS, PrivacyRule, opaque, pairwise, pseudonym_address
-from lti_bridge.core.launch import Person
+from lti_bridge.core.launch.identity import (
+    PERSON_FIELDS,
+    PrivacyRule,
+    opaque,
+    pairwise,
+    pseudonym_address,
+)
+from lti_bridge.core.launch.message import Person
 from lti_bridge.errors import ConfigurationError
 
 KEY = b"k" * 32

@@ -9,12 +9,18 @@ from itertools import pairwise
 
 import pytest
 
-from lti_bridge.core.launch import GradeTarget
-from lti_bridge.core.passback import DELAYS_S, DEPARTED, DEPARTED_FOR, GIVE_UP_AFTER, Passback
-from lti_bridge.core.people import Cell, merge
-from lti_bridge.core.ports import Outcome, Receipt
+from lti_bridge.core.course.learners import Cell, merge
+from lti_bridge.core.grade.deliveries import (
+    DELAYS_S,
+    DEPARTED,
+    DEPARTED_FOR,
+    GIVE_UP_AFTER,
+    Passback,
+)
+from lti_bridge.core.grade.gradebook import Outcome, Receipt
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import GradeTarget
 from lti_bridge.core.records import Delivery
-from lti_bridge.core.scoring import Score
 from lti_bridge.errors import BridgeError, DeliveryFailed, DeliveryRefused
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -10,13 +10,13 @@ from decimal import Decimal
 
 import pytest
 
-from lti_bridge.core.launch import Context, Launch, Once, Person
-from lti_bridge.core.opened import Opened
-from lti_bridge.core.people import Cell, Overview, People, merge
-from lti_bridge.core.ports import Connection
+from lti_bridge.core.attempt.provider import Connection
+from lti_bridge.core.course.learners import Cell, Overview, People, merge
+from lti_bridge.core.course.rosters import Member
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import Context, Launch, Once, Person
+from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.records import Activity, Link
-from lti_bridge.core.rosters import Member
-from lti_bridge.core.scoring import Score
 from lti_bridge.errors import DeliveryFailed, NetworkFailed
 
 HALF = Score(Decimal(5), Decimal(10))

@@ -10,10 +10,16 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.callbacks import Callbacks, attempt_token
-from lti_bridge.core.capabilities import CALLBACK, FETCH
-from lti_bridge.core.handoff import MARKING, Redirect
-from lti_bridge.core.launch import (
+from lti_bridge.core.attempt.callbacks import Callbacks, attempt_token
+from lti_bridge.core.attempt.capabilities import CALLBACK, FETCH
+from lti_bridge.core.attempt.owners import Owners
+from lti_bridge.core.attempt.polls import LEASE_S, Polling
+from lti_bridge.core.attempt.provider import Callback, Connection, Report, Session, Sitting, Started
+from lti_bridge.core.attempt.starts import Starting
+from lti_bridge.core.grade.results import Results
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.handoff import MARKING, Redirect
+from lti_bridge.core.launch.message import (
     Context,
     Launch,
     Once,
@@ -22,13 +28,7 @@ from lti_bridge.core.launch import (
     Presentation,
     ResourceLink,
 )
-from lti_bridge.core.owners import Owners
-from lti_bridge.core.polling import LEASE_S, Polling
-from lti_bridge.core.ports import Callback, Connection, Report, Session, Sitting, Started
 from lti_bridge.core.records import Attempt, Poll
-from lti_bridge.core.results import Results
-from lti_bridge.core.scoring import Score
-from lti_bridge.core.starting import Starting
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lti_bridge.app import now
-from lti_bridge.core.handoff import Note
-from lti_bridge.core.launch import Context, Former, Launch, Once, Person, ResourceLink
-from lti_bridge.core.reviewing import FOR_USER, review
+from lti_bridge.assembly.basics import now
+from lti_bridge.core.grade.submission_review import FOR_USER, review
+from lti_bridge.core.launch.handoff import Note
+from lti_bridge.core.launch.message import Context, Former, Launch, Once, Person, ResourceLink
 from tests.cli.office import COUNTER, Office
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_bridge.core.scoring import Score, Scored, grade_of
+from lti_bridge.core.grade.scores import Score, Scored, grade_of
 from lti_bridge.errors import OutcomeRefused
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

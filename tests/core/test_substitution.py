@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_bridge.core.identity import PERSON_FIELDS
-from lti_bridge.core.launch import (
+from lti_bridge.core.launch.identity import PERSON_FIELDS
+from lti_bridge.core.launch.message import (
     Context,
     Launch,
     Once,
@@ -19,7 +19,7 @@ from lti_bridge.core.launch import (
     Presentation,
     ResourceLink,
 )
-from lti_bridge.core.substitution import (
+from lti_bridge.core.launch.variables import (
     Bindings,
     literal,
     resolve,

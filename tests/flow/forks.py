@@ -130,7 +130,7 @@ def _serve() -> list[str]:
 
 
 if __name__ == "__main__":
-    from lti_bridge import app, serving, worker  # noqa: F401 - loaded for those who follow
+    from lti_bridge import serving, worker  # noqa: F401 - loaded for those who follow
     from lti_bridge.cli import main
 
     gc.collect()

@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Locator, Page, TimeoutError, expect
 
-from lti_bridge.sandbox import lms, serving, tool11, tool13
+from lti_bridge.sandbox import lms, serving
+from lti_bridge.sandbox.tools import tool11, tool13
 from tests.flow.frames import (
     IN_FRAMES,
     School,

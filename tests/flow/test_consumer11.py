@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from lti_bridge.cli import main
-from lti_bridge.core.substitution import variables
+from lti_bridge.core.launch.variables import variables
 from lti_bridge.lti import claims
 from tests.flow.browser import Browser
 from tests.flow.scene import QUERY, TOOL_SECRET, Scene

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.sandbox import lms, serving, tool11, tool13
+from lti_bridge.sandbox import lms, serving
+from lti_bridge.sandbox.tools import tool11, tool13
 from tests.flow.browser import Browser, Page
 from tests.flow.tools13 import USERS
 from tests.flow.world import HTTP, World, eventually, make_world

@@ -1,7 +1,7 @@
 """What names another person in a push or an answer grades nobody; on each engine, at every kind.
 
 For tools by LTI the name is the sourcedid or the pairwise user id: tests/flow/test_outcomes.py and
-tests/providers/services/test_scores.py.
+tests/platform/services/test_scores.py.
 """
 
 from __future__ import annotations

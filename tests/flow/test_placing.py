@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lti_bridge.core.tool_launches import digest
+from lti_bridge.core.tool.launches import digest
 from tests.flow.browser import Browser, Page
 from tests.flow.campus11 import send
 from tests.flow.scene import Scene, launch13, refusal, way_back

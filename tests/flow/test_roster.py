@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lti_bridge.core.passback import DEPARTED
+from lti_bridge.core.grade.deliveries import DEPARTED
 from tests.flow.browser import Browser, Page
 from tests.flow.test_launch_to_gradebook import grade, open_test
 from tests.flow.world import BASE, World, eventually, make_world

@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 
-from lti_bridge.sandbox import lms, serving, tool13
+from lti_bridge.sandbox import lms, serving
+from lti_bridge.sandbox.tools import tool13
 from tests.flow.browser import Browser
 from tests.flow.tools13 import Tools13
 from tests.flow.world import HTTP, World, eventually, make_world
-from tests.providers.services.platform import ASSERTION, MEMBERS, make_key, pem
+from tests.platform.services.platform import ASSERTION, MEMBERS, make_key, pem
 
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 CONFIG = """

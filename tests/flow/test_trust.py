@@ -12,7 +12,7 @@ import jwt
 import pytest
 from click.testing import CliRunner, Result
 
-from lti_bridge.app import now
+from lti_bridge.assembly.basics import now
 from lti_bridge.cli import main
 from lti_bridge.lms.register import PURPOSE
 from lti_bridge.store.engine import Database

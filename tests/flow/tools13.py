@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lti_bridge.sandbox import lms, serving, tool13
+from lti_bridge.sandbox import lms, serving
+from lti_bridge.sandbox.tools import tool13
 from tests.flow.browser import Browser, Page
 from tests.flow.world import HTTP, World, make_world
 

@@ -19,7 +19,7 @@ import urllib3
 from sqlalchemy import MetaData, create_engine
 
 from lti_bridge.sandbox import isograd, lms, serving
-from lti_bridge.sandbox.tool13_oidc import Platform
+from lti_bridge.sandbox.tools.tool13_oidc import Platform
 from tests.flow.forks import Forked, starter
 from tests.prepared import prepare
 

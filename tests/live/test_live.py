@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lti_bridge.app import Bridge, build
-from lti_bridge.core import capabilities
-from lti_bridge.core.handoff import Note, Redirect
-from lti_bridge.core.launch import Context, Launch, Once, Person, ResourceLink
-from lti_bridge.core.opened import Opened
-from lti_bridge.core.ports import Connection
+from lti_bridge.assembly.bridge import Bridge, build
+from lti_bridge.core.attempt import capabilities
+from lti_bridge.core.attempt.provider import Connection
+from lti_bridge.core.launch.handoff import Note, Redirect
+from lti_bridge.core.launch.message import Context, Launch, Once, Person, ResourceLink
+from lti_bridge.core.launch.opened import Opened
 from lti_bridge.settings import parse
 from tests.contract.kinds import remote_kinds
 

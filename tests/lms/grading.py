@@ -14,7 +14,10 @@ import jwt
 from flask import Flask, Response, jsonify, request
 from sqlalchemy import text
 
-from lti_bridge.core.launch import (
+from lti_bridge.core.grade.deliveries import Passback
+from lti_bridge.core.grade.read_back import ReadBack
+from lti_bridge.core.grade.scores import Score, grade_of
+from lti_bridge.core.launch.message import (
     Context,
     GradeTarget,
     Launch,
@@ -23,10 +26,7 @@ from lti_bridge.core.launch import (
     Platform,
     ResourceLink,
 )
-from lti_bridge.core.passback import Passback
-from lti_bridge.core.readback import ReadBack
 from lti_bridge.core.records import Attempt, AttemptState, Incoming
-from lti_bridge.core.scoring import Score, grade_of
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.line_items import LineItems
 from lti_bridge.lms.tokens import Tokens

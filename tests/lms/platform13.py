@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.errors import NetworkFailed
 from lti_bridge.lms.login13 import LoginRedirect
 from lti_bridge.lms.receive13 import Lms13

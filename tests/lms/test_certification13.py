@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.errors import LaunchRefused
 from tests.lms.platform13 import REMOVED, ROLE, Platform, World
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.core.records import Activity, Course, Delivery
-from lti_bridge.core.scoring import Score
 from lti_bridge.errors import DeliveryFailed, DeliveryHeld, DeliveryRefused
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.line_items import LineItems

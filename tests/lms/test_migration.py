@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.launch import Context, Former, Launch, Once, Person, ResourceLink
+from lti_bridge.core.launch.message import Context, Former, Launch, Once, Person, ResourceLink
 from lti_bridge.lms.directory import Directory
 from lti_bridge.lms.migration import with_former
 from lti_bridge.lms.registration11 import Registration11

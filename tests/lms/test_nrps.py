@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from lti_bridge.core.launch import Person
-from lti_bridge.core.rosters import Member
+from lti_bridge.core.course.rosters import Member
+from lti_bridge.core.launch.message import Person
 from lti_bridge.errors import DeliveryError, DeliveryFailed, DeliveryRefused
 from lti_bridge.lms.nrps import (
     KEPT_FOR,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.launch import (
+from lti_bridge.core.launch.message import (
     Context,
     GradeTarget,
     Launch,

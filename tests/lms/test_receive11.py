@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.errors import BridgeError, SignatureRefused
 from lti_bridge.lms.receive11 import Lms11
 from lti_bridge.lms.registration11 import Registration11

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lti_bridge.core.launch import DEEP_LINKING, SUBMISSION_REVIEW, Once
+from lti_bridge.core.launch.message import DEEP_LINKING, SUBMISSION_REVIEW, Once
 from lti_bridge.errors import (
     AnonymousRefused,
     BridgeError,

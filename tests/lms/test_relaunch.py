@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lti_bridge.core.launch import Launch
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.errors import BrowserRefused, MessageRefused
 from lti_bridge.lms.receive11 import Lms11, Relaunch
 from lti_bridge.lms.registration11 import Registration11

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lti_bridge.lti import claims
+from lti_bridge.lti.custom_names import custom_collisions
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
@@ -189,8 +190,8 @@ def test_custom_names_are_mapped_for_lti_11(name: str, mapped: str) -> None:
 @pytest.mark.spec("P11L-07")
 def test_colliding_custom_names_are_named() -> None:
     names = ["Level", "a.b", "level", "a-b", "a_b", "c"]
-    assert claims.custom_collisions(names) == [("Level", "level"), ("a.b", "a-b"), ("a.b", "a_b")]
-    assert claims.custom_collisions(["a", "b", "a"]) == []
+    assert custom_collisions(names) == [("Level", "level"), ("a.b", "a-b"), ("a.b", "a_b")]
+    assert custom_collisions(["a", "b", "a"]) == []
     custom = {LTI + "custom": dict.fromkeys(names, "x") | {"Level": "first"}}
     assert back(custom)["custom_level"] == "first"
 

@@ -33,11 +33,11 @@ ROOMS = ("core", "lti", "lms", "providers", "platform")  # as far as there are s
 # Tests that go through a room, the cheap ones first.
 THROUGH = {
     "core": (
-        *("tests/core", "tests/store", "tests/contract", "tests/cli", "tests/providers/services"),
+        *("tests/core", "tests/store", "tests/contract", "tests/cli", "tests/platform/services"),
         *("tests/flow/test_launch_core.py", "tests/flow/test_placing.py", "tests/lms"),
         *("tests/flow/test_deliveries.py", "tests/flow/test_notice.py", "tests/test_overrides.py"),
     ),
-    "lti": ("tests/lti", "tests/lms", "tests/providers/services", "tests/flow/test_outcomes.py"),
+    "lti": ("tests/lti", "tests/lms", "tests/platform/services", "tests/flow/test_outcomes.py"),
     "lms": (
         *("tests/lms", "tests/flow/test_lms11.py", "tests/flow/test_deliveries.py"),
         *("tests/flow/test_placing.py", "tests/flow/test_answers.py", "tests/flow/test_trust.py"),

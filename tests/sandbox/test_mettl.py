@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 import pytest
 import urllib3
 
-from lti_bridge.sandbox import mettl, mettl_signing, serving
+from lti_bridge.sandbox import mettl, serving
+from lti_bridge.sandbox.mettl import signing
 
 PUBLIC, PRIVATE = "key-public", "key-private"
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
@@ -168,7 +169,7 @@ OPTIONS = {
 )
 def test_documented_signatures(method: str, path: str, fields: dict[str, str], asgn: str) -> None:
     sent = {"ak": "ab12c345-6789-0123-456d-78e9f0123456", "ts": "1635976200", **fields}
-    made = mettl_signing.signature(
+    made = signing.signature(
         "v2",
         "zy98x765-4321-0987-654w-32v1u0987654",
         method,

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from lti_bridge.sandbox import quiz, serving, tool_oauth
+from lti_bridge.sandbox import quiz, serving
+from lti_bridge.sandbox.tools import oauth
 from tests.sandbox.conftest import Catcher
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -38,7 +39,7 @@ def signed(url: str, **more: str) -> dict[str, str]:
         "oauth_signature_method": "HMAC-SHA1",
         **more,
     }
-    fields["oauth_signature"] = tool_oauth.signature("POST", url, fields.items(), "secret")
+    fields["oauth_signature"] = oauth.signature("POST", url, fields.items(), "secret")
     return fields
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lti_bridge.core.launch import Context, Launch, Once, ResourceLink
+from lti_bridge.core.launch.message import Context, Launch, Once, ResourceLink
 from lti_bridge.core.records import Activity, Attempt, Course
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lti_bridge.core import moving
-from lti_bridge.core.launch import Context, Former, Launch, Once, Person, ResourceLink
+from lti_bridge.core.course import migration
+from lti_bridge.core.launch.message import Context, Former, Launch, Once, Person, ResourceLink
 from lti_bridge.core.records import Attempt
 from lti_bridge.store.columns import Columns
 from lti_bridge.store.engine import Database
@@ -52,9 +52,9 @@ def click(store: Store, launch: Launch, *, begin: bool = False) -> tuple[str, st
     """Learner and link of a click, which may begin an attempt."""
     number = next(COUNTER)
     with store.transaction() as tx:
-        link = moving.find_link(tx, launch) or tx.save_link(launch, "excel", f"link-{number}")
-        moving.keep_link(tx, launch, link)
-        learner = moving.learner(tx, launch, f"learner-{number}")
+        link = migration.find_link(tx, launch) or tx.save_link(launch, "excel", f"link-{number}")
+        migration.keep_link(tx, launch, link)
+        learner = migration.learner(tx, launch, f"learner-{number}")
         if begin:
             attempt = Attempt(
                 f"attempt-{number}", link.id, learner, 1, "excel", "tosa", "best", "created"
@@ -163,5 +163,5 @@ def test_a_moved_link_that_opens_another_activity_stays_one_link(store: Store) -
     click(store, NEW)
     with store.transaction() as tx:
         tx.point_link(before[1], "word")
-        found = [moving.find_link(tx, launch) for launch in (OLD, NEW, UNPROVED)]
+        found = [migration.find_link(tx, launch) for launch in (OLD, NEW, UNPROVED)]
     assert [(one.id, one.activity_id) for one in found if one] == [(before[1], "word")] * 3

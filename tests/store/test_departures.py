@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text
 
-from lti_bridge.core import moving
-from lti_bridge.core.launch import Context, Former, Launch, Person, ResourceLink
-from lti_bridge.core.passback import DEPARTED, DEPARTED_FOR
-from lti_bridge.core.ports import Outcome
+from lti_bridge.core.course import migration
+from lti_bridge.core.course.rosters import Member
+from lti_bridge.core.grade.deliveries import DEPARTED, DEPARTED_FOR
+from lti_bridge.core.grade.gradebook import Outcome
+from lti_bridge.core.launch.message import Context, Former, Launch, Person, ResourceLink
 from lti_bridge.core.records import Attempt
-from lti_bridge.core.rosters import Member
 from lti_bridge.store.engine import BEGIN
 from lti_bridge.store.rosters import Rosters
 from tests.store.test_store import Desk
@@ -146,9 +146,9 @@ def test_a_list_of_another_course_says_nothing_of_equal_ids(
 def click(desk: Desk, launch: Launch) -> None:
     """A click that may move a link and a learner to another name of their LMS."""
     with desk.store.transaction() as tx:
-        link = moving.find_link(tx, launch) or tx.save_link(launch, "excel", desk.new_id())
-        moving.keep_link(tx, launch, link)
-        learner = moving.learner(tx, launch, desk.new_id())
+        link = migration.find_link(tx, launch) or tx.save_link(launch, "excel", desk.new_id())
+        migration.keep_link(tx, launch, link)
+        learner = migration.learner(tx, launch, desk.new_id())
         number = tx.last_attempt(link.id, learner)[0] + 1
         fresh = Attempt(desk.new_id(), link.id, learner, number, "excel", "tosa", "last", "created")
         attempt = tx.create_attempt(fresh, desk.clock())

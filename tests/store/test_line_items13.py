@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from lti_bridge.core.scoring import Score
-from lti_bridge.core.tool_grades import ToolScore
-from lti_bridge.core.tool_launches import DeclaredItem, Origin, ToolLaunch
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.tool.launches import DeclaredItem, Origin, ToolLaunch
+from lti_bridge.core.tool.line_items import ToolScore
 from lti_bridge.store.engine import Database
 from lti_bridge.store.line_items13 import LineItems13
 from lti_bridge.store.tools13 import Tools13

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from lti_bridge.core.launch import Context, GradeTarget, Launch, Once, Person, ResourceLink
-from lti_bridge.core.passback import LEASE_S, Passback
-from lti_bridge.core.ports import Outcome, Receipt
+from lti_bridge.core.grade.deliveries import LEASE_S, Passback
+from lti_bridge.core.grade.gradebook import Outcome, Receipt
+from lti_bridge.core.grade.results import Results
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.core.records import Attempt, AttemptState, Delivery, Incoming, Shown
-from lti_bridge.core.results import Results
-from lti_bridge.core.scoring import Score
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
 from lti_bridge.store.engine import Database, reachable
 from lti_bridge.store.store import Store

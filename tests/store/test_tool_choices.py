@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lti_bridge.core.launch import Once
-from lti_bridge.core.tool_choices import ToolChoice
+from lti_bridge.core.launch.message import Once
+from lti_bridge.core.tool.choices import ToolChoice
 from lti_bridge.store.engine import Database
 from lti_bridge.store.tool_choices import StoredChoices
 

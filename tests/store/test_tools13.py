@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from lti_bridge.core.tool_launches import DeclaredItem, Origin, ToolLaunch
+from lti_bridge.core.tool.launches import DeclaredItem, Origin, ToolLaunch
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
 from lti_bridge.store.tools13 import Tools13

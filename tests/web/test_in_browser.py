@@ -14,7 +14,7 @@ from oauthlib.common import Request
 from oauthlib.oauth1.rfc5849.signature import collect_parameters, verify_hmac_sha1
 from playwright.sync_api import Browser, expect
 
-from lti_bridge.core.handoff import Form
+from lti_bridge.core.launch.handoff import Form
 from lti_bridge.errors import PageExpired
 from lti_bridge.lti.oauth1 import sign_form
 from lti_bridge.web.rendering import Pages

@@ -11,9 +11,10 @@ import pytest
 from flask import Response
 from lxml import html
 
-from lti_bridge.core.handoff import Alone, Form, Frame, Note, Redirect, Storage
+from lti_bridge.core.launch.handoff import Alone, Form, Frame, Note, Redirect, Storage
 from lti_bridge.errors import BadRequest, BridgeError, NoAttemptsLeft, PageExpired
-from lti_bridge.web.rendering import NOBODY, Pages
+from lti_bridge.web.rendering import Pages
+from lti_bridge.web.responses import NOBODY
 from lti_bridge.web.views import InstructorView, PeopleView, PersonLine, PreviewForm
 
 NASTY = "\"><script>alert(1)</script>'<img src=x onerror=alert(2)>"

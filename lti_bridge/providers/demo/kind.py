@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from lti_bridge.core import capabilities as can
-from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.handoff import Handoff, Redirect
-from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.attempt import capabilities as can
+from lti_bridge.core.attempt.extra_time import ExtraTime
+from lti_bridge.core.attempt.provider import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.launch.handoff import Handoff, Redirect
+from lti_bridge.core.launch.variables import literal
 from lti_bridge.core.records import AttemptState
-from lti_bridge.core.substitution import literal
 from lti_bridge.errors import BadRequest, ConfigurationError
 from lti_bridge.providers.answers import is_safe, score
 from lti_bridge.providers.contract import Kind, check_facts

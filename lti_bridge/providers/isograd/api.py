@@ -10,10 +10,10 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from lti_bridge.core.handoff import Handoff, Redirect
-from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.attempt.provider import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.launch.handoff import Handoff, Redirect
+from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.core.records import AttemptState
-from lti_bridge.core.substitution import variable_in
 from lti_bridge.errors import BadRequest, ConfigurationError
 from lti_bridge.providers.contract import Tools, check_facts
 from lti_bridge.providers.isograd.answers import address_of

@@ -18,7 +18,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from lti_bridge.providers.tool13_settings import GRADES, Allow, DeepLink, InFrame, Services
+from lti_bridge.providers.tool_settings import GRADES, Allow, DeepLink, InFrame, Services
 
 Route = Literal["lti-1.1", "lti-1.3", "api"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.errors import OutcomeRefused
 from lti_bridge.providers.isograd.answers import decimal_of
 from lti_bridge.providers.isograd.client import Result

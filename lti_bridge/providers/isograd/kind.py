@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lti_bridge.core.capabilities import (
+from lti_bridge.core.attempt.capabilities import (
     ADMINISTER,
     ADOPT,
     BUILDS_ON,
@@ -22,11 +22,12 @@ from lti_bridge.core.capabilities import (
     PICK,
     REMOTE,
 )
-from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.handoff import Form
-from lti_bridge.core.ports import Provider, Session, Started
-from lti_bridge.core.tool_choices import Asking, ChosenItem
-from lti_bridge.providers.contract import Credentials, Kind, ToolRegistration, Tools
+from lti_bridge.core.attempt.extra_time import ExtraTime
+from lti_bridge.core.attempt.provider import Provider, Session, Started
+from lti_bridge.core.launch.handoff import Form
+from lti_bridge.core.tool.choices import Asking, ChosenItem
+from lti_bridge.core.tool.registration import Credentials, ToolRegistration
+from lti_bridge.providers.contract import Kind, LtiTool, Tools
 from lti_bridge.providers.isograd.api import ALWAYS_NEW, CONFIRM, IsogradApi
 from lti_bridge.providers.isograd.connections import (
     ApiConnection,
@@ -41,10 +42,8 @@ from lti_bridge.providers.isograd.settings import (
     custom_parameters,
     lms_parameters,
 )
-from lti_bridge.providers.tool11 import Tool11
-from lti_bridge.providers.tool13 import Tool13
-from lti_bridge.providers.tool13_settings import registration
-from lti_bridge.providers.tool13_settings import tool as tool13
+from lti_bridge.providers.tool_settings import registration
+from lti_bridge.providers.tool_settings import tool as tool13
 
 WITH_NEW_CANDIDATE = frozenset({1, 8})
 
@@ -53,7 +52,7 @@ WITH_NEW_CANDIDATE = frozenset({1, 8})
 class IsogradLti:
     """Isograd opened by LTI: the activity's parameters travel as custom parameters."""
 
-    tool: Tool11 | Tool13
+    tool: LtiTool
     settings: Lti11Connection | Lti13Connection
     tools: Tools
 
@@ -85,7 +84,7 @@ def _build(settings: Any, tools: Tools) -> Provider:
     credentials = _credentials(settings)
     if credentials is None:
         return IsogradLti(tool13(settings, tools), settings, tools)
-    tool = Tool11(settings.launch_url, credentials, tools)
+    tool = tools.tool11(settings.launch_url, credentials)
     return IsogradLti(tool, settings, tools)
 
 

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lti_bridge.core.substitution import literal, variable_in
+from lti_bridge.core.launch.variables import literal, variable_in
 from lti_bridge.providers.isograd.connections import Model, Route, Secret, Text, complete_address
 
 NEEDS = frozenset({"given_name", "family_name", "email"})

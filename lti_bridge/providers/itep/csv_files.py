@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 
-from lti_bridge.core.staff import ImportedLine
+from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.providers.itep.results import COMPLETE, score_of
 
 OID, LEVEL, STATUS = "OID", "Overall_Level", "Status"

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from lti_bridge.core.capabilities import (
+from lti_bridge.core.attempt.capabilities import (
     ADOPT,
     CALLBACK,
     CHECK,
@@ -22,12 +22,12 @@ from lti_bridge.core.capabilities import (
     REMOTE,
     VERDICT,
 )
-from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.handoff import Handoff, Note
-from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
+from lti_bridge.core.attempt.extra_time import ExtraTime
+from lti_bridge.core.attempt.provider import Callback, Report, Session, Sitting, Started
+from lti_bridge.core.launch.handoff import Handoff, Note
+from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.core.records import Attempt
-from lti_bridge.core.staff import ImportedLine
-from lti_bridge.core.substitution import variable_in
+from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.errors import AccessRefused, AnswerLost, BadRequest, ConfigurationError
 from lti_bridge.providers.contract import Kind, Tools, check_facts
 from lti_bridge.providers.itep import csv_files, oids, registration, results

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lti_bridge.core.substitution import variable_in
+from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.providers.itep.errors import (
     BirthDateRefused,
     BirthDayRefused,

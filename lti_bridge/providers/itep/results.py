@@ -16,9 +16,9 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any
 
-from lti_bridge.core.ports import Report
+from lti_bridge.core.attempt.provider import Report
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import Attempt, AttemptState
-from lti_bridge.core.scoring import Score
 from lti_bridge.errors import OutcomeRefused
 
 log = logging.getLogger("lti_bridge.itep")

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lti_bridge.core.substitution import SENT, variable_in
+from lti_bridge.core.launch.variables import SENT, variable_in
 from lti_bridge.providers.itep import registration
 from lti_bridge.providers.itep.signing import Encoding
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lti_bridge.core.capabilities import PICK, PREVIEW
-from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.handoff import Form
-from lti_bridge.core.ports import Session, Started
-from lti_bridge.core.substitution import literal
-from lti_bridge.core.tool_choices import Asking, ChosenItem
-from lti_bridge.providers.contract import TOOL_PREFIX, Credentials, Kind, ToolRegistration, Tools
+from lti_bridge.core.attempt.capabilities import PICK, PREVIEW
+from lti_bridge.core.attempt.extra_time import ExtraTime
+from lti_bridge.core.attempt.provider import Session, Started
+from lti_bridge.core.launch.handoff import Form
+from lti_bridge.core.launch.variables import literal
+from lti_bridge.core.tool.choices import Asking, ChosenItem
+from lti_bridge.core.tool.registration import Credentials, ToolRegistration
+from lti_bridge.providers.contract import TOOL_PREFIX, Kind, LtiTool, Tools
 from lti_bridge.providers.lti.settings import (
     ActivitySettings,
     Connection11,
@@ -20,10 +21,8 @@ from lti_bridge.providers.lti.settings import (
     activity_settings,
     connection_settings,
 )
-from lti_bridge.providers.tool11 import Tool11
-from lti_bridge.providers.tool13 import Tool13
-from lti_bridge.providers.tool13_settings import registration
-from lti_bridge.providers.tool13_settings import tool as tool13
+from lti_bridge.providers.tool_settings import registration
+from lti_bridge.providers.tool_settings import tool as tool13
 
 EXTRA_TIME = ExtraTime(
     taken=True,
@@ -39,21 +38,19 @@ EXTRA_TIME = ExtraTime(
 class LtiProvider:
     """One LTI tool as a provider. `always` are custom parameters of every launch."""
 
-    tool: Tool11 | Tool13
+    tool: LtiTool
     deep_link_url: str = ""
     always: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, session: Session) -> Started:
         """The signed launch form, or the login initiation that leads to one."""
         settings = session.settings
-        if isinstance(self.tool, Tool13):
-            declared = {
-                "maximum": f"{settings.score_maximum:f}",
-                "resource_id": settings.resource_id,
-                "tag": settings.tag,
-            }
-            return Started(self.tool.form(session, settings.url, declared))
-        return Started(self.tool.form(session, settings.url))
+        declared = {
+            "maximum": f"{settings.score_maximum:f}",
+            "resource_id": settings.resource_id,
+            "tag": settings.tag,
+        }
+        return Started(self.tool.form(session, settings.url, declared))
 
     def custom(self, settings: Any) -> Mapping[str, str]:
         """The activity's custom parameters as they were written."""
@@ -94,7 +91,7 @@ def _build(settings: Any, tools: Tools) -> LtiProvider:
     credentials = _credentials(settings)
     if credentials is None:
         return LtiProvider(tool13(settings, tools), settings.deep_link_url, settings.custom)
-    tool = Tool11(settings.launch_url, credentials, tools)
+    tool = tools.tool11(settings.launch_url, credentials)
     return LtiProvider(tool, settings.deep_link_url)
 
 

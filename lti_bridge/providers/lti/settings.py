@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from lti_bridge.lti import oidc
-from lti_bridge.providers.tool13_settings import (
+from lti_bridge.providers.tool_settings import (
     GRADES,
     Address,
     Allow,

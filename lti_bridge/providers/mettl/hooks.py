@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from lti_bridge.core.ports import Callback, Report
+from lti_bridge.core.attempt.provider import Callback, Report
 from lti_bridge.errors import AccessRefused, BadRequest
 
 log = logging.getLogger("lti_bridge.mettl")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from lti_bridge.core.capabilities import (
+from lti_bridge.core.attempt.capabilities import (
     BY_ADDRESS,
     CALLBACK,
     CHECK,
@@ -18,9 +18,9 @@ from lti_bridge.core.capabilities import (
     REMOTE,
     VERDICT,
 )
-from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.handoff import MARKING, Handoff, Redirect
-from lti_bridge.core.ports import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.attempt.extra_time import ExtraTime
+from lti_bridge.core.attempt.provider import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.launch.handoff import MARKING, Handoff, Redirect
 from lti_bridge.providers.contract import Kind, Tools
 from lti_bridge.providers.mettl import hooks, results
 from lti_bridge.providers.mettl.client import Client, Registration

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from lti_bridge.core.ports import Report, Sitting
+from lti_bridge.core.attempt.provider import Report, Sitting
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import AttemptState
-from lti_bridge.core.scoring import Score
 from lti_bridge.errors import OutcomeRefused
 
 COMPLETED, IN_PROGRESS = "Completed", "InProgress"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lti_bridge.core.ports import Choice, Session
+from lti_bridge.core.attempt.provider import Choice, Session
 from lti_bridge.errors import ProviderError
 from lti_bridge.providers.mettl.client import Client, Schedule
 from lti_bridge.providers.mettl.errors import NoFurtherAttempt

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from lti_bridge.core.substitution import literal, variable_in
+from lti_bridge.core.launch.variables import literal, variable_in
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 
-from lti_bridge.core.staff import ImportedLine
+from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.providers.prov.model import Registration
 from lti_bridge.providers.prov.results import number_of
 

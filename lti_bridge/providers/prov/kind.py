@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lti_bridge.core.capabilities import (
+from lti_bridge.core.attempt.capabilities import (
     ADOPT,
     CALLBACK,
     CHECK,
@@ -18,11 +18,11 @@ from lti_bridge.core.capabilities import (
     JUDGE,
     REMOTE,
 )
-from lti_bridge.core.extra_time import ExtraTime
-from lti_bridge.core.handoff import Handoff, Note, Redirect
-from lti_bridge.core.ports import Callback, Report, Session, Sitting, Started
+from lti_bridge.core.attempt.extra_time import ExtraTime
+from lti_bridge.core.attempt.provider import Callback, Report, Session, Sitting, Started
+from lti_bridge.core.launch.handoff import Handoff, Note, Redirect
 from lti_bridge.core.records import Attempt
-from lti_bridge.core.staff import ImportedLine
+from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.errors import AnswerLost, BadRequest, BridgeError
 from lti_bridge.providers.contract import Kind, Tools
 from lti_bridge.providers.prov import csv_files, registrations, results

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.grade.scores import Score
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Code = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,100}$")]

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lti_bridge.core.ports import Session, Sitting
-from lti_bridge.core.substitution import variable_in
+from lti_bridge.core.attempt.provider import Session, Sitting
+from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.providers.answers import is_safe
 from lti_bridge.providers.contract import check_facts

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from lti_bridge.core.ports import Report
+from lti_bridge.core.attempt.provider import Report
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import AttemptState
-from lti_bridge.core.scoring import Score
 from lti_bridge.providers.prov.client import text_of
 from lti_bridge.providers.prov.model import HIGHEST, DomainScore, Result, Scale
 from lti_bridge.providers.prov.settings import ConnectionSettings

@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lti_bridge.core.substitution import SENT, literal, variable_in
+from lti_bridge.core.launch.variables import SENT, literal, variable_in
 from lti_bridge.providers.prov import templates
 from lti_bridge.providers.prov.model import Centre, Code, Number, Proctor, Scale
 

@@ -11,9 +11,9 @@ import pytest
 import urllib3
 from pydantic import ValidationError
 
-from lti_bridge.core.handoff import Redirect
-from lti_bridge.core.launching import Preview
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.handoff import Redirect
+from lti_bridge.core.launch.launches import Preview
 from lti_bridge.errors import BridgeError, ProviderBusy, ProviderRefused
 from lti_bridge.providers.demo import KIND
 from lti_bridge.providers.demo.errors import KeyRefused, NoTest, SessionUnknown, SoldOut

@@ -9,8 +9,8 @@ from typing import Any
 
 import urllib3
 
-from lti_bridge.core.launch import Context, Person, Platform, Presentation, ResourceLink
-from lti_bridge.core.ports import Session, Sitting, Started
+from lti_bridge.core.attempt.provider import Session, Sitting, Started
+from lti_bridge.core.launch.message import Context, Person, Platform, Presentation, ResourceLink
 from lti_bridge.net import Client as Http
 from lti_bridge.net import Response
 from lti_bridge.providers.contract import Tools
@@ -65,9 +65,6 @@ class Account:
 
         tools = Tools(
             clock=self.clock,
-            new_nonce=lambda: "nonce",
-            public_url="https://bridge.example.edu",
-            name="LTI Bridge",
             connection="tosa",
             send=send,
         )

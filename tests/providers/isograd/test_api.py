@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from lti_bridge.core.handoff import Handoff, Redirect
-from lti_bridge.core.ports import Started
+from lti_bridge.core.attempt.provider import Started
+from lti_bridge.core.launch.handoff import Handoff, Redirect
 from lti_bridge.errors import (
     AnswerLost,
     BridgeError,

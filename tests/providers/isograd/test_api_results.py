@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core import capabilities
-from lti_bridge.core.handoff import Redirect
-from lti_bridge.core.launch import Person
-from lti_bridge.core.ports import Callback, Choice, Started
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.attempt import capabilities
+from lti_bridge.core.attempt.provider import Callback, Choice, Started
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.handoff import Redirect
+from lti_bridge.core.launch.message import Person
 from lti_bridge.errors import BadRequest, ProviderError
 from lti_bridge.providers.isograd import KIND
 from lti_bridge.providers.isograd import errors as named

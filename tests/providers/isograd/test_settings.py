@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from lti_bridge.core.explaining import explain
-from lti_bridge.core.identity import PERSON_FIELDS
-from lti_bridge.core.launch import Launch, Once
-from lti_bridge.core.substitution import Bindings, resolve, variable_in
+from lti_bridge.core.explanations import explain
+from lti_bridge.core.launch.identity import PERSON_FIELDS
+from lti_bridge.core.launch.message import Launch, Once
+from lti_bridge.core.launch.variables import Bindings, resolve, variable_in
 from lti_bridge.providers.isograd.connections import (
     ApiConnection,
     ConnectionSettings,

@@ -14,10 +14,10 @@ from urllib.parse import parse_qs
 
 import urllib3
 
-from lti_bridge.core.launch import Context, Person, Platform, Presentation, ResourceLink
-from lti_bridge.core.ports import Callback, Session, Started
+from lti_bridge.core.attempt.provider import Callback, Session, Started
+from lti_bridge.core.launch.message import Context, Person, Platform, Presentation, ResourceLink
+from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.core.records import Attempt
-from lti_bridge.core.substitution import variable_in
 from lti_bridge.net import Client as Http
 from lti_bridge.net import Response
 from lti_bridge.providers.contract import Tools
@@ -82,9 +82,6 @@ class Account:
 
         tools = Tools(
             clock=lambda: datetime(2026, 1, 5, 12, tzinfo=UTC),
-            new_nonce=lambda: "nonce",
-            public_url="https://bridge.example.edu",
-            name="LTI Bridge",
             connection="itep",
             send=send,
             next_number=self.counters.next,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.handoff import Note
+from lti_bridge.core.launch.handoff import Note
 from lti_bridge.errors import (
     AnswerLost,
     BridgeError,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.ports import Report
-from lti_bridge.core.scoring import Score
-from lti_bridge.core.staff import ImportedLine
+from lti_bridge.core.attempt.provider import Report
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.errors import AccessRefused, BadRequest
 from lti_bridge.providers.itep import oids
 from lti_bridge.providers.itep.kind import Itep

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lti_bridge.core.explaining import explain
+from lti_bridge.core.explanations import explain
 from lti_bridge.providers.itep import KIND
 from lti_bridge.providers.itep.errors import REFUSALS
 from lti_bridge.providers.itep.registration import FIELDS, OURS

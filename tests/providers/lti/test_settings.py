@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
-from lti_bridge.catalogue import Catalogue
+from lti_bridge.assembly.catalogue import Catalogue
 from lti_bridge.errors import ConfigurationError, NotConfigured
+from lti_bridge.lti.scopes import BASIC_OUTCOME_SCOPE, NRPS_SCOPE, SCOPES
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.lti.settings import Connection11, Connection13, connection_settings
-from lti_bridge.providers.tool13 import BASIC_OUTCOME_SCOPE, NRPS_SCOPE, SCOPES
-from lti_bridge.providers.tool13_settings import registration
+from lti_bridge.providers.tool_settings import registration
 from lti_bridge.settings import ConnectionTable, parse
 
 TOOL: dict[str, Any] = {
@@ -89,9 +89,6 @@ def catalogue(*client_ids: str, activity: list[dict[str, Any]] | None = None) ->
     def no_tools(table: ConnectionTable) -> Tools:
         return Tools(
             clock=lambda: pytest.fail("no clock"),
-            new_nonce=str,
-            public_url="https://bridge.example.edu",
-            name="Bridge",
             connection=table.name,
         )
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import urllib3
 
-from lti_bridge.core.launch import Context, Person, Platform, Presentation, ResourceLink
-from lti_bridge.core.ports import Callback, Session, Sitting, Started
+from lti_bridge.core.attempt.provider import Callback, Session, Sitting, Started
+from lti_bridge.core.launch.message import Context, Person, Platform, Presentation, ResourceLink
 from lti_bridge.net import Client as Http
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.mettl import KIND
@@ -47,9 +47,6 @@ def provider_at(
     """The provider of a new connection to that address; it really calls, unless told how."""
     tools = Tools(
         clock=clock,
-        new_nonce=lambda: "nonce",
-        public_url="http://127.0.0.1:9",
-        name="LTI Bridge",
         connection="mettl",
         send=send or partial(Http(loopback=True, user_agent="test").send, timeout_s=timeout_s),
         sign=sign,

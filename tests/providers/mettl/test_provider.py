@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import urllib3
 
-from lti_bridge.core.handoff import MARKING, Redirect
-from lti_bridge.core.launch import Person
-from lti_bridge.core.ports import Choice, Report, Started
-from lti_bridge.core.scoring import Score
+from lti_bridge.core.attempt.provider import Choice, Report, Started
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.handoff import MARKING, Redirect
+from lti_bridge.core.launch.message import Person
 from lti_bridge.errors import AccessRefused, BadRequest, BridgeError
 from lti_bridge.providers.mettl import KIND, results
 from lti_bridge.providers.mettl import errors as named

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lti_bridge.core.explaining import explain
+from lti_bridge.core.explanations import explain
 from lti_bridge.providers.mettl import KIND
 from tests.providers.mettl.account import Clock, provider_at
 

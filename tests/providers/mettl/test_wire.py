@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from lti_bridge.core.handoff import Redirect
+from lti_bridge.core.launch.handoff import Redirect
 from lti_bridge.errors import (
     AnswerLost,
     BridgeError,

@@ -10,10 +10,10 @@ from typing import Any
 
 import urllib3
 
-from lti_bridge.core.launch import Context, Person, Platform, Presentation, ResourceLink
-from lti_bridge.core.ports import Callback, Session, Sitting, Started
+from lti_bridge.core.attempt.provider import Callback, Session, Sitting, Started
+from lti_bridge.core.launch.message import Context, Person, Platform, Presentation, ResourceLink
+from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.core.records import Attempt
-from lti_bridge.core.substitution import variable_in
 from lti_bridge.net import Client as Http
 from lti_bridge.net import Response
 from lti_bridge.providers.contract import Tools
@@ -111,9 +111,6 @@ class Customer:
 
         tools = Tools(
             clock=lambda: self.now,
-            new_nonce=lambda: "nonce",
-            public_url="https://bridge.example.edu",
-            name="LTI Bridge",
             connection="prov",
             send=send,
             reserve=self.seats.reserve,

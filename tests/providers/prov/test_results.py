@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from lti_bridge.core.ports import Report, Started
-from lti_bridge.core.scoring import Score
-from lti_bridge.core.staff import ImportedLine
+from lti_bridge.core.attempt.provider import Report, Started
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.errors import BadRequest, ProviderDown, ProviderError
 from lti_bridge.providers.prov import KIND, errors, registrations
 from lti_bridge.providers.prov.csv_files import export_registrations, import_results

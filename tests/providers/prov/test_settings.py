@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lti_bridge.core.explaining import explain
+from lti_bridge.core.explanations import explain
 from lti_bridge.providers.prov import KIND
 from tests.providers.prov.customer import HALL, PAT, WIRE
 

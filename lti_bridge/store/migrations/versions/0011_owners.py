@@ -10,7 +10,7 @@ TIME = sa.BigInteger
 
 
 def upgrade() -> None:
-    """Add the table; what was there before is entered by `core.owners.Owners.adopt`."""
+    """Add the table; what was there before is entered by `core.attempt.owners.adopt`."""
     op.create_table(
         "owners",
         sa.Column("id", sa.Text, primary_key=True),  # a MAC of what the provider calls it

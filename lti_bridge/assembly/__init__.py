@@ -1,0 +1,1 @@
+"""Puts everything together: settings become a store, doors, an app and a worker."""

@@ -1,0 +1,168 @@
+"""All parts of a running bridge, for the web app, the worker and the command line."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from lti_bridge import log
+from lti_bridge.assembly.basics import Basics
+from lti_bridge.assembly.catalogue import Catalogue
+from lti_bridge.assembly.lms import LmsParts, build_lms
+from lti_bridge.assembly.platform import build_services
+from lti_bridge.assembly.toolbox import Toolbox
+from lti_bridge.core.attempt.callbacks import Callbacks
+from lti_bridge.core.attempt.owners import Owners
+from lti_bridge.core.attempt.polls import Polling
+from lti_bridge.core.course.links import settings_of
+from lti_bridge.core.course.rosters import Roster
+from lti_bridge.core.grade.deliveries import Passback
+from lti_bridge.core.grade.read_back import ReadBack
+from lti_bridge.core.grade.results import Results
+from lti_bridge.core.launch.identity import pairwise
+from lti_bridge.core.launch.launches import Launching
+from lti_bridge.core.launch.sessions import Sessions
+from lti_bridge.keyring import Keyring
+from lti_bridge.lms.deliver import Gradebooks
+from lti_bridge.lms.nrps import Memberships
+from lti_bridge.platform.routes_outcomes import OUTCOMES_PATH, RETURN_PATH
+from lti_bridge.platform.routes_services import Services
+from lti_bridge.providers.routes import HOOKS_PATH
+from lti_bridge.queue import Waker, open_queue
+from lti_bridge.settings import Settings
+from lti_bridge.store.rosters import Rosters
+from lti_bridge.store.store import Store
+from lti_bridge.store.tools import ToolStore
+
+spread = random.SystemRandom().random
+"""How retries of many are kept apart: a number from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """All parts of a running bridge."""
+
+    basics: Basics
+    settings: Settings
+    keyring: Keyring
+    store: Store
+    catalogue: Catalogue
+    launching: Launching
+    results: Results
+    owners: Owners
+    polling: Polling
+    callbacks: Callbacks
+    passback: Passback
+    readback: ReadBack
+    roster: Roster
+    lms: LmsParts
+    services: Services
+    tool_store: ToolStore
+    waker: Waker
+
+    def close(self) -> None:
+        """Close every connection of the database and of the queue."""
+        self.store.database.close()
+        self.waker.close()
+
+
+def build(settings: Settings) -> Bridge:
+    """Build every part. Raises ConfigurationError when the settings do not fit together."""
+    basics = Basics.of(settings)
+    store, clock = basics.store, basics.clock
+    owners = Owners(store, basics.key, clock)
+    toolbox = Toolbox(settings.bridge, store, basics.keyring.secret("hooks"), owners)
+    tool_store = ToolStore(store.database)
+    catalogue = Catalogue(settings, toolbox.tools, toolbox.hook_token, tool_store)
+    waker = Waker(open_queue(settings.bridge.queue_url))
+    results = Results(store, basics.new_id, waker.wake)
+    polling = Polling(
+        store=store,
+        catalogue=catalogue,
+        results=results,
+        clock=clock,
+        pairwise=partial(pairwise, basics.key),
+        settings=partial(settings_of, store, catalogue),
+    )
+    lms = build_lms(basics, {activity.id: activity.title for activity in catalogue.activities()})
+    gradebooks = lms.gradebooks
+    roster = Memberships(
+        gradebooks.registrations, gradebooks.tokens, Rosters(store.database), clock
+    )
+    return Bridge(
+        basics=basics,
+        settings=settings,
+        keyring=basics.keyring,
+        store=store,
+        catalogue=catalogue,
+        launching=_launching(basics, catalogue, waker),
+        results=results,
+        owners=owners,
+        polling=polling,
+        callbacks=_callbacks(basics, catalogue, polling, waker),
+        passback=_passback(basics, gradebooks),
+        readback=ReadBack(store, gradebooks, clock, spread),
+        roster=roster,
+        lms=lms,
+        services=build_services(basics, catalogue, results, roster),
+        tool_store=tool_store,
+        waker=waker,
+    )
+
+
+def start_log(settings: Settings) -> None:
+    """Write the log as these settings say."""
+    log.configure(settings.bridge.log_level, json=settings.bridge.log_format == "json")
+
+
+def _launching(basics: Basics, catalogue: Catalogue, waker: Waker) -> Launching:
+    sessions = Sessions(
+        key=basics.key,
+        outcome_url=basics.url + OUTCOMES_PATH,
+        return_url=basics.url + RETURN_PATH,
+        hook_url=basics.url + HOOKS_PATH,
+    )
+    return Launching(
+        store=basics.store,
+        catalogue=catalogue,
+        sessions=sessions,
+        new_id=basics.new_id,
+        public_url=basics.url,
+        clock=basics.clock,
+        wake=waker.wake,
+    )
+
+
+def _callbacks(basics: Basics, catalogue: Catalogue, polling: Polling, waker: Waker) -> Callbacks:
+    return Callbacks(
+        store=basics.store,
+        catalogue=catalogue,
+        polling=polling,
+        key=basics.key,
+        clock=basics.clock,
+        wake=waker.wake,
+    )
+
+
+def _passback(basics: Basics, gradebooks: Gradebooks) -> Passback:
+    return Passback(
+        store=basics.store,
+        gradebook=gradebooks,
+        clock=basics.clock,
+        spread=spread,
+        keeps=partial(_keeps, *_overrides(basics.settings)),
+    )
+
+
+def _overrides(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+    """What happens to a teacher's value: by LMS, and by activity."""
+    by_lms: dict[str, str] = {lms.name: lms.overrides for lms in settings.lms}
+    return by_lms, {activity.id: activity.overrides for activity in settings.activity}
+
+
+def _keeps(
+    by_lms: Mapping[str, str], by_activity: Mapping[str, str], registration: str, activity_id: str
+) -> bool:
+    return (by_activity.get(activity_id) or by_lms.get(registration, "keep")) == "keep"

@@ -1,0 +1,1 @@
+"""One sitting of a learner: begun once, bought once, followed to its end."""

@@ -1,0 +1,158 @@
+"""Asking providers how attempts went: hints and the clock decide when, the provider what."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from lti_bridge.core.attempt import capabilities
+from lti_bridge.core.attempt.provider import Connection, Report, Sitting
+from lti_bridge.core.attempt.subject import other_name
+from lti_bridge.core.course.catalogue import Catalogue
+from lti_bridge.core.grade.results import Results
+from lti_bridge.core.records import Attempt, Incoming, Poll
+from lti_bridge.core.store import Store
+from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson
+
+log = logging.getLogger("lti_bridge.polling")
+
+# Seconds between two questions about one attempt; the last one repeats.
+INTERVALS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+LEASE_S = 90.0
+BATCH = 16
+GIVE_UP_AFTER = timedelta(days=60)
+SILENT_AFTER = timedelta(days=7)
+NO_GRADE_AFTER = timedelta(days=2)  # an attempt by LTI, whose tool says nothing before its grade
+SEVERAL = 3  # such attempts, and never a grade: the activity is to be looked at
+LOOK_AGAIN_AFTER = timedelta(days=1)  # at the silence of a provider that cannot be asked
+
+
+def first_poll(connection: Connection) -> timedelta | None:
+    """How long after its start an attempt is first looked at; None: never.
+
+    Who cannot be asked but calls back is only watched for silence.
+    """
+    if capabilities.can(connection, capabilities.FETCH):
+        return timedelta(seconds=INTERVALS_S[0])
+    return SILENT_AFTER if capabilities.can(connection, capabilities.CALLBACK) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """Asks providers. `pairwise` gives a learner's id towards a connection."""
+
+    store: Store
+    catalogue: Catalogue
+    results: Results
+    clock: Callable[[], datetime]
+    pairwise: Callable[[str, str], str]
+    settings: Callable[[Attempt], Any]
+
+    def poll_due(self, pool: ThreadPoolExecutor) -> int:
+        """Ask about every attempt that is due now; returns how many were asked about."""
+        asked = 0
+        while claimed := self.store.claim_polls(self.clock(), LEASE_S, BATCH):
+            list(pool.map(self.poll, claimed))
+            asked += len(claimed)
+        return asked
+
+    def poll(self, poll: Poll) -> None:
+        """Ask about one attempt and record the answer; raises nothing."""
+        attempt = poll.attempt
+        try:
+            asks = capabilities.can(self._connection(attempt), capabilities.FETCH)
+            report = self.ask(attempt, poll.created_at) if asks else Report()
+            # The same answer may be news again: 7 marks, corrected to 8, corrected back to 7.
+            event = f"{report.event} after {attempt.changed_at}"
+            self.record(attempt.connection, attempt, replace(report, event=event), fetched=True)
+        except BridgeError as error:
+            reason = error.detail or error.code
+            if isinstance(error, OtherPerson):
+                self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
+            log.warning("poll.failed", extra={"attempt": attempt.id, "reason": reason})
+        except Exception:
+            log.exception("poll.broke", extra={"attempt": attempt.id})
+        self._plan_next(poll)
+
+    def ask(self, attempt: Attempt, created_at: datetime) -> Report:
+        """What the provider says about an attempt now. Raises a ProviderError."""
+        fetches = capabilities.fetches(self._connection(attempt))
+        report = fetches.fetch(self.sitting(attempt, created_at))
+        if told := other_name(attempt, report):
+            raise OtherPerson(f"about another {told}")
+        return report
+
+    def sitting(self, attempt: Attempt, created_at: datetime) -> Sitting:
+        """An attempt as its provider knows it."""
+        return Sitting(
+            attempt_id=attempt.id,
+            learner_id=self.pairwise(attempt.connection, attempt.learner_id),
+            reference=attempt.reference,
+            data=attempt.data,
+            settings=self.settings(attempt),
+            state=attempt.state,
+            started_at=created_at,
+        )
+
+    def record(
+        self, connection: str, attempt: Attempt, report: Report, *, fetched: bool = False
+    ) -> None:
+        """Record what a provider said, if it says anything new.
+
+        What was `fetched` is dropped when the attempt has changed since: the answer may be older
+        than what another worker has recorded.
+        """
+        if report.state is None or report.hint:
+            return
+        if report.held:
+            if (report.held, report.score) == (attempt.held, attempt.held_score):
+                return
+            log.warning("result.held", extra={"attempt": attempt.id, "reason": report.held})
+        elif attempt.state == "held" and report.state in ("finished", "awaiting-marks"):
+            return  # no word about the verdict
+        elif report.state == attempt.state and report.score == attempt.score:
+            return
+        incoming = Incoming(
+            "provider", report.event, report.state, report.score, report.raw, held=report.held
+        )
+        unchanged = attempt.changed_at if fetched else None
+        now = self.clock()
+        self.results.record(None, attempt.id, connection, incoming, now, unchanged=unchanged)
+
+    def _connection(self, attempt: Attempt) -> Connection:
+        try:
+            return self.catalogue.connection(attempt.connection)
+        except NotConfigured as error:
+            raise BridgeError(error.detail) from error
+
+    def _plan_next(self, poll: Poll) -> None:
+        attempt, now = self.store.attempt(poll.attempt.id), self.clock()
+        if attempt is None or attempt.state in ("graded", "invalidated", "expired"):
+            self.store.poll_at(poll.attempt.id, None, poll.until)
+            return
+        age = now - poll.created_at
+        if attempt.state == "held":  # a person decides, however long that takes
+            later = None if age > GIVE_UP_AFTER else now + self._pause(poll)
+            self.store.poll_at(attempt.id, later, poll.until)
+            return
+        if age > GIVE_UP_AFTER:
+            incoming = Incoming("clock", f"expired:{attempt.id}", "expired", None)
+            self.results.record(None, attempt.id, attempt.connection, incoming, now)
+            self.store.poll_at(attempt.id, None)
+            return
+        if age >= SILENT_AFTER:
+            log.error("attempt.silent", extra={"attempt": attempt.id, "state": attempt.state})
+        self.store.poll_at(attempt.id, now + self._pause(poll), poll.until)
+
+    def _pause(self, poll: Poll) -> timedelta:
+        try:
+            asks = capabilities.can(self._connection(poll.attempt), capabilities.FETCH)
+        except BridgeError:
+            asks = False
+        if not asks:
+            return LOOK_AGAIN_AFTER
+        return timedelta(seconds=INTERVALS_S[min(poll.polls, len(INTERVALS_S) - 1)])

@@ -1,0 +1,1 @@
+"""A course: its links and their activities, copies, rosters and learners."""

@@ -1,0 +1,49 @@
+"""What a transaction can do about activities that live in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from lti_bridge.core.launch.message import Launch
+from lti_bridge.core.records import Activity, Adjustment, Begun, Course, Link
+
+
+class ActivitySteps(Protocol):
+    """The part of `core.store.Transaction` that is about activities."""
+
+    def stored_activity(self, activity_id: str) -> Activity | None:
+        """An activity that lives in the database; its settings are what was typed."""
+
+    def activities_of(self, course: Course) -> list[Activity]:
+        """The activities of a course that are not retired, the oldest first."""
+
+    def family(self, registration: str, root: str) -> list[Activity]:
+        """An activity and all its copies in other courses of the LMS that are not retired."""
+
+    def save_course_activity(self, activity: Activity, changed_by: str, now: datetime) -> bool:
+        """Create or change an activity; False when it belongs elsewhere or is retired."""
+
+    def retire_activity(
+        self, activity_id: str, course: Course, changed_by: str, now: datetime
+    ) -> bool:
+        """Let no new attempt begin; False when it belongs elsewhere or is retired already."""
+
+    def settings_at_start(self, attempt_id: str) -> Mapping[str, Any] | None:
+        """What was set when this attempt was created; None for an activity without versions."""
+
+    def begun(self, launch: Launch, link_id: str, learner_id: str) -> list[Begun]:
+        """All attempts of this learner at this link, or in the LMS of a launch, by number."""
+
+    def in_use_since(self, launch: Launch, context_id: str) -> bool:
+        """Whether that course of the LMS was clicked in since the course of a launch is known."""
+
+    def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
+        """What this learner gets more of at this activity."""
+
+    def count_attempts(self, activity_id: str) -> int:
+        """How many attempts were made at an activity."""
+
+    def former_link(self, registration: str, resource_link_id: str) -> Link | None:
+        """The newest link of this LMS that had this id, in whatever course."""

@@ -1,0 +1,136 @@
+"""Bringing grades to LMSs: claim what is due, send, record how it went."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from lti_bridge.core.grade import read_back
+from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
+from lti_bridge.core.records import Delivery
+from lti_bridge.core.store import Store
+from lti_bridge.errors import BridgeError, DeliveryConflict, DeliveryHeld, DeliveryRefused
+
+log = logging.getLogger("lti_bridge.passback")
+
+# Seconds until the next try, after the 1st, 2nd, … failed one; the last one repeats.
+DELAYS_S = (2, 5, 15, 60, 300, 1200, 3600, 7200, 14400)
+GIVE_UP_AFTER = 200  # tries: about a month, then a person has to look
+LEASE_S = 10.0  # what a killed worker held waits this long; a living one renews its leases
+HELD = timedelta(seconds=1)  # until another worker has probably done what is needed first
+UNDER_WAY = 32  # claimed grades at most
+# A value of a teacher's may be there: how long, and how often, we wait until we can see.
+UNREADABLE_FOR = timedelta(hours=1)
+UNREADABLE = timedelta(minutes=1)
+OVERRIDDEN = "the LMS shows a grade that is not from here: resend with --force, or wait"
+# The LMS has listed the learner as gone since it last let them in: how long until another look.
+DEPARTED_FOR = timedelta(days=1)
+DEPARTED = "the LMS lists this learner as no longer active in the course"
+LOOK_S = 0.05  # how often, while some are under way, others are claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Passback:
+    """Delivers due grades. `spread` returns a number in 0..1 for the jitter of retries.
+
+    `keeps` says for a registration and an activity whether a teacher's value stays.
+    """
+
+    store: Store
+    gradebook: Gradebook
+    clock: Callable[[], datetime]
+    spread: Callable[[], float]
+    keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
+
+    def deliver_due(self, pool: ThreadPoolExecutor) -> int:
+        """Deliver everything that is due now; returns how many deliveries were tried."""
+        tried = 0
+        under_way: dict[Future[None], Delivery] = {}
+        renewed = self.clock()
+        while True:
+            now = self.clock()
+            if (now - renewed).total_seconds() > LEASE_S / 3:
+                self.store.renew_leases(list(under_way.values()), now, LEASE_S)
+                renewed = now
+            if room := UNDER_WAY - len(under_way):
+                for one in self.store.claim_deliveries(now, LEASE_S, room):
+                    under_way[pool.submit(self.deliver, one)] = one
+            if not under_way:
+                return tried
+            # a slow LMS keeps its own grades waiting, not those that come due meanwhile
+            for future in wait(under_way, timeout=LOOK_S).done:
+                del under_way[future]
+                tried += 1
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Send one claimed grade and record how it went; raises nothing."""
+        started = self.clock()
+        try:
+            outcome = self._deliver(delivery)
+        except DeliveryConflict as error:
+            outcome = Outcome("pending", self.clock(), error.detail, later_stamp=True)
+        except DeliveryHeld as error:
+            outcome = Outcome("pending", self.clock() + HELD, error.detail, count_try=False)
+        except DeliveryRefused as error:
+            outcome = Outcome("refused", error=error.detail or error.code)
+        except BridgeError as error:
+            outcome = self._failed(delivery, error.detail or error.code)
+        except Exception as error:
+            log.exception("grade.delivery-broke", extra={"grade": delivery.grade_id})
+            outcome = self._failed(delivery, type(error).__name__)
+        now = self.clock()
+        try:
+            self.store.settle(delivery, now, outcome)
+        except Exception:
+            # the lease ends by itself, and then the same grade is sent with the same stamp
+            log.exception("grade.unsettled", extra={"grade": delivery.grade_id})
+            return
+        log.info(
+            f"grade.{outcome.state}",
+            extra={
+                "grade": delivery.grade_id,
+                "registration": delivery.registration,
+                "try": delivery.tries + 1,
+                "reason": outcome.error,
+                "ms": (now - started) // timedelta(milliseconds=1),
+            },
+        )
+
+    def _deliver(self, delivery: Delivery) -> Outcome:
+        if delivery.departed and not delivery.forced:
+            return Outcome("pending", self.clock() + DEPARTED_FOR, DEPARTED, count_try=False)
+        keep = self.keeps(delivery.registration, delivery.activity_id) and not delivery.forced
+        delivery = replace(delivery, keep=keep)
+        readable = self.gradebook.readable(delivery)
+        # word of marks to come must not wipe a teacher's value, nor the marks one that was seen
+        if readable and (delivery.delivered_before or delivery.awaiting or delivery.reads):
+            try:
+                shown = self.gradebook.read(delivery)
+            except DeliveryRefused:
+                readable = False
+            except BridgeError as error:
+                if keep and self.clock() < delivery.stamp + UNREADABLE_FOR:
+                    due_at = self.clock() + UNREADABLE
+                    return Outcome("pending", due_at, error.detail, count_try=False)
+            else:
+                if keep and not read_back.is_ours(delivery, shown):
+                    return self._overridden(delivery, read_back.text_of(shown))
+                delivery = replace(delivery, comment=read_back.plain_text(shown.comment))
+        self.gradebook.deliver(delivery)
+        read_at = read_back.next_look(0, self.clock(), self.spread) if readable else None
+        return Outcome("delivered", read_at=read_at)
+
+    def _overridden(self, delivery: Delivery, shown: str) -> Outcome:
+        again = read_back.while_waiting(delivery.reads, self.clock())
+        self.store.note_shown(delivery, self.clock(), View(shown, True, again))
+        return Outcome("waiting", error=OVERRIDDEN)
+
+    def _failed(self, delivery: Delivery, reason: str) -> Outcome:
+        if delivery.tries + 1 >= GIVE_UP_AFTER:
+            return Outcome("waiting", error=reason)
+        seconds = DELAYS_S[min(delivery.tries, len(DELAYS_S) - 1)]
+        wait = timedelta(seconds=seconds * (0.75 + 0.5 * self.spread()))
+        return Outcome("pending", due_at=self.clock() + wait, error=reason)

@@ -1,0 +1,133 @@
+"""Looking at what LMSs show for the grades that were delivered, and noticing a teacher's word."""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from lti_bridge.core.grade.gradebook import Gradebook, View
+from lti_bridge.core.records import Delivery, Shown
+from lti_bridge.core.store import Store
+from lti_bridge.errors import BridgeError, DeliveryRefused
+
+log = logging.getLogger("lti_bridge.readback")
+
+# Seconds from a delivery to the first look, and from each look to the next.
+LOOKS_S = (3, 3600, 86_400, 604_800)
+WAITING_S = 86_400  # while a grade of ours waits for a teacher's to go
+MAX_LOOKS = 60
+LEASE_S = 60.0
+BATCH = 8
+TOLERANCE = Decimal("0.005")  # of the maximum: some gradebooks keep two decimals of one point
+NOTHING = "-"
+
+_TAG = re.compile(r"<[^<>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Looks at gradebooks. `spread` returns a number in 0..1, so that looks do not come at once."""
+
+    store: Store
+    gradebook: Gradebook
+    clock: Callable[[], datetime]
+    spread: Callable[[], float]
+
+    def read_due(self, pool: ThreadPoolExecutor) -> int:
+        """Look at all that is due, but at nothing while grades are due; returns how many."""
+        looked = 0
+        while True:
+            now = self.clock()
+            due = self.store.next_due()
+            if due is not None and due <= now:
+                return looked
+            claimed = self.store.claim_reads(now, LEASE_S, BATCH)
+            if not claimed:
+                return looked
+            list(pool.map(self.look, claimed))
+            looked += len(claimed)
+
+    def look(self, delivery: Delivery) -> None:
+        """Look at one grade and record what is there; raises nothing."""
+        try:
+            view = self._view(delivery)
+            self.store.note_shown(delivery, self.clock(), view)
+        except Exception:
+            log.exception("grade.look-broke", extra={"grade": delivery.grade_id})
+            return
+        if view.overridden:
+            extra = {"grade": delivery.grade_id, "registration": delivery.registration}
+            log.info("grade.overridden", extra=extra)
+
+    def _view(self, delivery: Delivery) -> View:
+        now, reads = self.clock(), delivery.reads + 1
+        again = next_look(reads, now, self.spread)
+        try:
+            shown = self.gradebook.read(delivery)
+        except DeliveryRefused:
+            return View(None, None, None)
+        except BridgeError as error:
+            extra = {"grade": delivery.grade_id, "reason": error.detail}
+            log.info("grade.not-readable", extra=extra)
+            return View(None, None, again or while_waiting(reads, now))
+        if is_ours(delivery, shown):
+            return View(text_of(shown), False, again)
+        return View(text_of(shown), True, while_waiting(reads, now))
+
+
+def is_ours(delivery: Delivery, shown: Shown) -> bool:
+    """Whether the LMS may have this from us: other values are a teacher's, nothing is nobody's."""
+    if shown.score is None:
+        return True
+    there = _fraction(shown.score.given, shown.score.maximum)
+    told = [_told(text) for text in delivery.told]
+    # an LMS may keep 120 of 100, or cap it
+    return any(
+        abs(there - value) <= TOLERANCE
+        for one in told
+        if one is not None
+        for value in (one, min(one, Decimal(1)))
+    )
+
+
+def next_look(reads: int, now: datetime, spread: Callable[[], float]) -> datetime | None:
+    """When to look again after that many looks; None when it was often enough."""
+    if reads >= len(LOOKS_S):
+        return None
+    return now + timedelta(seconds=LOOKS_S[reads] * (1 + spread()))
+
+
+def while_waiting(reads: int, now: datetime) -> datetime | None:
+    """When to look whether a teacher's value is gone; None when that was done often enough."""
+    return now + timedelta(seconds=WAITING_S) if reads < MAX_LOOKS else None
+
+
+def text_of(shown: Shown) -> str:
+    """What an LMS shows, for people and for the database; an empty cell is a dash."""
+    if shown.score is None:
+        return NOTHING
+    return f"{shown.score.given.normalize():f}/{shown.score.maximum.normalize():f}"
+
+
+def plain_text(comment: str) -> str:
+    """A comment as AGS wants it (AGS 2.0 §3.4.11): an editor's markup taken away."""
+    if "<" not in comment:
+        return comment
+    return html.unescape(_TAG.sub(" ", comment)).strip()
+
+
+def _told(text: str) -> Decimal | None:
+    if text == NOTHING:
+        return None
+    given, _, maximum = text.partition("/")
+    return _fraction(Decimal(given), Decimal(maximum))
+
+
+def _fraction(given: Decimal, maximum: Decimal) -> Decimal:
+    return given / maximum if maximum else Decimal(0)

@@ -1,0 +1,1 @@
+"""A verified click: its message, its variables, what is told of the learner, and the handoff."""

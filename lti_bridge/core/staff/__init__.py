@@ -1,0 +1,1 @@
+"""What people who look after the bridge decide and import."""

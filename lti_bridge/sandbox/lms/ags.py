@@ -1,0 +1,212 @@
+"""The grade service: line items, scores and results of LTI 1.3, with Moodle's rules."""
+
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from lti_bridge.sandbox.lms import launch, scores
+from lti_bridge.sandbox.lms.bearer import needs, paged
+from lti_bridge.sandbox.lms.claims import AGS_SCOPES
+from lti_bridge.sandbox.lms.state import Item, Lms
+
+_ITEM, _ITEM_READ, _RESULT_READ, _SCORE = AGS_SCOPES
+_ITEM_TYPE = "application/vnd.ims.lis.v2.lineitem+json"
+_ITEMS_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+_RESULTS_TYPE = "application/vnd.ims.lis.v2.resultcontainer+json"
+_SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
+_NO_HANDLER = "No handler for this media type"
+
+
+def blueprint(lms: Lms) -> Blueprint:
+    """`/lti/ags/<course>/lineitems…`."""
+    bp = Blueprint("ags", __name__, url_prefix=f"/lti/ags/{lms.settings.course_id}/lineitems")
+    one = "/<item_id>/lineitem"
+
+    @bp.before_request
+    def own_type() -> Response | None:
+        return None if request.args.get("type_id", "1") == "1" else Response("", 401)
+
+    @bp.get("")
+    @needs(lms, _ITEM, _ITEM_READ)
+    def list_items() -> Response:
+        return _list_items(lms)
+
+    @bp.post("")
+    @needs(lms, _ITEM)
+    def create_item() -> Response:
+        return _create_item(lms)
+
+    @bp.get(one)
+    @needs(lms, _ITEM, _ITEM_READ)
+    def get_item(item_id: str) -> Response:
+        item = _find(lms, item_id)
+        return _json(_view(lms, item), _ITEM_TYPE) if item else _not_found()
+
+    @bp.put(one)
+    @needs(lms, _ITEM)
+    def put_item(item_id: str) -> Response:
+        item = _find(lms, item_id)
+        return _change_item(lms, item) if item else _not_found()
+
+    @bp.delete(one)
+    @needs(lms, _ITEM)
+    def delete_item(item_id: str) -> Response:
+        if _find(lms, item_id) is None:
+            return _not_found()
+        with lms.state.lock:
+            lms.state.items.pop(item_id, None)
+        return Response("", 204)
+
+    _grade_routes(bp, lms, one)
+    return bp
+
+
+def _grade_routes(bp: Blueprint, lms: Lms, one: str) -> None:
+    @bp.post(f"{one}/scores")
+    @needs(lms, _SCORE)
+    def post_score(item_id: str) -> Response:
+        return _post_score(lms, item_id)
+
+    @bp.get(f"{one}/results")
+    @needs(lms, _RESULT_READ)
+    def get_results(item_id: str) -> Response:
+        item = _find(lms, item_id)
+        return _results(lms, item) if item else _not_found()
+
+
+def _find(lms: Lms, item_id: str) -> Item | None:
+    """An item that belongs to the 1.3 tool."""
+    with lms.state.lock:
+        item = lms.state.items.get(item_id)
+    link = lms.link(item.link_id) if item else None
+    return item if item and (link is None or link.lti == "1.3") else None
+
+
+def _view(lms: Lms, item: Item) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "id": launch.item_url(lms, item.id),
+        "label": item.label,
+        "scoreMaximum": float(item.maximum),
+        "resourceId": item.resource_id,
+        "tag": item.tag,
+    }
+    return view | ({"resourceLinkId": item.link_id} if item.link_id else {})
+
+
+def _list_items(lms: Lms) -> Response:
+    if request.headers.get("Accept", _ITEMS_TYPE) != _ITEMS_TYPE:
+        return Response(_NO_HANDLER, 400)
+    with lms.state.lock:
+        views = [_view(lms, item) for item in lms.state.items.values() if _find(lms, item.id)]
+    filters = {"resource_link_id": "resourceLinkId", "resource_id": "resourceId", "tag": "tag"}
+    for name, key in filters.items():
+        if name in request.args:
+            views = [view for view in views if view.get(key) == request.args[name]]
+    return _page(lms, views, _ITEMS_TYPE)
+
+
+def _create_item(lms: Lms) -> Response:
+    sent, maximum = _read_item()
+    if maximum is None:
+        return Response("[]", 400)
+    link = lms.link(sent.get("resourceLinkId"))
+    if "resourceLinkId" in sent and (link is None or link.lti != "1.3"):
+        return Response("[]", 400)
+    item = lms.state.add_item(
+        sent["label"],
+        maximum,
+        link_id=sent.get("resourceLinkId"),
+        resource_id=sent.get("resourceId", ""),
+        tag=sent.get("tag", ""),
+    )
+    return _json(_view(lms, item), _ITEM_TYPE, 201)
+
+
+def _change_item(lms: Lms, item: Item) -> Response:
+    """Replace label, maximum and tags; kept grades are rescaled to the new maximum."""
+    sent, maximum = _read_item()
+    if maximum is None:
+        return Response("[]", 400)
+    with lms.state.lock:
+        for user_id, old in list(item.grades.items()):
+            if old.points is not None:
+                points = old.points * maximum / item.maximum
+                lms.state.put_grade(item, user_id, points, old.comment, old.stamp)
+        item.label, item.maximum = sent["label"], maximum
+        item.resource_id, item.tag = sent.get("resourceId", ""), sent.get("tag", "")
+        return _json(_view(lms, item), _ITEM_TYPE)
+
+
+def _read_item() -> tuple[dict[str, Any], Decimal | None]:
+    """The sent line item and its maximum, which is None when the item is not a good one."""
+    sent = request.get_json(force=True, silent=True) if request.mimetype == _ITEM_TYPE else None
+    if not isinstance(sent, dict) or not sent.get("label"):
+        return {}, None
+    texts = ("label", "resourceId", "tag", "resourceLinkId")
+    if any(not isinstance(sent[name], str) for name in texts if name in sent):
+        return {}, None
+    maximum = scores.number(sent.get("scoreMaximum"))
+    return sent, maximum if maximum is not None and maximum > 0 else None
+
+
+def _post_score(lms: Lms, item_id: str) -> Response:
+    item = _find(lms, item_id)
+    if item is None:
+        return _not_found()
+    if request.mimetype != _SCORE_TYPE:
+        return Response(_NO_HANDLER, 400)
+    try:
+        score = scores.read(request.get_data())
+    except ValueError as error:
+        g.log_value = str(error)
+        return Response("[]", 400)
+    g.log_user, g.log_value = score.user_id, score.logged
+    with lms.state.lock:
+        old = item.grades.get(score.user_id)
+        if old and score.stamp <= old.stamp:
+            return Response("The score is not later than the one that is kept", 409)
+        points = None if score.part is None else score.part * item.maximum
+        cell = (item, score.user_id, points, score.comment, score.stamp)
+        lms.state.put_grade(*cell, pending=score.pending)
+    return Response("", 200)
+
+
+def _results(lms: Lms, item: Item) -> Response:
+    wanted = request.args.get("user_id")
+    with lms.state.lock:
+        graded = [(user, g_) for user, g_ in item.grades.items() if g_.points is not None]
+    url = launch.item_url(lms, item.id)
+    path, _, query = url.partition("?")
+    found = [
+        {
+            "id": f"{path}/results/{user_id}?{query}",
+            "scoreOf": url,
+            "userId": user_id,
+            "resultScore": float(grade.points or Decimal(0)),
+            "resultMaximum": float(item.maximum),
+            "comment": grade.comment,
+            "timestamp": grade.changed,
+        }
+        for user_id, grade in graded
+        if wanted in (None, user_id)
+    ]
+    return _page(lms, found, _RESULTS_TYPE)
+
+
+def _page(lms: Lms, found: list[dict[str, Any]], media_type: str) -> Response:
+    shown, following = paged(lms, found)
+    answer = _json(shown, media_type)
+    if following:
+        answer.headers["Link"] = following
+    return answer
+
+
+def _json(value: Any, media_type: str, status: int = 200) -> Response:
+    answer = jsonify(value)
+    answer.status_code, answer.content_type = status, media_type
+    return answer
+
+
+def _not_found() -> Response:
+    return Response("No such line item", 404)

@@ -1,0 +1,49 @@
+"""The door of every service that takes an access token."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+from flask import Response, request
+
+from lti_bridge.sandbox.lms.state import Lms
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def token_scopes(lms: Lms) -> frozenset[str] | None:
+    """The scopes of the request's bearer token; None when there is no good one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return lms.state.token_scopes(token) if scheme == "Bearer" else None
+
+
+def needs(lms: Lms, *scopes: str) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
+    """Let in a token with one of the scopes; else 401, which Moodle says in both cases."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
+        @wraps(view)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R | Response:
+            held = token_scopes(lms)
+            if held is None or not held.intersection(scopes):
+                error = "invalid_token" if held is None else "insufficient_scope"
+                header = {"WWW-Authenticate": f'Bearer error="{error}"'}
+                return Response("", 401, header)
+            return view(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def paged(lms: Lms, found: list[dict[str, object]]) -> tuple[list[dict[str, object]], str]:
+    """The page that `limit` and `from` ask for, and the `Link` header of the next one or ""."""
+    start = request.args.get("from", 0, type=int)
+    limit = request.args.get("limit", 0, type=int)
+    if limit <= 0 or start + limit >= len(found):
+        return found[start:], ""
+    query = {**request.args.to_dict(), "from": str(start + limit)}
+    return found[
+        start : start + limit
+    ], f'<{lms.issuer}{request.path}?{urlencode(query)}>; rel="next"'

@@ -1,0 +1,1 @@
+"""Pretend LTI tools, and what the pretend providers share with them."""
