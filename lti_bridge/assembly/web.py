@@ -86,7 +86,7 @@ def _site(bridge: Bridge) -> Site:
 
 def _for_lmss(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
     """Where LMSs send launches, read our keys, and register themselves."""
-    door = lms_routes.LmsDoor(
+    endpoints = lms_routes.LmsEndpoints(
         lms11=bridge.lms.lms11,
         lms13=bridge.lms.lms13,
         key_set=lambda name: key_set(bridge.keyring, bridge.lms.directory, name),
@@ -98,7 +98,7 @@ def _for_lmss(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
         unconfirmed=site.unconfirmed,
     )
     registering = routes_register.blueprint(bridge.lms.registering, site.registered)
-    return lms_routes.blueprint(door), registering
+    return lms_routes.blueprint(endpoints), registering
 
 
 def _for_tools(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:

@@ -1,1 +1,1 @@
-"""The LMS door: receive a launch, deliver a grade."""
+"""The bridge as LTI tool: receive a launch, deliver a grade."""

@@ -15,7 +15,7 @@ from pylti1p3.exception import OIDCException
 from pylti1p3.oidc_login import OIDCLogin
 from pylti1p3.redirect import Redirect
 
-from lti_bridge.core.launch.handoff import Alone, Form, Storage
+from lti_bridge.core.launch.handoff import Form, NewWindowPage, Storage
 from lti_bridge.errors import MessageRefused
 from lti_bridge.lms import state13
 from lti_bridge.lms.reading import MAX_ID
@@ -43,7 +43,7 @@ class LoginRedirect:
     url: str
     cookie_name: str
     cookie_value: str
-    alone: Alone
+    alone: NewWindowPage
     max_age_s: int = state13.LIFE_S
 
 
@@ -106,7 +106,7 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
         if frame:
             key, value = state13.storage_key(sealed), state13.kept(sealed, nonce, secret)
             storage = Storage(origin, frame, key, value, url)
-        alone = Alone(Form(logins.login_url, anew), storage)
+        alone = NewWindowPage(Form(logins.login_url, anew), storage)
         return LoginRedirect(url, state13.cookie_name(sealed), secret, alone)
 
     def _checked(self) -> Registration13:

@@ -13,12 +13,12 @@ from lti_bridge.core.launch.message import (
     GradeTarget,
     Launch,
     Lti,
+    MainRole,
     Once,
     Person,
     Platform,
     Presentation,
     ResourceLink,
-    Standing,
 )
 from lti_bridge.errors import MessageRefused
 from lti_bridge.lti import claims as names
@@ -78,7 +78,7 @@ def launch_from_claims(
         presentation=_presentation(claims),
         grade_target=target,
         roles=held,
-        standing=_standing(held, graded=bool(person.id) and target.offered),
+        main_role=_main_role(held, graded=bool(person.id) and target.offered),
         may_configure=roles.may_configure(said),
         test_user=roles.is_test_user(held),
         mentor_scope=_texts(claims, names.ROLE_SCOPE_MENTOR) if roles.is_mentor(held) else (),
@@ -161,7 +161,7 @@ def _grade_target(claims: Mapping[str, Any]) -> GradeTarget:
     )
 
 
-def _standing(held: Sequence[str], *, graded: bool) -> Standing:
+def _main_role(held: Sequence[str], *, graded: bool) -> MainRole:
     """The highest context role decides (Core 1.3 section 5.3.7); without one, the LMS itself.
 
     LMSs have roles that no vocabulary knows, or send none. Whom they give a place for the grade

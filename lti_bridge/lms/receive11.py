@@ -40,7 +40,7 @@ class Relaunch:
 
 @dataclass(frozen=True, slots=True)
 class Lms11:
-    """The LTI 1.1 half of the LMS door. `registrations` are found by consumer key.
+    """Receives LTI 1.1 launches. `registrations` are found by consumer key.
 
     `former` are launch addresses that links of LMSs may still name.
     """

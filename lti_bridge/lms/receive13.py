@@ -18,7 +18,7 @@ import requests
 from pylti1p3.exception import LtiException
 from pylti1p3.message_launch import MessageLaunch, TLaunchData
 
-from lti_bridge.core.launch.handoff import Alone, Form, Storage
+from lti_bridge.core.launch.handoff import Form, NewWindowPage, Storage
 from lti_bridge.core.launch.message import (
     DEEP_LINKING,
     RESOURCE_LINK,
@@ -74,7 +74,7 @@ class Unproved:
     """A good message of which nothing shows that this browser asked for it: not to be opened."""
 
     launch: Launch
-    alone: Alone
+    alone: NewWindowPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Unconfirmed:
     """
 
     registration: str
-    alone: Alone
+    alone: NewWindowPage
     home: str
 
 
@@ -95,7 +95,7 @@ Formerly = Callable[[Launch, Mapping[str, Any], Registration13], Launch]
 
 
 class Lms13:
-    """The LTI 1.3 door. `state_key` seals logins and must be the same in all processes.
+    """Receives LTI 1.3 launches. `state_key` seals logins and must be the same in all processes.
 
     `login_url` and `launch_url` are our published addresses, `public_url` our origin; `random`
     returns that many random bytes. `former_urls` are origins of ours that LMSs may still name.
@@ -174,7 +174,7 @@ class Lms13:
         launch, state = arrival.launch(), arrival.state
         again = self._again(state)
         if not state.storage or form.get(KEPT):
-            return Unproved(launch, Alone(again))
+            return Unproved(launch, NewWindowPage(again))
         sealed = form["state"][0]
         fields = (("id_token", form["id_token"][0]), ("state", sealed), (KEPT, ""))
         storage = Storage(
@@ -183,7 +183,7 @@ class Lms13:
             state13.storage_key(sealed),
             form=Form(self.launch_url, fields),
         )
-        return Unproved(launch, Alone(again, storage))
+        return Unproved(launch, NewWindowPage(again, storage))
 
     def unconfirmed(self, form: Mapping[str, Sequence[str]]) -> Unconfirmed | None:
         """Whose error this is, and how the login may begin anew; None: it is no login of ours.
@@ -200,7 +200,7 @@ class Lms13:
         # where the LMS signs people in: one issuer may stand for many servers
         home = oidc.origin(self.registrations.named(state.registration).authorization_url)
         again = self._again(state) if helps else None
-        return Unconfirmed(state.registration, Alone(again), home and f"{home}/")
+        return Unconfirmed(state.registration, NewWindowPage(again), home and f"{home}/")
 
     def _again(self, state: State) -> Form | None:
         return Form(self.login_url, state.again) if state.again else None
@@ -223,25 +223,27 @@ class Lms13:
 
 class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
     _registration: Known
-    _door: Lms13
+    _receiver: Lms13
     _token: jwt.Unverified
     _launch: Launch
 
     def __init__(
         self,
-        door: Lms13,
+        receiver: Lms13,
         values: Values,
         cookies: Mapping[str, str],
         *,
         own_page: bool = False,
         proof: bool = True,
     ) -> None:
-        super().__init__(values, door.tool, Session(), Cookies(cookies), requests_session=_NO_HTTP)
+        super().__init__(
+            values, receiver.tool, Session(), Cookies(cookies), requests_session=_NO_HTTP
+        )
         self._own_page, self._proof = own_page, proof
         self._by_cookie = False
         self.set_auto_validation(False)
-        self._door = door
-        self._now = door.clock()
+        self._receiver = receiver
+        self._now = receiver.clock()
 
     @property
     def state(self) -> State:
@@ -287,7 +289,7 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
 
     def validate_state(self) -> _Arrival:
         sealed = self._get_request_param("state")
-        state = state13.unseal(sealed, self._door.state_key, self._now.timestamp())
+        state = state13.unseal(sealed, self._receiver.state_key, self._now.timestamp())
         secret = self._cookie_service.get_cookie(state13.cookie_name(sealed)) or ""
         self._by_cookie = bool(secret)  # what the LMS's storage gave back is taken out of it
         if not secret and state.storage and self._own_page:
@@ -303,15 +305,15 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
 
     def validate_registration(self) -> _Arrival:
         name = self._session_service.state.registration
-        self._registration = Known(self._door.registrations.named(name))
+        self._registration = Known(self._receiver.registrations.named(name))
         return self
 
     def validate_jwt_signature(self) -> _Arrival:
-        door, ours = self._door, self._registration.ours
-        keys = door.keysets.keys(ours.jwks_url, jwt.key_id(self._token))
+        receiver, ours = self._receiver, self._registration.ours
+        keys = receiver.keysets.keys(ours.jwks_url, jwt.key_id(self._token))
         claims = jwt.verify(self._token, keys)
         jwt.check_audience(claims, ours.issuer, ours.client_id)
-        jwt.check_times(claims, self._now, door.leeway_s, door.max_age_s)
+        jwt.check_times(claims, self._now, receiver.leeway_s, receiver.max_age_s)
         # before anything is judged, so that what is empty is judged as absent everywhere
         self._jwt = {"body": cast(TLaunchData, present(claims))}
         return self
@@ -333,7 +335,7 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         launch = launch_from_claims(
             claims, registration=ours.name, lti="1.3", once=self._once(), received_at=self._now
         )
-        self._launch = self._door.formerly(launch, claims, ours)
+        self._launch = self._receiver.formerly(launch, claims, ours)
         if "sub" not in claims:
             if not ours.allow_anonymous and claims[MESSAGE_TYPE] != DEEP_LINKING:
                 raise AnonymousRefused("the launch has no sub")
@@ -358,13 +360,13 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
             raise MessageRefused("the target_link_uri is missing or no text")
         if state13.digest(target) == self._session_service.state.target:
             return
-        if not self._door.logins.home(target):
+        if not self._receiver.logins.home(target):
             raise MessageRefused("the target_link_uri is not that of the login, and not ours")
 
     def _once(self) -> Once:
         """The nonce, remembered for as long as this token could be sent again."""
-        claims, door = self._claims, self._door
-        until = min(claims["exp"], claims["iat"] + door.max_age_s) + door.leeway_s
+        claims, receiver = self._claims, self._receiver
+        until = min(claims["exp"], claims["iat"] + receiver.max_age_s) + receiver.leeway_s
         return Once(
             scope=f"lti13:{self._registration.ours.name}",
             value=claims["nonce"],

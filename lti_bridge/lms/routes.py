@@ -9,7 +9,7 @@ from functools import partial
 from flask import Blueprint, Response, after_this_request, request
 from werkzeug.exceptions import NotFound
 
-from lti_bridge.core.launch.handoff import Alone, Form
+from lti_bridge.core.launch.handoff import Form, NewWindowPage
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.errors import (
     BridgeError,
@@ -34,7 +34,7 @@ LTI_11 = ("oauth_", "lti_message_type")  # how the fields of a launch of LTI 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class LmsDoor:
+class LmsEndpoints:
     """What the LMS routes need: both receivers, the key sets, and what to do with a launch.
 
     `key_set` gives that of a registration, and for an empty name the shared one. `browser` is the
@@ -47,9 +47,9 @@ class LmsDoor:
     launched: Callable[[Launch], Response]
     browser: Callable[[], str]
     relaunch: Callable[[Form, tuple[str, ...]], Response]
-    alone: Callable[[Alone], Response]
-    unproved: Callable[[Launch, Alone, BrowserRefused], Response]
-    unconfirmed: Callable[[str, Alone, str, LoginFailed], Response]
+    alone: Callable[[NewWindowPage], Response]
+    unproved: Callable[[Launch, NewWindowPage, BrowserRefused], Response]
+    unconfirmed: Callable[[str, NewWindowPage, str, LoginFailed], Response]
 
 
 def frame_ancestors(
@@ -68,8 +68,8 @@ def frame_ancestors(
     return tuple(sorted({*known, back} - {""}))
 
 
-def blueprint(door: LmsDoor) -> Blueprint:
-    """The LMS door."""
+def blueprint(endpoints: LmsEndpoints) -> Blueprint:
+    """The LMS endpoints."""
     routes = Blueprint("lms", __name__)
 
     @routes.route(LOGIN_PATH, methods=["GET", "POST"])
@@ -80,12 +80,12 @@ def blueprint(door: LmsDoor) -> Blueprint:
         unsure = KEEPS_COOKIES not in request.cookies and mark != "window"
         framed = dest not in ("", "document") or (dest != "" and STORAGE_TARGET in values)
         refused = unsure and framed and mark is not None
-        going = door.lms13.login(
+        going = endpoints.lms13.login(
             _lists(values), again=unsure and dest != "document", refused=refused
         )
         if refused:
-            return door.alone(going.alone)
-        return _try_cookies(door.lms13) if unsure and framed else _to_lms(going)
+            return endpoints.alone(going.alone)
+        return _try_cookies(endpoints.lms13) if unsure and framed else _to_lms(going)
 
     @routes.post(LAUNCH_PATH)
     def launch() -> Response:
@@ -96,30 +96,32 @@ def blueprint(door: LmsDoor) -> Blueprint:
         fields = _collected(pairs)
         if "id_token" not in fields and any(name.startswith(LTI_11) for name in fields):
             query = request.query_string.decode("ascii", "replace")
-            answered = door.lms11.launch(pairs, query, request.cookies, door.browser)
+            answered = endpoints.lms11.launch(pairs, query, request.cookies, endpoints.browser)
             if isinstance(answered, Relaunch):
-                return door.relaunch(answered.form, answered.origins)
-            return door.launched(answered)
+                return endpoints.relaunch(answered.form, answered.origins)
+            return endpoints.launched(answered)
         if request.query_string:
             raise MessageRefused("an LTI 1.3 launch carries nothing in its address")
-        if cookie := "error" in fields and door.lms13.used_cookie(fields):
+        if cookie := "error" in fields and endpoints.lms13.used_cookie(fields):
             after_this_request(partial(_forget_cookie, cookie))
         try:
-            received = door.lms13.launch(fields, request.cookies, own_page=_own_page(door.lms13))
+            received = endpoints.lms13.launch(
+                fields, request.cookies, own_page=_own_page(endpoints.lms13)
+            )
         except BrowserRefused as refusal:
-            return _unproved(door, fields, refusal)
+            return _unproved(endpoints, fields, refusal)
         except LoginFailed as refusal:
-            found = door.lms13.unconfirmed(fields)
+            found = endpoints.lms13.unconfirmed(fields)
             if found is None:
                 raise
-            return door.unconfirmed(found.registration, found.alone, found.home, refusal)
-        return door.launched(received)
+            return endpoints.unconfirmed(found.registration, found.alone, found.home, refusal)
+        return endpoints.launched(received)
 
     @routes.get(JWKS_PATH, defaults={"registration": ""})
     @routes.get(f"{JWKS_PATH}/<registration>")
     def jwks(registration: str) -> Response:
         """The bridge's public keys as a tool, of all LMSs or of one."""
-        found = door.key_set(registration)
+        found = endpoints.key_set(registration)
         if found is None:
             raise NotFound
         document, etag = found
@@ -166,13 +168,15 @@ def _own_page(lms13: Lms13) -> bool:
     return site == "same-origin" and request.headers.get("Origin") == own
 
 
-def _unproved(door: LmsDoor, fields: Mapping[str, list[str]], refusal: BrowserRefused) -> Response:
+def _unproved(
+    endpoints: LmsEndpoints, fields: Mapping[str, list[str]], refusal: BrowserRefused
+) -> Response:
     """Answer a launch without proof: refused, but with a way on if its message is a good one."""
     try:
-        found = door.lms13.unproved(fields)
+        found = endpoints.lms13.unproved(fields)
     except BridgeError:
         raise refusal from None
-    return door.unproved(found.launch, found.alone, refusal)
+    return endpoints.unproved(found.launch, found.alone, refusal)
 
 
 def _keep_cookie(response: Response, name: str, value: str, max_age_s: int) -> None:

@@ -22,11 +22,11 @@ def blueprint(
     key_set: Callable[[], tuple[bytes, str]],
     show: Callable[[Form], Response],
 ) -> Blueprint:
-    """The platform's door. `show` makes the page whose form goes to the tool, and nowhere else."""
-    door = Blueprint("platform", __name__)
+    """The platform's addresses. `show` makes the page whose form goes to the tool, nowhere else."""
+    routes = Blueprint("platform", __name__)
     path = cookie_path(public_url)
 
-    @door.route(AUTHORIZE_PATH, methods=["GET", "POST"])
+    @routes.route(AUTHORIZE_PATH, methods=["GET", "POST"])
     def authorize() -> Response:
         """OIDC authentication request (SEC §5.1.1.2): the browser's cookie and the hint decide."""
         if request.method == "POST" and request.query_string:
@@ -46,7 +46,7 @@ def blueprint(
             )
         return response
 
-    @door.get(JWKS_PATH)
+    @routes.get(JWKS_PATH)
     def jwks() -> Response:
         """The bridge's public keys as a platform; touches no database."""
         document, etag = key_set()
@@ -56,7 +56,7 @@ def blueprint(
         response.make_conditional(request)
         return response
 
-    return door
+    return routes
 
 
 def _lists(values: MultiDict[str, str]) -> dict[str, list[str]]:

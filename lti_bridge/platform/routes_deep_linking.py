@@ -16,10 +16,10 @@ MAX_BODY = 512 * 1024  # bytes
 
 
 def blueprint(answers: ToolAnswers, show: Callable[[ToolAnswer], Response]) -> Blueprint:
-    """The door. `show` takes a verified answer, for the browser that it came from."""
-    door = Blueprint("deep_link", __name__)
+    """The address. `show` takes a verified answer, for the browser that it came from."""
+    routes = Blueprint("deep_link", __name__)
 
-    @door.post(DEEP_LINK_PATH)
+    @routes.post(DEEP_LINK_PATH)
     def deep_link() -> Response:
         """A deep linking response or a ContentItemSelection; key, cookie and data decide."""
         if request.mimetype != oauth1.FORM_TYPE:
@@ -30,4 +30,4 @@ def blueprint(answers: ToolAnswers, show: Callable[[ToolAnswer], Response]) -> B
         query = request.query_string.decode("ascii", "replace")
         return show(answers.read(oauth1.parse_form(body), query))
 
-    return door
+    return routes

@@ -17,9 +17,9 @@ MAX_BODY = 65_536  # bytes; a grade message has about one thousand
 
 def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> Blueprint:
     """Both addresses. `returned` shows the page for a student who comes back."""
-    door = Blueprint("outcomes", __name__)
+    routes = Blueprint("outcomes", __name__)
 
-    @door.post(OUTCOMES_PATH)
+    @routes.post(OUTCOMES_PATH)
     def outcomes_service() -> Response:
         """Basic Outcomes: a signature or an access token decides (spec P11O, P13BO)."""
         authorization = request.headers.get("Authorization", "")
@@ -41,9 +41,9 @@ def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> 
             response.headers["WWW-Authenticate"] = 'OAuth realm=""'
         return response
 
-    @door.route(f"{RETURN_PATH}<handle>", methods=["GET", "POST"])
+    @routes.route(f"{RETURN_PATH}<handle>", methods=["GET", "POST"])
     def return_page(handle: str) -> Response:
         """A student's browser coming back from a provider; changes nothing."""
         return returned(handle)
 
-    return door
+    return routes

@@ -19,15 +19,15 @@ MAX_BODY = 65_536  # bytes
 
 def blueprint(registering: ToolRegistering, reference: Callable[[], str]) -> Blueprint:
     """Both addresses. `reference` is that of the request in the log."""
-    door = Blueprint("tools", __name__)
-    door.register_error_handler(BridgeError, lambda error: refused(error, reference()))
+    routes = Blueprint("tools", __name__)
+    routes.register_error_handler(BridgeError, lambda error: refused(error, reference()))
 
-    @door.get(CONFIGURATION_PATH)
+    @routes.get(CONFIGURATION_PATH)
     def configuration() -> Response:
         """Public: addresses and abilities (DR 1.0 §3.2)."""
         return jsonify(registering.configuration())
 
-    @door.post(REGISTER_PATH)
+    @routes.post(REGISTER_PATH)
     def register() -> Response:
         """A registration token, used once, decides; the tool waits for an admin then."""
         body = request.get_data(cache=False)
@@ -38,4 +38,4 @@ def blueprint(registering: ToolRegistering, reference: Callable[[], str]) -> Blu
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    return door
+    return routes

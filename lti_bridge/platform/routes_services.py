@@ -62,12 +62,12 @@ class Services:
 
 def blueprint(services: Services, reference: Callable[[], str]) -> Blueprint:
     """The services of the platform. `reference` is that of the request in the log."""
-    door = Blueprint("services", __name__)
-    door.register_error_handler(BridgeError, lambda error: refused(error, reference()))
+    routes = Blueprint("services", __name__)
+    routes.register_error_handler(BridgeError, lambda error: refused(error, reference()))
     grades = services.grades
     line_items = "/platform/<course>/lineitems"
 
-    @door.post(TOKEN_PATH)
+    @routes.post(TOKEN_PATH)
     def token() -> Response:
         """A client assertion becomes an access token (Security Framework 1.0 section 4.1)."""
         if media_type(request.headers.get("Content-Type", "")) != FORM_TYPE:
@@ -88,57 +88,57 @@ def blueprint(services: Services, reference: Callable[[], str]) -> Blueprint:
                 raise NotAcceptable(f"the answer is {answer_type}")
         return allowed
 
-    @door.get(line_items)
+    @routes.get(line_items)
     def list_line_items(course: str) -> Response:
         """AGS section 3.2.4."""
         found = grades.line_items(grant(LINE_ITEMS_TYPE), course, _asked())
         return _answer(found, LINE_ITEMS_TYPE)
 
-    @door.post(line_items)
+    @routes.post(line_items)
     def create_line_item(course: str) -> Response:
         """AGS section 3.2.5."""
         allowed = grant(LINE_ITEM_TYPE)
         made = grades.create(allowed, course, _body(LINE_ITEM_TYPE))
         return _answer(made, LINE_ITEM_TYPE, 201)
 
-    @door.get(f"{line_items}/<item>")
+    @routes.get(f"{line_items}/<item>")
     def read_line_item(course: str, item: str) -> Response:
         """AGS section 3.2.3."""
         return _answer(grades.read(grant(LINE_ITEM_TYPE), course, item), LINE_ITEM_TYPE)
 
-    @door.put(f"{line_items}/<item>")
+    @routes.put(f"{line_items}/<item>")
     def change_line_item(course: str, item: str) -> Response:
         """AGS section 3.2.6."""
         allowed = grant(LINE_ITEM_TYPE)
         changed = grades.change(allowed, course, item, _body(LINE_ITEM_TYPE))
         return _answer(changed, LINE_ITEM_TYPE)
 
-    @door.delete(f"{line_items}/<item>")
+    @routes.delete(f"{line_items}/<item>")
     def remove_line_item(course: str, item: str) -> Response:
         """AGS section 3.2."""
         grades.remove(grant(), course, item)
         return Response(status=204)
 
-    @door.post(f"{line_items}/<item>/scores")
+    @routes.post(f"{line_items}/<item>/scores")
     def take_score(course: str, item: str) -> Response:
         """AGS section 3.4; when the answer is sent, the grade is on disk and on its way."""
         allowed = grant()
         grades.score(allowed, course, item, _body(SCORE_TYPE))
         return Response("{}", 200, content_type="application/json")
 
-    @door.get(f"{line_items}/<item>/results")
+    @routes.get(f"{line_items}/<item>/results")
     def list_results(course: str, item: str) -> Response:
         """AGS section 3.3."""
         found = grades.results(grant(RESULTS_TYPE), course, item, _asked())
         return _answer(found, RESULTS_TYPE)
 
-    @door.get("/platform/<course>/memberships")
+    @routes.get("/platform/<course>/memberships")
     def list_members(course: str) -> Response:
         """NRPS section 2."""
         found = services.members.members(grant(member_service.TYPE), course, _asked())
         return _answer(found, member_service.TYPE)
 
-    return door
+    return routes
 
 
 def _asked() -> Asked:

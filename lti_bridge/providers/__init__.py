@@ -1,1 +1,1 @@
-"""The provider door: the contract, the registry and one folder per kind of provider."""
+"""Providers: the contract, the registry and one folder per kind of provider."""

@@ -12,9 +12,9 @@ HOOKS_PATH = "/hooks/"
 
 def blueprint(callbacks: Callbacks) -> Blueprint:
     """The hooks of all connections."""
-    door = Blueprint("hooks", __name__)
+    routes = Blueprint("hooks", __name__)
 
-    @door.route(f"{HOOKS_PATH}<connection>/<token>", methods=["GET", "POST"])
+    @routes.route(f"{HOOKS_PATH}<connection>/<token>", methods=["GET", "POST"])
     def hook(connection: str, token: str) -> Response:
         """A provider's callback; the secret in the address and the kind's own check decide."""
         callback = Callback(
@@ -27,4 +27,4 @@ def blueprint(callbacks: Callbacks) -> Blueprint:
         callbacks.receive(connection, token, callback)
         return Response(status=200, content_type="text/plain")
 
-    return door
+    return routes

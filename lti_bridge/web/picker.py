@@ -184,7 +184,7 @@ class Picker:
         form = self.at_tools.leave(step.token, step.launch, connection, step.chosen)
         elsewhere = None
         if step.framed:  # a window's cookies may be others than those of the frame
-            fields = {**step.form, "token": self.placing.hold(step.launch)}
+            fields = {**step.form, "token": self.placing.token_for(step.launch)}
             elsewhere = Form(self.action, tuple(fields.items()))
         return self.pages.handoff(
             form,

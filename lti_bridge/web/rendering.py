@@ -26,7 +26,7 @@ from flask import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from lti_bridge.core.launch.handoff import Alone, Ask, Form, Note, Redirect
+from lti_bridge.core.launch.handoff import ConfirmPage, Form, InfoPage, NewWindowPage, Redirect
 from lti_bridge.errors import BadRequest, BridgeError, NotAvailable
 from lti_bridge.web.addresses import require_web_address, shorten
 from lti_bridge.web.responses import (
@@ -88,7 +88,7 @@ class Pages:
 
     def handoff(
         self,
-        handoff: Form | Redirect | Note,
+        handoff: Form | Redirect | InfoPage,
         *,
         frame_ancestors: tuple[str, ...] = (),
         onward: tuple[str, ...] | None = None,
@@ -123,7 +123,7 @@ class Pages:
 
     def alone(
         self,
-        alone: Alone,
+        alone: NewWindowPage,
         *,
         frame_ancestors: tuple[str, ...] = (),
         back_url: str = "",
@@ -157,7 +157,7 @@ class Pages:
 
     def ask(
         self,
-        ask: Ask,
+        ask: ConfirmPage,
         action: str,
         *,
         frame_ancestors: tuple[str, ...] = (),

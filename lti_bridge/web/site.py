@@ -13,7 +13,7 @@ from lti_bridge.core.course.links import belongs
 from lti_bridge.core.grade.submission_review import review
 from lti_bridge.core.launch import once
 from lti_bridge.core.launch.dispatch import Choice, Review, dispatch
-from lti_bridge.core.launch.handoff import Alone, Ask, Form, Handoff, Redirect
+from lti_bridge.core.launch.handoff import ConfirmPage, Form, Handoff, NewWindowPage, Redirect
 from lti_bridge.core.launch.launches import Launching, Preview
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.core.launch.opened import Opened
@@ -106,7 +106,7 @@ class Site:
                 "activity": opened.activity.id,
                 "connection": opened.connection.name,
                 "attempt": opened.attempt.id if opened.attempt else "",
-                "kind": launch.standing,
+                "kind": launch.main_role,
                 "roles": launch.roles_in_words,
             },
         )
@@ -126,7 +126,7 @@ class Site:
         """The token of the form that was sent. Raises PageExpired for another browser's page."""
         token = request.form.get("token", "")
         if not visitors.may_use(token):
-            launch, _ = self.launching.held(token)
+            launch, _ = self.launching.kept(token)
             self.remember(launch)
             raise PageExpired("the page was shown to another browser")
         return token
@@ -174,14 +174,14 @@ class Site:
     def _handed_off(
         self, opened: Opened, handoff: Handoff, frame_ancestors: tuple[str, ...], framed: bool
     ) -> Response:
-        if isinstance(handoff, Ask):
+        if isinstance(handoff, ConfirmPage):
             back_url = g.get("back_url", "")
             return self.pages.ask(
                 handoff, self.go_on_path, frame_ancestors=frame_ancestors, back_url=back_url
             )
         elsewhere = None
         if framed and isinstance(handoff, Form) and handoff.cookies:
-            token = self.launching.hold_for_window(opened)
+            token = self.launching.token_for_window(opened)
             elsewhere = Form(self.launching.public_url + GO_ON_PATH, (("token", token),))
         return self.pages.handoff(
             handoff,
@@ -190,13 +190,13 @@ class Site:
             elsewhere=elsewhere,
         )
 
-    def alone(self, alone: Alone) -> Response:
+    def alone(self, alone: NewWindowPage) -> Response:
         """For a login in a frame where the browser keeps no cookies; who may frame is unknown."""
         way = "storage" if alone.storage else "window"
         log.info("login.alone", extra={"ref": self.reference(), "kind": way})
         return self.pages.alone(alone)
 
-    def unproved(self, launch: Launch, alone: Alone, refusal: BrowserRefused) -> Response:
+    def unproved(self, launch: Launch, alone: NewWindowPage, refusal: BrowserRefused) -> Response:
         """For a good launch that nothing ties to this browser: it is not opened.
 
         Raises the refusal where no other window could help.
@@ -207,7 +207,7 @@ class Site:
         return self._anew(alone, refusal, frame_ancestors)
 
     def unconfirmed(
-        self, registration: str, alone: Alone, home: str, refusal: LoginFailed
+        self, registration: str, alone: NewWindowPage, home: str, refusal: LoginFailed
     ) -> Response:
         """For a login of ours that the LMS answered with an error; `home` is the way back.
 
@@ -218,7 +218,7 @@ class Site:
         return self._anew(alone, refusal, self._remember(registration, home))
 
     def _anew(
-        self, alone: Alone, refusal: LaunchRefused, frame_ancestors: tuple[str, ...]
+        self, alone: NewWindowPage, refusal: LaunchRefused, frame_ancestors: tuple[str, ...]
     ) -> Response:
         if alone.again is None:
             raise refusal
@@ -294,7 +294,7 @@ class Site:
         def page(handle: str) -> Response:
             """A page that answers a form, to read again; only the browser that sent it may."""
             token = once.page_token(visitors.kept_secret(), handle)
-            launch, step = self.launching.held(token)
+            launch, step = self.launching.kept(token)
             if step:
                 return self._step(token, launch, step)
             frame_ancestors = self.remember(launch)
@@ -306,7 +306,7 @@ class Site:
         def place() -> Response:
             """A step of setting a test up; the token is the proof of a launch by staff."""
             token = self.sent_token()
-            launch = self.picker.placing.held(token)
+            launch = self.picker.placing.kept(token)
             ancestors = self.remember(launch)
             done = self.picker.go_on(token, launch, request.form, ancestors, framed=_framed())
             if isinstance(done, Response):

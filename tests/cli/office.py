@@ -17,7 +17,7 @@ from sqlalchemy import text
 from lti_bridge.assembly.basics import now
 from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.cli import main
-from lti_bridge.core.launch.handoff import Ask, Handoff
+from lti_bridge.core.launch.handoff import ConfirmPage, Handoff
 from lti_bridge.core.launch.launches import Preview
 from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.errors import AttemptUnclear
@@ -134,18 +134,18 @@ class Office:
 
     def press(self, asked: Handoff | None) -> Handoff:
         """A learner says yes to another attempt."""
-        assert isinstance(asked, Ask)
+        assert isinstance(asked, ConfirmPage)
         assert asked.number
         launching = self.bridge.launching
         handoff = launching.hand_off(launching.go_on(asked.token, asked.number))
-        assert not isinstance(handoff, (Preview, Ask))
+        assert not isinstance(handoff, (Preview, ConfirmPage))
         return handoff
 
     def begin(self, user: str, activity: str, **options: Any) -> str:
         """A learner starts a test; the attempt's id."""
         handoff = self.click(user, activity, **options)
         assert handoff
-        assert not isinstance(handoff, Ask), handoff
+        assert not isinstance(handoff, ConfirmPage), handoff
         return self.attempt_of(user, activity)
 
     def lose(self, user: str, activity: str, **options: Any) -> str:
@@ -194,7 +194,7 @@ def _launch(user: str, activity: str, at: Any) -> Launch:
         resource_link=ResourceLink(id=f"link-{activity}", title=activity),
         grade_target=GradeTarget("https://lms.example.edu/outcomes", sourced),
         roles=("http://purl.imsglobal.org/vocab/lis/v2/membership#Learner",),
-        standing="learner",
+        main_role="learner",
         custom={"activity": activity},
     )
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lti_bridge.core.launch.handoff import Ask, Note, Redirect
+from lti_bridge.core.launch.handoff import ConfirmPage, InfoPage, Redirect
 from tests.cli.office import Office
 
 WEEK_AND_A_DAY = 8 * 24 * 60
@@ -132,7 +132,7 @@ def test_an_itep_test_id_that_was_found_is_shown_again(office: Office) -> None:
     name = party.bought()[-1]
     office.ok("attempts", "resolve", attempt, "--started", name, "--with", "password=pw-7", "--yes")
     page = office.click("gtx", "itep")
-    assert isinstance(page, Note)
+    assert isinstance(page, InfoPage)
     assert [value for _, value in page.details] == [name, "pw-7"]
     assert len(party.bought()) == 1
 
@@ -181,7 +181,7 @@ def test_what_is_given_up_makes_room_for_another_attempt(office: Office) -> None
     assert office.bridge.store.reserve("demo", "a time", "learner", "another", 1)
     bought = len(office.parties["demo"].bought())
     asked = office.click("given-up", "demo")
-    assert isinstance(asked, Ask)
+    assert isinstance(asked, ConfirmPage)
     assert asked.title == "Your last attempt is over. Start attempt 2?"
     assert office.attempt_of("given-up", "demo") == attempt
     assert len(office.parties["demo"].bought()) == bought  # unasked, nothing has begun

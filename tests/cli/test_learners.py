@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from lti_bridge.core.course.rosters import Member
-from lti_bridge.core.launch.handoff import Ask, Redirect
+from lti_bridge.core.launch.handoff import ConfirmPage, Redirect
 from lti_bridge.core.launch.message import Person
 from lti_bridge.core.records import Incoming
 from lti_bridge.core.staff.resolution import Forgotten
@@ -67,7 +67,7 @@ def test_a_learner_is_forgotten_everywhere_and_what_is_left_is_named(fresh_offic
 def under_way(office: Office, user: str) -> None:
     """A click that waits for another one, a second name, and a launch to an LTI 1.3 tool."""
     office.lose(user, "prov", minutes_ago=0)
-    assert isinstance(office.click(user, "prov", minutes_ago=0), Ask)
+    assert isinstance(office.click(user, "prov", minutes_ago=0), ConfirmPage)
     known, at = learner(office, user), office.bridge.store.clock()
     with office.bridge.store.transaction() as tx:
         tx.learner("other", f"{user}-13", "hidden-by-the-alias", at)
@@ -245,7 +245,7 @@ def test_more_attempts_than_the_activity_has(fresh_office: Office) -> None:
         office.click("ann", "demo")
     office.ok("learners", "adjust", "campus", "ann", "demo", "--extra-attempts", "1")
     asked = office.click("ann", "demo")
-    assert isinstance(asked, Ask)
+    assert isinstance(asked, ConfirmPage)
     assert asked.title == "You have 1 of 10. Start attempt 2 of 2?"
     assert office.attempt_of("ann", "demo") == first
     assert isinstance(office.press(asked), Redirect)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lti_bridge.core.attempt import capabilities
-from lti_bridge.core.launch.handoff import Note
+from lti_bridge.core.launch.handoff import InfoPage
 from lti_bridge.errors import AttemptUnclear, BridgeError, NetworkRefused, ProviderError
 from tests.contract.conftest import MakeWorld
 from tests.contract.kinds import Case
@@ -77,7 +77,7 @@ def test_a_start_is_named_whatever_is_answered(case: Case, make_world: MakeWorld
             assert world.attempt(user).state in ("created", "unclear"), fault
         else:  # what was changed does not matter
             assert world.attempt(user).state == "started", fault
-            target = handoff.link if isinstance(handoff, Note) else getattr(handoff, "url", "")
+            target = handoff.link if isinstance(handoff, InfoPage) else getattr(handoff, "url", "")
             assert not target or target.startswith(world.party.url), fault
         world.party.mend()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.launch.handoff import MARKING, Ask
+from lti_bridge.core.launch.handoff import MARKING, ConfirmPage
 from lti_bridge.errors import (
     AnswerLost,
     AttemptUnclear,
@@ -46,7 +46,7 @@ def test_clicks_come_back_to_the_one_attempt(case: Case, make_world: MakeWorld) 
     first = world.attempt()
     assert first.state == "started"
     for _ in range(3):
-        assert not isinstance(world.click(), Ask)
+        assert not isinstance(world.click(), ConfirmPage)
     assert world.party.bought() == [name]
     assert world.attempt() == first
 
@@ -63,8 +63,8 @@ def test_clicks_at_the_same_moment_buy_one(case: Case, make_world: MakeWorld) ->
         clicks = [pool.submit(click) for _ in range(4)]
         eventually(lambda: sum(one.done() for one in clicks), 3, 35)
         handoffs = [one.result() for one in clicks if one.done()]
-        assert all(isinstance(handoff, Ask) for handoff in handoffs)
-    assert [isinstance(one.result(), Ask) for one in clicks].count(False) == 1
+        assert all(isinstance(handoff, ConfirmPage) for handoff in handoffs)
+    assert [isinstance(one.result(), ConfirmPage) for one in clicks].count(False) == 1
     assert len(world.party.bought()) == 1
     assert world.attempt().state == "started"
 
@@ -95,11 +95,11 @@ def test_a_lost_answer_is_never_bought_again(case: Case, make_world: MakeWorld) 
     assert isinstance(lost.value.__cause__, AnswerLost)
     assert world.attempt().state == "unclear"
     assert len(world.party.bought()) == 1
-    assert isinstance(world.click(), Ask)  # it may still be under way
+    assert isinstance(world.click(), ConfirmPage)  # it may still be under way
     for _ in range(2):
         world.clock.pass_(seconds=UNDER_WAY_S)
         if repeatable(world):
-            assert not isinstance(world.click(), Ask)
+            assert not isinstance(world.click(), ConfirmPage)
             assert world.attempt().state == "started"
         else:
             with pytest.raises(AttemptUnclear):
@@ -192,7 +192,7 @@ def test_down_while_coming_back_changes_nothing(case: Case, make_world: MakeWorl
     assert said is None or (said.retry and not isinstance(said, AttemptUnclear))
     assert world.snapshot() == before
     world.party.come_back()
-    assert not isinstance(world.click(), Ask)
+    assert not isinstance(world.click(), ConfirmPage)
     assert len(world.party.bought()) == 1
 
 
@@ -204,7 +204,7 @@ def test_a_click_after_the_grade_is_another_attempt(case: Case, make_world: Make
     attempt, before = world.attempt(), world.snapshot()
     for _ in range(2):
         asked = world.click()
-        assert isinstance(asked, Ask)
+        assert isinstance(asked, ConfirmPage)
         assert asked.number == attempt.number + 1
         assert asked.title.startswith("You have ")
     assert world.snapshot() == before  # unasked, nothing has begun
@@ -212,7 +212,7 @@ def test_a_click_after_the_grade_is_another_attempt(case: Case, make_world: Make
     second = world.begin_another()
     assert second != first
     assert world.attempt().number == attempt.number + 1
-    assert not isinstance(world.press(asked), Ask)  # an older page goes on with it
+    assert not isinstance(world.press(asked), ConfirmPage)  # an older page goes on with it
     assert world.party.bought() == [first, second]
     world.finish("ann", two)
     assert world.bridge.store.attempt(attempt.id).score.given != world.attempt().score.given  # type: ignore[union-attr]

@@ -25,7 +25,7 @@ from lti_bridge.assembly.web import web_app
 from lti_bridge.core.attempt.callbacks import attempt_token
 from lti_bridge.core.attempt.provider import Connection, Report
 from lti_bridge.core.grade.scores import Score
-from lti_bridge.core.launch.handoff import Ask, Handoff
+from lti_bridge.core.launch.handoff import ConfirmPage, Handoff
 from lti_bridge.core.launch.launches import Preview
 from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.core.launch.opened import Opened
@@ -122,7 +122,7 @@ class World:
         """A learner clicks the course link. Raises what the student's page would show."""
         return self._hand_off(user, self.bridge.launching.open(self.launch(user)))
 
-    def press(self, asked: Ask, user: str = "ann") -> Handoff:
+    def press(self, asked: ConfirmPage, user: str = "ann") -> Handoff:
         """The learner presses the button of a page. Raises what their page would show."""
         return self._hand_off(user, self.bridge.launching.go_on(asked.token, asked.number))
 
@@ -141,12 +141,12 @@ class World:
     def begin_another(self, user: str = "ann") -> str:
         """A learner's click after their test is over, and their yes; what was bought by it."""
         asked, number = self.click(user), self.attempt(user).number + 1
-        assert isinstance(asked, Ask), asked
+        assert isinstance(asked, ConfirmPage), asked
         assert asked.number == number
         return self._began(user, self.press(asked, user))
 
     def _began(self, user: str, handoff: Handoff) -> str:
-        assert not isinstance(handoff, Ask), handoff
+        assert not isinstance(handoff, ConfirmPage), handoff
         self._names[user] = self.party.bought()[-1]
         return self._names[user]
 
@@ -241,7 +241,7 @@ class World:
             resource_link=ResourceLink(id="link", title="A test"),
             grade_target=GradeTarget("https://lms.example.edu/outcomes", f"sourced-{user}"),
             roles=("http://purl.imsglobal.org/vocab/lis/v2/membership#Learner",),
-            standing="learner",
+            main_role="learner",
             custom={"activity": "test"},
         )
 

@@ -11,7 +11,7 @@ import pytest
 
 from lti_bridge.assembly.basics import now
 from lti_bridge.core.grade.submission_review import FOR_USER, review
-from lti_bridge.core.launch.handoff import Note
+from lti_bridge.core.launch.handoff import InfoPage
 from lti_bridge.core.launch.message import Context, Former, Launch, Once, Person, ResourceLink
 from tests.cli.office import COUNTER, Office
 
@@ -24,7 +24,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     made.stop()
 
 
-def reviewed(office: Office, user: str, former: Former | None = None) -> Note:
+def reviewed(office: Office, user: str, former: Former | None = None) -> InfoPage:
     """What the LMS's staff sees of this learner, perhaps of an LMS that has moved."""
     launch = Launch(
         registration="moved" if former else "campus",
@@ -35,7 +35,7 @@ def reviewed(office: Office, user: str, former: Former | None = None) -> Note:
         person=Person("tess"),
         context=Context("course"),
         resource_link=ResourceLink("link-demo"),
-        standing="staff",
+        main_role="staff",
         extra={FOR_USER: {"user_id": user}},
     )
     return review(office.bridge.store, launch)

@@ -12,7 +12,7 @@ import pytest
 from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.core.attempt import capabilities
 from lti_bridge.core.attempt.provider import Connection
-from lti_bridge.core.launch.handoff import Note, Redirect
+from lti_bridge.core.launch.handoff import InfoPage, Redirect
 from lti_bridge.core.launch.message import Context, Launch, Once, Person, ResourceLink
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.settings import parse
@@ -65,7 +65,7 @@ def test_a_learner_comes_back_to_the_same_test(bridge: Bridge) -> None:
     (activity, *_) = bridge.settings.activity
     first = click(bridge, activity.id, 1)
     handoff = bridge.launching.hand_off(first)
-    assert isinstance(handoff, Redirect | Note), handoff
+    assert isinstance(handoff, Redirect | InfoPage), handoff
     again = click(bridge, activity.id, 2)
     assert again.attempt is not None
     assert first.attempt is not None
@@ -99,7 +99,7 @@ def click(bridge: Bridge, activity: str, number: int) -> Opened:
             context=Context(id="live", title="A course"),
             resource_link=ResourceLink(id="live", title="A test"),
             roles=("http://purl.imsglobal.org/vocab/lis/v2/membership#Learner",),
-            standing="learner",
+            main_role="learner",
             custom={"activity": activity},
         )
     )

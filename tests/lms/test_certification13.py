@@ -144,7 +144,7 @@ def test_further_bad_tokens() -> None:
 )
 def test_valid_launches(sub: str, role: str, standing: str) -> None:
     opened = launch(sub, roles=[ROLE + role], **NAMES, **EMAIL)
-    assert (opened.person.id, opened.standing) == (sub, standing)
+    assert (opened.person.id, opened.main_role) == (sub, standing)
     assert (opened.person.full_name, opened.person.email) == ("Ada Example", "ada@example.edu")
     assert opened.context.id == "8893483"
 
@@ -161,7 +161,7 @@ def test_valid_launches(sub: str, role: str, standing: str) -> None:
 )
 def test_several_roles(roles: list[str], standing: str) -> None:
     opened = launch(STUDENT, roles=roles)
-    assert opened.standing == standing
+    assert opened.main_role == standing
     assert set(roles) <= set(opened.roles)
 
 
@@ -169,14 +169,14 @@ def test_several_roles(roles: list[str], standing: str) -> None:
 @pytest.mark.parametrize(("role", "standing"), [("Instructor", "staff"), ("Learner", "learner")])
 def test_short_roles(role: str, standing: str) -> None:
     opened = launch(STUDENT, roles=[role])
-    assert (opened.roles, opened.standing) == ((ROLE + role,), standing)
+    assert (opened.roles, opened.main_role) == ((ROLE + role,), standing)
 
 
 @pytest.mark.spec("CERTV-04", "CERTV-11", "T13RL-06", "AMB-02")
 def test_unknown_roles() -> None:
-    assert launch(INSTRUCTOR, roles=[UNKNOWN + "unknown/unknown#Helper"]).standing == "guest"
+    assert launch(INSTRUCTOR, roles=[UNKNOWN + "unknown/unknown#Helper"]).main_role == "guest"
     both = [ROLE + "Learner", UNKNOWN + "uknownrole/unknown#Unknown"]
-    assert launch(STUDENT, roles=both).standing == "learner"
+    assert launch(STUDENT, roles=both).main_role == "learner"
 
 
 @pytest.mark.spec("CERTV-05", "CERTV-12", "T13RL-04", "AMB-02")
@@ -184,7 +184,7 @@ def test_unknown_roles() -> None:
 @pytest.mark.parametrize("sub", [INSTRUCTOR, STUDENT])
 def test_no_role(sub: str, roles: list[str]) -> None:
     opened = launch(sub, roles=roles)
-    assert (opened.roles, opened.standing) == ((), "guest")
+    assert (opened.roles, opened.main_role) == ((), "guest")
 
 
 @pytest.mark.spec("CERTV-06", "CERTV-07", "CERTV-13", "T13RL-13", "AMB-03")

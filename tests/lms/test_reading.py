@@ -91,7 +91,7 @@ def test_a_launch_captured_from_a_real_lms() -> None:
             for name in ("lineitem", "lineitem.readonly", "result.readonly", "score")
         ),
     )
-    assert (launch.roles, launch.standing) == ((f"{ROLE}Learner",), "learner")
+    assert (launch.roles, launch.main_role) == ((f"{ROLE}Learner",), "learner")
     assert launch.custom["Upper Case"] == launch.custom["upper_case"] == "Yes"
     assert launch.custom["hist"] == ""
     assert not {"unsup", "unsup2", "escaped"} & set(launch.custom)
@@ -186,13 +186,13 @@ def test_only_a_mentor_has_mentees() -> None:
     ],
 )
 def test_what_a_role_makes_somebody(role: str, standing: str) -> None:
-    assert read(roles=[role]).standing == standing
+    assert read(roles=[role]).main_role == standing
 
 
 def test_the_lms_s_pretend_student_is_marked() -> None:
     test_user = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
     launch = read(roles=[f"{ROLE}Learner", test_user])
-    assert (launch.standing, launch.test_user) == ("learner", True)
+    assert (launch.main_role, launch.test_user) == ("learner", True)
     assert not read(roles=[f"{ROLE}Learner"]).test_user
 
 

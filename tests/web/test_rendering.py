@@ -11,7 +11,7 @@ import pytest
 from flask import Response
 from lxml import html
 
-from lti_bridge.core.launch.handoff import Alone, Form, Frame, Note, Redirect, Storage
+from lti_bridge.core.launch.handoff import Form, Frame, InfoPage, NewWindowPage, Redirect, Storage
 from lti_bridge.errors import BadRequest, BridgeError, NoAttemptsLeft, PageExpired
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.responses import NOBODY
@@ -62,7 +62,7 @@ def every_page(pages: Pages, say: str = "Hello") -> dict[str, Response]:
     return {
         "form": pages.handoff(Form(TOOL, ((say, say),)), lang=say),
         "redirect": pages.handoff(Redirect("https://tool.example.org/?" + say)),
-        "note": pages.handoff(Note(say, (say,), ((say, say),), TOOL + "#" + say, say)),
+        "note": pages.handoff(InfoPage(say, (say,), ((say, say),), TOOL + "#" + say, say)),
         "error": pages.error(error, reference=say, back_url="https://lms.example.edu/?" + say),
         "returned": pages.returned(
             title=say, message=say, back_url=BACK, lti_msg=say, lti_errormsg=say
@@ -116,7 +116,7 @@ def test_foreign_text_stays_text(pages: Pages) -> None:
 def test_what_a_login_says_is_text_on_the_page_for_a_window(pages: Pages) -> None:
     form = Form("https://bridge.example.edu/lti", ((NASTY, NASTY),))
     storage = Storage(*[NASTY] * 5, form=form)
-    response = pages.alone(Alone(form, storage), back_url=BACK)
+    response = pages.alone(NewWindowPage(form, storage), back_url=BACK)
     page = tree(response)
     assert not page.xpath("//img | //@onerror")
     (script,) = page.xpath("//script")
@@ -148,7 +148,7 @@ def test_the_same_again_in_a_window_takes_all_of_its_fields(
     "url", ["javascript:alert(1)", "data:text/html,x", "/path", "https://a.example.org/\r\nX: y"]
 )
 def test_only_web_addresses_become_links(pages: Pages, url: str) -> None:
-    for handoff in (Form(url, ()), Redirect(url), Note("Title", link=url)):
+    for handoff in (Form(url, ()), Redirect(url), InfoPage("Title", link=url)):
         with pytest.raises(BadRequest):
             pages.handoff(handoff)
     with pytest.raises(BadRequest):  # which has a path of the bridge's own
@@ -225,7 +225,7 @@ def test_who_may_frame_a_page(pages: Pages, given: tuple[str, ...], expected: st
     for response in (
         pages.handoff(Form(TOOL, ()), frame_ancestors=given),
         pages.handoff(Redirect(TOOL), frame_ancestors=given),
-        pages.handoff(Note("Title"), frame_ancestors=given),
+        pages.handoff(InfoPage("Title"), frame_ancestors=given),
         pages.error(PageExpired(), reference="r", frame_ancestors=given),
         pages.returned(title="Title", message="Message", frame_ancestors=given),
         pages.instructor(VIEW, frame_ancestors=given),
@@ -264,20 +264,22 @@ def test_a_redirect_has_a_link_for_those_who_stay(pages: Pages) -> None:
 
 
 def test_a_note_shows_what_to_copy(pages: Pages) -> None:
-    note = Note("Your test ID", ("First.", "Second."), (("Test ID", "A-1"),), TOOL, "Go to iTEP")
+    note = InfoPage(
+        "Your test ID", ("First.", "Second."), (("Test ID", "A-1"),), TOOL, "Go to iTEP"
+    )
     page = tree(pages.handoff(note))
     assert [p.text for p in page.xpath("//main/p[not(@class)]")][:2] == ["First.", "Second."]
     assert page.xpath("//dd[@class='copy']/text()") == ["A-1"]
     assert page.xpath("//a[@class='button']/text()") == ["Go to iTEP"]
-    assert not tree(pages.handoff(Note("Title"))).xpath("//a | //dl")
+    assert not tree(pages.handoff(InfoPage("Title"))).xpath("//a | //dl")
 
 
 def test_a_note_leads_back_to_the_course(pages: Pages) -> None:
     for link, look in (("", "button"), (TOOL, "way-back")):
-        page = tree(pages.handoff(Note("Title", link=link), back_url=BACK))
+        page = tree(pages.handoff(InfoPage("Title", link=link), back_url=BACK))
         (back,) = page.xpath("//a[text()='Back to your course']")
         assert (back.get("href"), back.get("class")) == (BACK, look)
-    odd = pages.handoff(Note("Title"), back_url="javascript:alert(1)")
+    odd = pages.handoff(InfoPage("Title"), back_url="javascript:alert(1)")
     assert not tree(odd).xpath("//a")
 
 

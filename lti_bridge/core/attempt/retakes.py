@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from lti_bridge.core.attempt import limits
 from lti_bridge.core.grade.scores import Score, grade_of
-from lti_bridge.core.launch.handoff import Ask
+from lti_bridge.core.launch.handoff import ConfirmPage
 from lti_bridge.core.records import Activity, Adjustment, Begun
 from lti_bridge.core.store import Transaction
 from lti_bridge.errors import NotAvailable
@@ -35,12 +35,12 @@ class Again:
     said: str
     refusal: NotAvailable | None = None
 
-    def ask(self) -> Ask:
+    def ask(self) -> ConfirmPage:
         """The question. Raises the refusal, which tells what the learner has, too."""
         if self.refusal is not None:
             raise self.refusal
         of = f" of {self.allowed}" if self.allowed else ""
-        return Ask(
+        return ConfirmPage(
             title=f"{self.said} Start attempt {self.place}{of}?",
             paragraphs=("Nothing begins until you press the button.",),
             button=f"Start attempt {self.place}",

@@ -168,20 +168,20 @@ class Placing:
             once.first(tx, launch)
             if members := members_url(launch):
                 tx.save_memberships_url(launch, members)
-        return self.hold(launch)
+        return self.token_for(launch)
 
-    def hold(self, launch: Launch) -> str:
+    def token_for(self, launch: Launch) -> str:
         """Keep a launch for the pages to come; a new token for it."""
         token = self.new_id()
         until = launch.received_at + HELD_FOR
         self.store.hold_launch(digest(token), held_launch.to_json(launch), until)
         return token
 
-    def held(self, token: str) -> Launch:
+    def kept(self, token: str) -> Launch:
         """The launch of a token. Raises PageExpired, and StaffOnly for anybody else's."""
-        return self.held_under(digest(token))
+        return self.kept_under(digest(token))
 
-    def held_under(self, kept: str) -> Launch:
+    def kept_under(self, kept: str) -> Launch:
         """The launch of a token whose digest was kept. Raises as `held`."""
         text = self.store.held_launch(kept)
         if text is None:
@@ -354,9 +354,9 @@ class Placing:
 
     def _require_staff(self, launch: Launch) -> None:
         """Whom the LMS sends to choose links may, if staff; a link's settings need more."""
-        picks = launch.message == DEEP_LINKING and launch.standing == "staff"
+        picks = launch.message == DEEP_LINKING and launch.main_role == "staff"
         if not (picks or launch.may_configure):
-            raise StaffOnly(f"standing is {launch.standing}")
+            raise StaffOnly(f"the main role is {launch.main_role}")
 
     def _way(self, launch: Launch, connection: str, number: int) -> Way:
         for way in self.ways(launch):

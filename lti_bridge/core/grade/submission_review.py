@@ -13,7 +13,7 @@ from typing import Protocol
 
 from lti_bridge.core.course import migration, relocation
 from lti_bridge.core.grade.scores import Score
-from lti_bridge.core.launch.handoff import Note
+from lti_bridge.core.launch.handoff import InfoPage
 from lti_bridge.core.launch.message import Launch, Person
 from lti_bridge.core.records import AttemptState, Link
 from lti_bridge.core.store import Transaction
@@ -62,7 +62,7 @@ class Store(Protocol):
         """All attempts of a learner at a link, in order."""
 
 
-def review(store: Store, launch: Launch) -> Note:
+def review(store: Store, launch: Launch) -> InfoPage:
     """The page of a submission review launch.
 
     Raises AccessRefused unless staff, or the learner whose submission it is, has clicked.
@@ -71,15 +71,17 @@ def review(store: Store, launch: Launch) -> Note:
     user_id = claim.get("user_id") if isinstance(claim, Mapping) else None
     if not isinstance(user_id, str) or not user_id:
         raise MessageRefused("for_user names no user")
-    if launch.standing != "staff" and launch.person.id != user_id:
+    if launch.main_role != "staff" and launch.person.id != user_id:
         raise AccessRefused("a submission of somebody else")
     with store.transaction() as tx:
         begun = _begun(tx, _of_user(launch, user_id))
     done = store.done(begun[1].id, begun[0]) if begun else ()
     if not done:
-        return Note("No attempt yet", ("There is nothing to see for this person at this link.",))
+        return InfoPage(
+            "No attempt yet", ("There is nothing to see for this person at this link.",)
+        )
     details = tuple(detail for one in done for detail in _described(one))
-    return Note("Attempts", (), details)
+    return InfoPage("Attempts", (), details)
 
 
 def _begun(tx: Transaction, launch: Launch) -> tuple[str, Link] | None:

@@ -39,6 +39,6 @@ def dispatch(launching: Launching, launch: Launch, *, framed: bool) -> Opened | 
     except Undecided as undecided:
         if launch.may_configure:
             return Choice()
-        if launch.standing == "staff":
+        if launch.main_role == "staff":
             raise NotChosen(undecided.detail, launch.roles_in_words) from undecided
         raise

@@ -58,7 +58,7 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class NewWindowPage:
     """A page for a browser that keeps no cookie in a frame: a button for a window of its own.
 
     `again` begins the login anew there, first-party. With `storage`, that is tried before.
@@ -76,7 +76,7 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class InfoPage:
     """A page of the bridge: a headline, sentences, and label/value pairs to show or copy."""
 
     title: str
@@ -87,7 +87,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ConfirmPage:
     """A page of the bridge with one button, which posts `token` back to where it was made.
 
     `reload_s` presses the button by itself after so many seconds (0: never). `number` is the
@@ -102,9 +102,9 @@ class Ask:
     number: int = 0
 
 
-Handoff = Form | Redirect | Note | Ask
+Handoff = Form | Redirect | InfoPage | ConfirmPage
 
-REVIEWED = Note(
+REVIEWED = InfoPage(
     title="Your result is being looked at",
     paragraphs=(
         "Your test is over. A person looks at its result before it counts; ask your teacher if"
@@ -113,7 +113,7 @@ REVIEWED = Note(
 )
 """For a test whose result is held for a person."""
 
-MARKING = Note(
+MARKING = InfoPage(
     title="Your test is being marked",
     paragraphs=("You have handed in your test. Your grade will appear in your course by itself.",),
 )

@@ -29,12 +29,14 @@ PARTS: dict[str, Any] = {
     "grade_target": GradeTarget,
 }
 TUPLES = ("roles", "mentor_scope")
+MAIN_ROLE = "standing"  # as it is called where launches were kept before
 
 
 def to_json(launch: Launch, step: Mapping[str, str] | None = None) -> str:
     """The launch as JSON text; `step` says what its page shows, where that needs more to say."""
     data = {name: getattr(launch, name) for name in Launch.__dataclass_fields__}
     data.update({name: asdict(data[name]) for name in (*PARTS, "once")})
+    data[MAIN_ROLE] = data.pop("main_role")
     data["former"] = asdict(launch.former) if launch.former else None
     data["custom"] = dict(launch.custom)
     data["extra"] = dict(launch.extra)
@@ -46,6 +48,7 @@ def from_json(text: str) -> Launch:
     """The launch of `to_json`."""
     data = json.loads(text)
     data.pop("step", None)
+    data["main_role"] = data.pop(MAIN_ROLE)
     for name, part in PARTS.items():
         data[name] = part(**{key: _frozen(value) for key, value in data[name].items()})
     expires_at = datetime.fromisoformat(data["once"].pop("expires_at"))

@@ -15,7 +15,7 @@ from lti_bridge.core.course import links, migration, relocation
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.rosters import members_url
 from lti_bridge.core.launch import held_launch, once
-from lti_bridge.core.launch.handoff import Ask, Handoff, Note
+from lti_bridge.core.launch.handoff import ConfirmPage, Handoff, InfoPage
 from lti_bridge.core.launch.message import (
     DEEP_LINKING,
     RESOURCE_LINK,
@@ -36,18 +36,18 @@ from lti_bridge.errors import (
 )
 
 HELD_FOR = timedelta(hours=2)
-BEING_PREPARED = Ask(
+BEING_PREPARED = ConfirmPage(
     title="Your test is being prepared",
     paragraphs=("This takes a few seconds, seldom a minute. The page goes on by itself.",),
     button="Go on",
     token="",
     reload_s=2,
 )
-FOR_LEARNERS = Note(
+FOR_LEARNERS = InfoPage(
     title="This link opens a test for students",
     paragraphs=("You are in this course without being one of its students, so there is no test.",),
 )
-UNNAMED = Note(
+UNNAMED = InfoPage(
     title="Your course did not say that you are one of its students",
     paragraphs=(
         "So no test was opened, because it could not be graded.",
@@ -103,25 +103,25 @@ class Launching:
 
         Raises NoAttemptsLeft, NotOpen or TooSoon where another attempt may not begin.
         """
-        standing = opened.launch.standing
-        if standing == "staff":
+        main_role = opened.launch.main_role
+        if main_role == "staff":
             return self._preview(opened)
-        if standing == "observer":
+        if main_role == "observer":
             return FOR_LEARNERS
         if _only_looks(opened):
             return UNNAMED
         if opened.again is not None:
-            return replace(opened.again.ask(), token=self.hold(opened))
+            return replace(opened.again.ask(), token=self.token_for(opened))
         if self._notice_is_due(opened):
-            return replace(_notice(opened.connection), token=self.hold(opened))
+            return replace(_notice(opened.connection), token=self.token_for(opened))
         return opened.handoff or self.start(opened)
 
     def stays(self, opened: Opened) -> bool:
         """Whether a page of the bridge answers this click, whatever its provider would say."""
-        looks = opened.launch.standing in ("staff", "observer") or _only_looks(opened)
+        looks = opened.launch.main_role in ("staff", "observer") or _only_looks(opened)
         return looks or opened.again is not None or self._notice_is_due(opened)
 
-    def held(self, token: str) -> tuple[Launch, dict[str, str]]:
+    def kept(self, token: str) -> tuple[Launch, dict[str, str]]:
         """What is kept under a page's token: its launch, and what it shows.
 
         Raises PageExpired when there is nothing.
@@ -144,10 +144,10 @@ class Launching:
 
         Raises PageExpired when nothing is held under this token, or not for this learner any more.
         """
-        launch, _ = self.held(token)
+        launch, _ = self.kept(token)
         with self.store.transaction() as tx:
             opened = self._held_click(tx, launch, token)
-            if _sits(opened):
+            if _makes_attempt(opened):
                 opened = replace(opened, repeated=True)
                 opened = self._as_started(tx, self._attempt(tx, opened, self.clock()))
             self._save_launch(tx, opened)
@@ -161,10 +161,10 @@ class Launching:
         Raises PageExpired when nothing is held under this token, or not for this learner any more,
         and what `open` raises where the attempt may not begin.
         """
-        launch, _ = self.held(token)
+        launch, _ = self.kept(token)
         with self.store.transaction() as tx:
             opened = self._held_click(tx, launch, token)
-            if _sits(opened):
+            if _makes_attempt(opened):
                 opened = replace(opened, repeated=not number)
                 opened = self._as_started(tx, self._attempt(tx, opened, self.clock(), number))
             self._save_launch(tx, opened)
@@ -177,8 +177,8 @@ class Launching:
 
         Raises PageExpired when nothing is held under this token, or a student's launch.
         """
-        launch, _ = self.held(token)
-        if launch.standing != "staff":
+        launch, _ = self.kept(token)
+        if launch.main_role != "staff":
             raise PageExpired("no held launch of staff")
         with self.store.transaction() as tx:
             return self._found(tx, launch)
@@ -210,7 +210,7 @@ class Launching:
             starting = Starting(self.store, owners, self.clock, self.wake)
             return starting.hand_off(connection, opened.attempt, session)
         except StillStarting:
-            return replace(BEING_PREPARED, token=self.hold(opened))
+            return replace(BEING_PREPARED, token=self.token_for(opened))
 
     def _opened_at_tool(self, opened: Opened, session: Session) -> Handoff:
         """A tool's own launch; where that sells an attempt, it is bought once it is certain."""
@@ -228,7 +228,7 @@ class Launching:
             return False
         return not self.store.acknowledged(connection.name, opened.learner_id)
 
-    def hold(self, opened: Opened) -> str:
+    def token_for(self, opened: Opened) -> str:
         """Keep a launch for `go_on`, which the returned token allows for two hours."""
         if opened.held:
             return opened.held
@@ -236,14 +236,14 @@ class Launching:
         self.keep(opened.launch, token)
         return token
 
-    def hold_for_window(self, opened: Opened) -> str:
-        """As `hold`, for a new window: its cookies may be others than those of the frame."""
-        return self.hold(replace(opened, held="") if once.is_bound(opened.held) else opened)
+    def token_for_window(self, opened: Opened) -> str:
+        """As `token_for`, for a new window: its cookies may be others than those of the frame."""
+        return self.token_for(replace(opened, held="") if once.is_bound(opened.held) else opened)
 
     def _held_click(self, tx: Transaction, launch: Launch, token: str) -> Opened:
         """A further click of a held launch."""
         opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch), held=token)
-        if _sits(opened) and tx.has_left(launch):
+        if _makes_attempt(opened) and tx.has_left(launch):
             raise PageExpired("the LMS has listed this learner as gone since")
         return opened
 
@@ -280,7 +280,7 @@ class Launching:
     def _record(self, tx: Transaction, opened: Opened) -> Opened:
         launch = opened.launch
         opened = replace(opened, learner_id=self._learner(tx, launch))
-        if _sits(opened):
+        if _makes_attempt(opened):
             if not opened.learner_id:
                 raise AnonymousRefused("no user id")
             opened = self._as_started(tx, self._attempt(tx, opened, launch.received_at))
@@ -296,7 +296,7 @@ class Launching:
             opened = replace(opened, handoff=self.start(opened))
         except BridgeError:
             return opened  # the click is recorded, and hand_off says what is wrong
-        return replace(opened, held=self.hold(opened)) if framed else opened
+        return replace(opened, held=self.token_for(opened)) if framed else opened
 
     def _save_launch(self, tx: Transaction, opened: Opened) -> None:
         attempt_id = opened.attempt.id if opened.attempt else ""
@@ -317,14 +317,14 @@ class Launching:
         return current.attempt(tx, opened, now, number, self.new_id)
 
     def _preview(self, opened: Opened) -> Preview:
-        token = self.hold(opened)
+        token = self.token_for(opened)
         return Preview(opened, self.sessions.preview(opened), token)
 
 
-def _sits(opened: Opened) -> bool:
+def _makes_attempt(opened: Opened) -> bool:
     """Whether this click opens an attempt, and not only a look at the test."""
     launch = opened.launch
-    if launch.standing not in ("learner", "guest") or launch.test_user:
+    if launch.main_role not in ("learner", "guest") or launch.test_user:
         return False
     return not _only_looks(opened)
 
@@ -332,25 +332,25 @@ def _sits(opened: Opened) -> bool:
 def _may_start(opened: Opened) -> bool:
     """Whether the test opens: for an attempt, or without one for staff and an LMS's test user."""
     launch = opened.launch
-    if opened.attempt is not None or launch.standing == "staff":
+    if opened.attempt is not None or launch.main_role == "staff":
         return True
-    return launch.test_user and launch.standing != "observer"
+    return launch.test_user and launch.main_role != "observer"
 
 
 def _only_looks(opened: Opened) -> bool:
     """Whether nobody has said that this person is to be graded, where each attempt is bought."""
-    if opened.launch.standing != "guest" or opened.launch.test_user:
+    if opened.launch.main_role != "guest" or opened.launch.test_user:
         return False
     return capabilities.can(opened.connection, capabilities.COSTS)
 
 
 def _is_kept(opened: Opened) -> bool:
     """Whether the browser leaves at once for a tool that comes for its launch afterwards."""
-    connection, standing = opened.connection, opened.launch.standing
+    connection, main_role = opened.connection, opened.launch.main_role
     if not connection.keeps_launches or connection.notice or _only_looks(opened):
         return False
-    return opened.again is None and standing in ("learner", "guest")
+    return opened.again is None and main_role in ("learner", "guest")
 
 
-def _notice(connection: Connection) -> Ask:
-    return Ask("Before you start", tuple(connection.notice.splitlines()), "Go on", "")
+def _notice(connection: Connection) -> ConfirmPage:
+    return ConfirmPage("Before you start", tuple(connection.notice.splitlines()), "Go on", "")

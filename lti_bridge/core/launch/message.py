@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 Lti = Literal["1.1", "1.3", "api"]
-Standing = Literal["learner", "staff", "observer", "guest"]
+MainRole = Literal["learner", "staff", "observer", "guest"]
 
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
@@ -138,7 +138,7 @@ class Launch:
     """One verified click: who, which course, which link, which roles, where the grade goes.
 
     `registration` is the name of the LMS's registration; every identifier is unique only
-    within it. `roles` are full URIs (LTI 1.3 vocabulary) in the order received; `standing` is what
+    within it. `roles` are full URIs (LTI 1.3 vocabulary) in the order received; `main_role` is what
     they amount to in this course (guest: no role that we know, and no place for a grade),
     `may_configure` whether that is enough to decide what a link opens, and `test_user` marks an
     LMS's pretend student. `custom`
@@ -161,7 +161,7 @@ class Launch:
     presentation: Presentation = Presentation()
     grade_target: GradeTarget = GradeTarget()
     roles: tuple[str, ...] = ()
-    standing: Standing = "guest"
+    main_role: MainRole = "guest"
     may_configure: bool = False
     test_user: bool = False
     mentor_scope: tuple[str, ...] = ()

@@ -90,7 +90,7 @@ class Sessions:
 
     def _sourced_id(self, opened: Opened) -> str:
         """Only a learner whose LMS has a place for the grade gets one."""
-        if opened.attempt is None or opened.launch.standing != "learner":
+        if opened.attempt is None or opened.launch.main_role != "learner":
             return ""
         if not opened.launch.grade_target.offered:
             return ""
@@ -140,7 +140,7 @@ def course_id(key: bytes, connection: str, launch: Launch) -> str:
 def _roles(launch: Launch) -> tuple[str, ...]:
     """What a provider is told: whom the LMS grades without naming a role is a learner there."""
     named = any(role == LEARNER or role.startswith(LEARNER_SUB_ROLE) for role in launch.roles)
-    return launch.roles if named or launch.standing != "learner" else (*launch.roles, LEARNER)
+    return launch.roles if named or launch.main_role != "learner" else (*launch.roles, LEARNER)
 
 
 def _context(launch: Launch, context_id: str) -> Context:

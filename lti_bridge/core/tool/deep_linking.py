@@ -103,14 +103,14 @@ class AtTools:
         )
         if choice is None:
             raise ToolAnswerRefused("data was used before, expired, or belongs to another browser")
-        launch = self.placing.held_under(choice.token)
+        launch = self.placing.kept_under(choice.token)
         if len(answer.items) > (MAX_ITEMS if choice.multiple else 1):
             count = len(answer.items)
             raise ToolAnswerRefused(f"content_items holds {count} links, more than were asked for")
         activities = tuple(self._activity(one, choice, launch) for one in answer.items)
         for activity in activities:
             self.placing.save(launch, activity)
-        return Picked(self.placing.hold(launch), launch, choice.chosen, activities, cookie)
+        return Picked(self.placing.token_for(launch), launch, choice.chosen, activities, cookie)
 
     def _activity(self, item: ChosenItem, choice: ToolChoice, launch: Launch) -> Activity:
         """The activity that the form would have made of what was chosen."""

@@ -24,7 +24,7 @@ from lti_bridge.core.attempt.capabilities import (
 )
 from lti_bridge.core.attempt.extra_time import ExtraTime
 from lti_bridge.core.attempt.provider import Callback, Report, Session, Sitting, Started
-from lti_bridge.core.launch.handoff import Handoff, Note
+from lti_bridge.core.launch.handoff import Handoff, InfoPage
 from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.core.records import Attempt
 from lti_bridge.core.staff.files import ImportedLine
@@ -163,13 +163,13 @@ class Itep:
         }
         return {name: value for name, value in order.items() if value}
 
-    def _note(self, data: Mapping[str, Any]) -> Note:
+    def _note(self, data: Mapping[str, Any]) -> InfoPage:
         settings = self.settings
         if data.get("process") == STX:
-            return Note(settings.mail_title, tuple(settings.mail_text.splitlines()))
+            return InfoPage(settings.mail_title, tuple(settings.mail_text.splitlines()))
         test_id, password = str(data.get("test_id", "")), str(data.get("password", ""))
         details = ((settings.test_id_label, test_id), (settings.password_label, password))
-        return Note(
+        return InfoPage(
             title=settings.handoff_title,
             paragraphs=tuple(settings.handoff_text.splitlines()),
             details=tuple(pair for pair in details if pair[1]),

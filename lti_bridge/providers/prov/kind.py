@@ -20,7 +20,7 @@ from lti_bridge.core.attempt.capabilities import (
 )
 from lti_bridge.core.attempt.extra_time import ExtraTime
 from lti_bridge.core.attempt.provider import Callback, Report, Session, Sitting, Started
-from lti_bridge.core.launch.handoff import Handoff, Note, Redirect
+from lti_bridge.core.launch.handoff import Handoff, InfoPage, Redirect
 from lti_bridge.core.records import Attempt
 from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.errors import AnswerLost, BadRequest, BridgeError
@@ -196,7 +196,7 @@ class Prov:
             ("Time", f"{event.starts_at:%A, %d %B %Y, %H:%M} (UTC{offset})"),
             ("Place", where),
         )
-        return Note(
+        return InfoPage(
             title=self.settings.appointment_title,
             paragraphs=tuple(self.settings.appointment_text.splitlines()),
             details=tuple(pair for pair in details if pair[1]),

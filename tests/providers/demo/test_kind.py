@@ -55,7 +55,7 @@ def test_without_names_nothing_leaves(tmp_path: Path) -> None:
 
 
 def test_a_preview_costs_nothing_and_leaves_no_attempt(world: World) -> None:
-    staff = replace(world.launch("bob"), standing="staff")
+    staff = replace(world.launch("bob"), main_role="staff")
     launching = world.bridge.launching
     page = launching.hand_off(launching.open(staff))
     assert isinstance(page, Preview)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.launch.handoff import Note
+from lti_bridge.core.launch.handoff import InfoPage
 from lti_bridge.errors import (
     AnswerLost,
     BridgeError,
@@ -30,7 +30,7 @@ def body(account: Account, number: int = -1) -> Any:
 
 
 def shown(note: Any) -> dict[str, str]:
-    assert isinstance(note, Note)
+    assert isinstance(note, InfoPage)
     return dict(note.details)
 
 
@@ -105,11 +105,11 @@ def test_the_operator_words_the_pages(account: Account) -> None:
     }
     provider = account.provider(**words)
     note = provider.start(session(provider)).handoff
-    assert isinstance(note, Note)
+    assert isinstance(note, InfoPage)
     assert (note.title, note.paragraphs, note.link) == ("Ihr Test", ("Eins.", "Zwei."), "")
     assert list(shown(note)) == ["Kennung", "Passwort"]
     mailed = provider.start(session(provider, "STX-Academic-Plus", "other")).handoff
-    assert mailed == Note("Post", ("Da.",))
+    assert mailed == InfoPage("Post", ("Da.",))
 
 
 @pytest.mark.parametrize("encoding", ["hex", "HEX", "base64"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lti_bridge.core.launch.handoff import Note, Redirect
+from lti_bridge.core.launch.handoff import InfoPage, Redirect
 from lti_bridge.errors import (
     AnswerLost,
     BridgeError,
@@ -73,7 +73,7 @@ def test_an_exam_of_an_own_centre_is_an_appointment(customer: Customer) -> None:
     words = {"appointment_title": "Angemeldet", "appointment_text": "Eins.\nZwei."}
     provider = at_hall(customer, event_url_path="", **words)
     started = provider.start(session(provider, location_code="H1"))
-    assert started.handoff == Note(
+    assert started.handoff == InfoPage(
         "Angemeldet",
         ("Eins.", "Zwei."),
         (
@@ -164,7 +164,7 @@ def test_values_stay_inside_paths(customer: Customer, provider: Prov) -> None:
 def test_only_a_safe_page_is_opened(customer: Customer, provider: Prov, url: Any) -> None:
     customer.fault(status=200, body=json.dumps({"eventId": 5, "examUrl": url}))
     started = provider.start(session(provider))
-    assert isinstance(started.handoff, Note)
+    assert isinstance(started.handoff, InfoPage)
     assert started.reference == "5"
 
 
@@ -178,7 +178,7 @@ def test_an_exam_without_a_time_is_now(customer: Customer, provider: Prov) -> No
 def test_without_an_address_nothing_is_sent(customer: Customer) -> None:
     provider = customer.provider(base_url="")
     started = provider.start(session(provider))
-    assert isinstance(started.handoff, Note)
+    assert isinstance(started.handoff, InfoPage)
     assert (customer.sent, started.expects_result) == ([], False)
     assert KIND.repeatable(None) is False
 
