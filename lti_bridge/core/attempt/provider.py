@@ -156,10 +156,10 @@ class Connection:
     kind and settings (core.attempt.capabilities). `repeatable` says for an activity's settings
     whether starting twice gives the same attempt. `notice` is shown to a learner before anything
     leaves; `pseudonym_domain` makes addresses for those whose own may not leave, and `addresses`
-    says which ones leave (identity.address_of). `keeps_launches`: a start calls nobody and keeps the
-    launch until the tool comes for it (LTI 1.3). `daily_limit` is how many attempts one LMS may buy
-    there in a day, 0: any number. `extra_time` says for an activity's settings what the provider
-    does with a learner's extra time.
+    says which ones leave (identity.address_of). `keeps_launches`: a start calls nobody and keeps
+    the launch until the tool comes for it (LTI 1.3). `daily_limit` is how many attempts one LMS
+    may buy there in a day, 0: any number. `extra_time` says for an activity's settings what the
+    provider does with a learner's extra time.
     """
 
     name: str
