@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
-from lti_bridge.core.rosters import Member
 
 from lti_bridge.cli import main
+from lti_bridge.core.course.rosters import Member
 from lti_bridge.core.launch.message import Person
 from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import DEPARTED, Rosters
