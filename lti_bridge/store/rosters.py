@@ -36,21 +36,22 @@ HAS_LEFT = text(
     f"SELECT 1 FROM departures WHERE {COURSE} AND user_id = :user_id AND seen_at > :at"  # noqa: S608
 )
 KEPT = text(f"SELECT user_id, seen_at FROM departures WHERE {COURSE}")  # noqa: S608 - constants
-HERE = (
-    f"SELECT id FROM links WHERE {COURSE}"  # noqa: S608 - constants
-    f" UNION ALL SELECT link_id FROM link_aliases WHERE {COURSE}"
+CELLS_OF = (
+    "SELECT id, user_id, launched_at, delivery FROM grades"
+    " WHERE registration = :registration AND deployment_id = :deployment_id AND link_id IN"
 )
 # The cells of a course: of its links, and of links by the same id in other courses, where the
 # learner's last launch came from this one.
 GRADED = text(
-    "SELECT id, user_id, launched_at, delivery FROM grades"  # noqa: S608 - constants
-    " WHERE registration = :registration AND deployment_id = :deployment_id"
-    f" AND (link_id IN ({HERE}) OR link_id IN (SELECT id FROM links WHERE"
-    " registration = :registration AND deployment_id = :deployment_id AND resource_link_id IN"
-    f" (SELECT resource_link_id FROM links WHERE {COURSE}))"
+    f"{CELLS_OF} (SELECT id FROM links WHERE {COURSE}"  # noqa: S608 - constants
+    f" UNION ALL SELECT link_id FROM link_aliases WHERE {COURSE})"
+    f" UNION {CELLS_OF} (SELECT b.id FROM links b JOIN links c"
+    " ON c.registration = b.registration AND c.deployment_id = b.deployment_id"
+    " AND c.resource_link_id = b.resource_link_id WHERE c.registration = :registration"
+    " AND c.deployment_id = :deployment_id AND c.context_id = :context_id)"
     " AND EXISTS (SELECT 1 FROM launches o WHERE o.received_at = grades.launched_at"
     " AND o.learner_id = grades.learner_id"
-    f" AND o.link_id IN (SELECT id FROM links WHERE {COURSE})))"
+    f" AND o.link_id IN (SELECT id FROM links WHERE {COURSE}))"
     " ORDER BY id"  # so that two at once do not wait for each other
 )
 LEFT = text(
