@@ -8,10 +8,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
-from lti_bridge.core.records import Activity, Course, Link
+from lti_bridge.core.records import Activity, Course
 from lti_bridge.store import rows
+from lti_bridge.store.statements import Statements
 
 COLUMNS = (
     "id, title, connection, settings, grade, attempts, days_between, opens_at, closes_at,"
@@ -55,24 +56,36 @@ VERSION = text(
     " WHERE a.id = :attempt_id ORDER BY CASE WHEN v.at <= a.created_at THEN 0 ELSE 1 END,"
     " CASE WHEN v.at <= a.created_at THEN -v.number ELSE v.number END LIMIT 1"
 )
+ADD_ACTIVITY = text(
+    "INSERT INTO activities (id, title, connection, settings, grade, created_at)"
+    " VALUES (:id, :title, :connection, :settings, :grade, :now) ON CONFLICT DO NOTHING"
+)
 RETIRE = text(
     "UPDATE activities SET retired_at = :now, changed_at = :now,"  # noqa: S608 - constants
     f" changed_by = :changed_by WHERE id = :id AND {IN_COURSE} AND retired_at IS NULL"
 )
 COUNT = text("SELECT count(*) FROM attempts WHERE activity_id = :id")
-FORMER_LINK = text(
-    "SELECT id, activity_id FROM links WHERE registration = :registration"
-    " AND resource_link_id = :resource_link_id ORDER BY created_at DESC LIMIT 1"
-)
 
 
-class CourseActivities:
-    """The part of a transaction that is about activities; `Steps` adds the rest."""
+class ActivitySteps(Statements):
+    """The part of a transaction that is about activities."""
 
     def stored_activity(self, activity_id: str) -> Activity | None:
         """An activity that lives in the database; its settings are what was typed."""
         row = self._row(FIND, id=activity_id)
         return _activity(row) if row else None
+
+    def save_activity(self, activity: Activity, custom: Mapping[str, str], now: datetime) -> None:
+        """Keep an activity in the database, once."""
+        self._changes(
+            ADD_ACTIVITY,
+            id=activity.id,
+            title=activity.title,
+            connection=activity.connection,
+            settings=json.dumps(dict(custom)),
+            grade=activity.grade,
+            now=rows.ms(now),
+        )
 
     def activities_of(self, course: Course) -> list[Activity]:
         """The activities of a course that are not retired, the oldest first, at most 200."""
@@ -124,21 +137,6 @@ class CourseActivities:
     def count_attempts(self, activity_id: str) -> int:
         """How many attempts were made at an activity."""
         return int(self._row(COUNT, id=activity_id)[0])
-
-    def former_link(self, registration: str, resource_link_id: str) -> Link | None:
-        """The newest link of this LMS that had this id, in whatever course."""
-        who = {"registration": registration, "resource_link_id": resource_link_id}
-        row = self._row(FORMER_LINK, **who)
-        return Link(*row) if row else None
-
-    def _row(self, statement: TextClause, **values: Any) -> Any:
-        raise NotImplementedError
-
-    def _rows(self, statement: TextClause, **values: Any) -> Any:
-        raise NotImplementedError
-
-    def _changes(self, statement: TextClause, **values: Any) -> bool:
-        raise NotImplementedError
 
 
 def _activity(row: Any) -> Activity:

@@ -1,21 +1,91 @@
-"""Attempts at providers that are called: the right to start, references, polls, limits."""
+"""Attempts: which there are, how each came to its state, and what was said of it."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from lti_bridge.core.attempt.provider import Started
-from lti_bridge.core.records import Adjustment, Attempt, Poll
+from lti_bridge.core.attempt.starts import UNDER_WAY
+from lti_bridge.core.grade.scores import Scored
+from lti_bridge.core.launch.message import Launch
+from lti_bridge.core.records import Attempt, AttemptState, Begun, Incoming, Link
 from lti_bridge.store import rows
-from lti_bridge.store.aliases import FIND_LEARNER
 from lti_bridge.store.engine import Database
 from lti_bridge.store.purchases import give_back
-from lti_bridge.store.transaction import ATTEMPT_COLUMNS
+from lti_bridge.store.statements import Statements
 
+ATTEMPT_COLUMNS = (
+    "a.id, a.link_id, a.learner_id, a.number, a.activity_id, a.connection, a.grade_policy,"
+    " a.state, a.reference, a.data, a.changed_at, a.given, a.maximum,"
+    " a.held, a.held_given, a.held_maximum"
+)
+CLOSED = frozenset({"graded", "invalidated", "expired"})
+DECIDES = frozenset({"person", "clock"})  # sources of results that are no word of the provider's
+
+OPEN_ATTEMPT = text(
+    f"SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.link_id = :link_id"  # noqa: S608 - constant
+    " AND a.learner_id = :learner_id AND a.is_open = 1"
+)
+LAST_ATTEMPT = text(
+    "SELECT number, created_at FROM attempts"
+    " WHERE link_id = :link_id AND learner_id = :learner_id ORDER BY number DESC LIMIT 1"
+)
+BEGUN = text(
+    "SELECT a.link_id, l.activity_id, a.learner_id, a.number, a.activity_id, a.created_at,"
+    " l.deployment_id, l.context_id, l.resource_link_id, a.state FROM attempts a"
+    " JOIN links l ON l.id = a.link_id WHERE a.learner_id = :learner_id"
+    " AND (a.link_id = :link_id OR l.registration = :registration) ORDER BY a.number, a.created_at"
+)
+FINISHED_TEST = text(
+    "SELECT reference FROM attempts WHERE activity_id = :activity_id AND learner_id = :learner_id"
+    " AND connection = :connection AND state = 'graded' AND reference <> ''"
+    " ORDER BY created_at DESC, number DESC LIMIT 1"
+)
+ADD_ATTEMPT = text(
+    "INSERT INTO attempts (id, link_id, learner_id, number, activity_id, connection, grade_policy,"
+    " state, is_open, created_at, changed_at) VALUES (:id, :link_id, :learner_id, :number,"
+    " :activity_id, :connection, :grade_policy, :state, 1, :now, :now) ON CONFLICT DO NOTHING"
+)
+CLAIM_START = text(
+    "UPDATE attempts SET state = 'unclear', changed_at = :now WHERE id = :id"
+    " AND (state = 'created' OR (state = 'unclear' AND changed_at < :before))"
+)
+CLOSE_ATTEMPT = text(
+    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now"
+    " WHERE id = :id AND is_open = 1"
+)
+ADD_RESULT = text(
+    "INSERT INTO results (id, attempt_id, source, event, given, maximum, raw, received_at)"
+    " VALUES (:id, :attempt_id, :source, :event, :given, :maximum, :raw, :now)"
+    " ON CONFLICT DO NOTHING"
+)
+SAVE_SCORE = text(
+    "UPDATE attempts SET state = :state, given = :given, maximum = :maximum,"
+    " scored_at = :scored_at, changed_at = :now,"
+    # what a person has decided about stays known, so that the same verdict is not held again
+    " held = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held ELSE '' END,"
+    " held_given = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held_given END,"
+    " held_maximum = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held_maximum END,"
+    # what is reported late must not open an attempt beside the learner's next one
+    " is_open = CASE WHEN CAST(:is_open AS INTEGER) = 1 AND NOT EXISTS (SELECT 1 FROM attempts o"
+    " WHERE o.link_id = attempts.link_id AND o.learner_id = attempts.learner_id"
+    " AND o.is_open = 1 AND o.id <> attempts.id) THEN 1 ELSE 0 END WHERE id = :id"
+)
+HOLD_RESULT = text(
+    "UPDATE attempts SET state = 'held', held = :held, held_given = :given,"
+    " held_maximum = :maximum, changed_at = :now WHERE id = :id"
+)
+SCORES = text(
+    "SELECT number, given, maximum, scored_at FROM attempts WHERE link_id = :link_id"
+    " AND learner_id = :learner_id AND scored_at IS NOT NULL ORDER BY number"
+)
+LEARNER_BEGAN = text("SELECT 1 FROM attempts WHERE learner_id = :id LIMIT 1")
+LINK_BEGAN = text("SELECT 1 FROM attempts WHERE link_id = :id LIMIT 1")
 CONFIRM_START = text(
     "UPDATE attempts SET state = 'started', changed_at = :now, reference = :reference,"
     " data = :data, poll_at = CAST(:poll_at AS BIGINT), polls = 0"
@@ -23,6 +93,11 @@ CONFIRM_START = text(
 )
 RELEASE_START = text(
     "UPDATE attempts SET state = 'created', changed_at = :now WHERE id = :id AND state = 'unclear'"
+)
+RESOLVE = text(
+    "UPDATE attempts SET state = :state, is_open = :is_open, reference = :reference, data = :data,"
+    " poll_at = CAST(:poll_at AS BIGINT), polls = 0, changed_at = :now"
+    " WHERE id = :id AND state = 'unclear' AND changed_at <= :before"
 )
 ADD_CHANGE = text(
     "INSERT INTO attempt_changes (attempt_id, at, state, source, detail)"
@@ -35,66 +110,145 @@ REMARK = text(
     " WHERE a.id = :id AND NOT EXISTS (SELECT 1 FROM attempt_changes c"
     " WHERE c.attempt_id = :id AND c.source = 'refused' AND c.detail = CAST(:detail AS TEXT))"
 )
+CHANGES = text(
+    "SELECT at, state, source, detail FROM attempt_changes WHERE attempt_id = :id ORDER BY at"
+)
 ATTEMPT = f"SELECT {ATTEMPT_COLUMNS} FROM attempts a"  # noqa: S608 - constants
 BY_ID = text(f"{ATTEMPT} WHERE a.id = :id")
 BY_REFERENCE = text(
     f"{ATTEMPT} WHERE a.connection = :connection AND a.reference = :reference"
     " AND a.reference <> '' ORDER BY a.created_at DESC LIMIT 1"
 )
-POLL_AT = text("UPDATE attempts SET poll_at = CAST(:at AS BIGINT) WHERE id = :id")
-NEXT_POLL_AT = text(
-    "UPDATE attempts SET poll_at = CAST(:at AS BIGINT) WHERE id = :id AND poll_at = :claimed"
-)
-CLAIM_POLL = text("UPDATE attempts SET poll_at = :until, polls = polls + 1 WHERE id = :id")
-ANY_POLL = text("SELECT min(poll_at) FROM attempts WHERE poll_at IS NOT NULL")
-ACKNOWLEDGE = text(
-    "INSERT INTO notices_read (connection, learner_id, at) VALUES (:connection, :learner_id, :now)"
-    " ON CONFLICT DO NOTHING"
-)
-ACKNOWLEDGED = text(
-    "SELECT 1 FROM notices_read WHERE connection = :connection AND learner_id = :learner_id"
-)
-ADJUSTMENT = text(
-    "SELECT extra_attempts, extra_time_percent FROM adjustments"
-    " WHERE activity_id = :activity_id AND learner_id = :learner_id"
-)
-ADJUST = text(
-    "INSERT INTO adjustments (activity_id, learner_id, extra_attempts, extra_time_percent)"
-    " VALUES (:activity_id, :learner_id, :extra_attempts, :extra_time_percent)"
-    " ON CONFLICT (activity_id, learner_id) DO UPDATE SET"
-    " extra_attempts = excluded.extra_attempts, extra_time_percent = excluded.extra_time_percent"
-)
-NEXT_NUMBER = text(
-    "INSERT INTO counters (name, value) VALUES (:name, 1)"
-    " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value"
-)
-LAST_NUMBER = text("SELECT value FROM counters WHERE name = :name")
-TAKE_SEAT = text(
-    "INSERT INTO reservations (connection, slot, seat, learner_id, attempt_id)"
-    " VALUES (:connection, :slot, :seat, :learner_id, :attempt_id) ON CONFLICT DO NOTHING"
-)
-SEATS = text(
-    "SELECT seat, learner_id, attempt_id FROM reservations"
-    " WHERE connection = :connection AND slot = :slot"
-)
-GIVE_SEATS_BACK = text(
-    "DELETE FROM reservations WHERE connection = :connection AND attempt_id = :attempt_id"
-)
-SEAT_TRIES = 100  # each one lost means that somebody else has got a seat meanwhile
-CHANGES = text(
-    "SELECT at, state, source, detail FROM attempt_changes WHERE attempt_id = :id ORDER BY at"
-)
+
+
+class AttemptSteps(Statements):
+    """The part of a transaction that is about attempts."""
+
+    def open_attempt(self, link_id: str, learner_id: str) -> Attempt | None:
+        """The attempt that a next click continues."""
+        row = self._row(OPEN_ATTEMPT, link_id=link_id, learner_id=learner_id)
+        return rows.attempt(row) if row else None
+
+    def last_attempt(self, link_id: str, learner_id: str) -> tuple[int, datetime | None]:
+        """How many attempts this learner has made at this link, and when the last began."""
+        row = self._row(LAST_ATTEMPT, link_id=link_id, learner_id=learner_id)
+        return (row[0], rows.moment(row[1])) if row else (0, None)
+
+    def begun(self, launch: Launch, link_id: str, learner_id: str) -> list[Begun]:
+        """All attempts of this learner at this link, or in the LMS of a launch, by number."""
+        who = {"link_id": link_id, "learner_id": learner_id}
+        found = self._rows(BEGUN, registration=launch.registration, **who)
+        return [
+            Begun(Link(link, opens), learner, number, activity, rows.moment(at), *where)
+            for link, opens, learner, number, activity, at, *where in found
+        ]
+
+    def finished_test(self, activity_id: str, learner_id: str, connection: str) -> str:
+        """The reference of this learner's newest finished test at an activity, or nothing."""
+        where = {"activity_id": activity_id, "learner_id": learner_id, "connection": connection}
+        row = self._row(FINISHED_TEST, **where)
+        return str(row[0]) if row else ""
+
+    def create_attempt(self, attempt: Attempt, now: datetime) -> Attempt:
+        """Create the attempt; if another worker was faster, return the one it created."""
+        created = self._changes(
+            ADD_ATTEMPT,
+            id=attempt.id,
+            link_id=attempt.link_id,
+            learner_id=attempt.learner_id,
+            number=attempt.number,
+            activity_id=attempt.activity_id,
+            connection=attempt.connection,
+            grade_policy=attempt.grade_policy,
+            state=attempt.state,
+            now=rows.ms(now),
+        )
+        if created:
+            return attempt
+        return self.open_attempt(attempt.link_id, attempt.learner_id) or attempt
+
+    def claim_start(self, attempt_id: str, now: datetime, unclear_before: datetime | None) -> bool:
+        """Take the right to start an attempt; it is `unclear` until the provider has answered."""
+        at, before = rows.ms(now), rows.ms(unclear_before) if unclear_before else 0
+        if not self._changes(CLAIM_START, id=attempt_id, now=at, before=before):
+            return False
+        self._note(attempt_id, at, "unclear", "start")
+        return True
+
+    def close_attempt(self, attempt: Attempt, now: datetime) -> None:
+        """Close an attempt that nobody will finish: its link opens another activity now."""
+        self._changes(CLOSE_ATTEMPT, id=attempt.id, now=rows.ms(now))
+
+    def lock_attempt(self, attempt_id: str, connection: str) -> Attempt | None:
+        """The attempt if it belongs to that connection, its gradebook cell locked."""
+        row = self._row(_locking(self._for_update), id=attempt_id, connection=connection)
+        return rows.attempt(row) if row else None
+
+    def save_result(
+        self, result_id: str, attempt: Attempt, incoming: Incoming, now: datetime
+    ) -> bool:
+        """Record what the provider said; False when this event was already recorded."""
+        return self._changes(
+            ADD_RESULT,
+            id=result_id,
+            attempt_id=attempt.id,
+            source=incoming.source,
+            event=incoming.event,
+            raw=json.dumps(dict(incoming.raw)),
+            now=rows.ms(now),
+            **rows.score_columns(incoming.score),
+        )
+
+    def save_score(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
+        """Give the attempt its new state and score."""
+        at = rows.ms(now)
+        self._changes(
+            SAVE_SCORE,
+            id=attempt.id,
+            state=incoming.state,
+            is_open=0 if incoming.state in CLOSED else 1,
+            scored_at=None if incoming.score is None else at,
+            decided=int(incoming.source in DECIDES),
+            now=at,
+            **rows.score_columns(incoming.score),
+        )
+        if incoming.state != attempt.state:
+            self._note(attempt.id, at, incoming.state, incoming.source)
+
+    def hold_result(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
+        """Keep the result aside for a person; what counted before goes on counting."""
+        at = rows.ms(now)
+        self._changes(
+            HOLD_RESULT,
+            id=attempt.id,
+            held=incoming.held,
+            now=at,
+            **rows.score_columns(incoming.score),
+        )
+        if attempt.state != "held":
+            self._note(attempt.id, at, "held", incoming.source)
+
+    def scores(self, link_id: str, learner_id: str) -> list[Scored]:
+        """The scores of all attempts of this cell."""
+        self._run(SCORES, {"link_id": link_id, "learner_id": learner_id})
+        return [
+            Scored(rows.score(given, maximum), rows.moment(scored_at), number)
+            for number, given, maximum, scored_at in self._cursor.fetchall()
+        ]
+
+    def has_begun(self, *, learner_id: str = "", link_id: str = "") -> bool:
+        """Whether there is an attempt of this learner, or at this link."""
+        statement = LEARNER_BEGAN if learner_id else LINK_BEGAN
+        return self._row(statement, id=learner_id or link_id) is not None
+
+    def _note(self, attempt_id: str, at: int, state: str | None, source: str) -> None:
+        self._changes(ADD_CHANGE, id=attempt_id, now=at, state=state, source=source, detail="")
 
 
 class Attempts:
-    """The part of the store that is about attempts; `Store` adds launches and grades."""
+    """The part of the store that is about attempts; `Store` adds the rest."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self._due_polls = text(
-            f"SELECT {ATTEMPT_COLUMNS}, a.polls, a.created_at FROM attempts a"  # noqa: S608
-            f" WHERE a.poll_at <= :now ORDER BY a.poll_at LIMIT :limit {database.skip_locked}"
-        )
+    database: Database
 
     def confirm_start(
         self, attempt_id: str, started: Started, now: datetime, poll_at: datetime | None
@@ -118,6 +272,36 @@ class Attempts:
             connection.execute(RELEASE_START, {"id": attempt_id, "now": rows.ms(now)})
             note(connection, attempt_id, now, "created", "provider", reason)
 
+    def resolve(
+        self,
+        attempt: Attempt,
+        state: AttemptState,
+        now: datetime,
+        *,
+        poll_at: datetime | None = None,
+    ) -> bool:
+        """Give an unclear attempt the state, reference and data that a person has found.
+
+        False when it is no longer unclear, or a click is starting it just now.
+        """
+        values = {
+            "id": attempt.id,
+            "state": state,
+            "is_open": 0 if state in CLOSED else 1,
+            "reference": attempt.reference,
+            "data": json.dumps(dict(attempt.data)),
+            "poll_at": rows.ms(poll_at) if poll_at else None,
+            "now": rows.ms(now),
+            "before": rows.ms(now - UNDER_WAY),
+        }
+        with self.database.writing() as connection:
+            if connection.execute(RESOLVE, values).rowcount == 0:
+                return False
+            if state == "created":
+                give_back(connection, attempt.id)
+            note(connection, attempt.id, now, state, "person", "")
+        return True
+
     def attempt(self, attempt_id: str) -> Attempt | None:
         """An attempt as it stands now."""
         with self.database.reading() as connection:
@@ -137,116 +321,10 @@ class Attempts:
         with self.database.writing() as connection:
             connection.execute(REMARK, values)
 
-    def poll_at(
-        self, attempt_id: str, moment: datetime | None, claimed: datetime | None = None
-    ) -> None:
-        """When to ask the provider about this attempt, None: not again.
-
-        With `claimed` (a poll's `until`) nothing changes when a hint has come since the claim.
-        """
-        values = {"id": attempt_id, "at": rows.ms(moment) if moment else None}
-        with self.database.writing() as connection:
-            if claimed is None:
-                connection.execute(POLL_AT, values)
-            else:
-                connection.execute(NEXT_POLL_AT, {**values, "claimed": rows.ms(claimed)})
-
-    def claim_polls(self, now: datetime, lease_s: float, limit: int) -> list[Poll]:
-        """Lease attempts whose provider is to be asked now; a lease is also the next due time."""
-        until = now + timedelta(seconds=lease_s)
-        at = rows.ms(now)
-        with self.database.reading() as connection:
-            soonest = connection.execute(ANY_POLL).scalar_one_or_none()
-        if soonest is None or soonest > at:
-            return []
-        claimed = []
-        with self.database.writing() as connection:
-            due = connection.execute(self._due_polls, {"now": at, "limit": limit}).fetchall()
-            for row in due:
-                connection.execute(CLAIM_POLL, {"id": row.id, "until": rows.ms(until)})
-                created_at = rows.moment(row.created_at)
-                claimed.append(Poll(rows.attempt(row[:-2]), row.polls, created_at, until))
-        return claimed
-
-    def next_poll(self) -> datetime | None:
-        """When a provider is to be asked next, or None."""
-        with self.database.reading() as connection:
-            value = connection.execute(ANY_POLL).scalar_one_or_none()
-        return rows.moment(value) if value is not None else None
-
-    def acknowledge(self, connection: str, learner_id: str, now: datetime) -> None:
-        """The learner has read the connection's notice."""
-        values = {"connection": connection, "learner_id": learner_id, "now": rows.ms(now)}
-        with self.database.writing() as writing:
-            writing.execute(ACKNOWLEDGE, values)
-
-    def acknowledged(self, connection: str, learner_id: str) -> bool:
-        """Whether the learner has read the connection's notice."""
-        values = {"connection": connection, "learner_id": learner_id}
-        with self.database.reading() as reading:
-            return reading.execute(ACKNOWLEDGED, values).first() is not None
-
-    def adjustment(self, activity_id: str, learner_id: str) -> Adjustment:
-        """What this learner gets more of at this activity."""
-        values = {"activity_id": activity_id, "learner_id": learner_id}
-        with self.database.reading() as connection:
-            row = connection.execute(ADJUSTMENT, values).first()
-        return Adjustment(row.extra_attempts, row.extra_time_percent) if row else Adjustment()
-
-    def adjust(self, activity_id: str, learner_id: str, adjustment: Adjustment) -> None:
-        """Give a learner more attempts or time at an activity."""
-        values = {
-            "activity_id": activity_id,
-            "learner_id": learner_id,
-            "extra_attempts": adjustment.extra_attempts,
-            "extra_time_percent": adjustment.extra_time_percent,
-        }
-        with self.database.writing() as connection:
-            connection.execute(ADJUST, values)
-
-    def next_number(self, name: str) -> int:
-        """Count up durably, shared by all processes; the first number is 1."""
-        with self.database.writing() as connection:
-            return int(connection.execute(NEXT_NUMBER, {"name": name}).scalar_one())
-
-    def last_number(self, name: str) -> int:
-        """The number that `next_number` returned last, 0 before the first."""
-        with self.database.reading() as connection:
-            return connection.execute(LAST_NUMBER, {"name": name}).scalar_one_or_none() or 0
-
-    def reserve(self, name: str, slot: str, learner_id: str, attempt_id: str, seats: int) -> bool:
-        """Take a seat of a slot; again for the same attempt is fine. False when none is left."""
-        values = {"connection": name, "slot": slot}
-        who = {**values, "learner_id": learner_id, "attempt_id": attempt_id}
-        with self.database.writing() as connection:
-            for _ in range(SEAT_TRIES):
-                taken = connection.execute(SEATS, values).fetchall()
-                if any(row.learner_id == learner_id for row in taken):
-                    return any(row.attempt_id == attempt_id for row in taken)
-                numbers = {row.seat for row in taken}
-                seat = next((one for one in range(1, seats + 1) if one not in numbers), None)
-                if seat is None:
-                    return False
-                if connection.execute(TAKE_SEAT, {**who, "seat": seat}).rowcount:
-                    return True
-        return False
-
-    def give_back(self, name: str, attempt_id: str) -> None:
-        """Give back every seat that an attempt holds at a connection."""
-        values = {"connection": name, "attempt_id": attempt_id}
-        with self.database.writing() as connection:
-            connection.execute(GIVE_SEATS_BACK, values)
-
     def changes(self, attempt_id: str) -> list[Any]:
         """How an attempt came to its state: rows of at, state, source, detail."""
         with self.database.reading() as connection:
             return list(connection.execute(CHANGES, {"id": attempt_id}))
-
-    def learner_id(self, registration: str, user_id: str) -> str | None:
-        """The learner of an LMS's user id."""
-        values = {"registration": registration, "user_id": user_id}
-        with self.database.reading() as connection:
-            return connection.execute(FIND_LEARNER, values).scalar_one_or_none()
 
 
 def note(
@@ -261,3 +339,14 @@ def note(
         "detail": detail[:500],
     }
     connection.execute(ADD_CHANGE, values)
+
+
+@cache
+def _locking(for_update: str) -> TextClause:
+    # Both rows are locked: two attempts of one cell share the grade, and only a locked row is read
+    # as the one before us left it.
+    return text(
+        f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN grades g"  # noqa: S608 - constants
+        " ON g.link_id = a.link_id AND g.learner_id = a.learner_id"
+        f" WHERE a.id = :id AND a.connection = :connection {for_update}"
+    )

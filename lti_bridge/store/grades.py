@@ -1,4 +1,4 @@
-"""Grades for people who look after them: listing them, and sending them again."""
+"""Gradebook cells: where each is, what it is to show, and sending grades again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,61 @@ from typing import Any
 
 from sqlalchemy import Text, bindparam, text
 
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+from lti_bridge.store.rosters import DEPARTED
+from lti_bridge.store.statements import Statements
 
+# A grade that found no place, and is offered another one now, is sent again.
+MOVED = (
+    "CASE WHEN grades.delivery IN ('refused', 'waiting') AND grades.overridden = 0 AND "
+    "(grades.outcome_url, grades.sourced_id, grades.line_item, grades.line_items, grades.scopes)"
+    " <> (excluded.outcome_url, excluded.sourced_id, excluded.line_item, excluded.line_items,"
+    " excluded.scopes)"
+)
+# A launch is the LMS's newest word on who is in the course: whoever it lets in after it listed them
+# as Inactive or Deleted is graded again, and a grade that waited for that is due.
+SAVE_TARGET = text(
+    "INSERT INTO grades (id, link_id, learner_id, version, registration,"  # noqa: S608 - constants
+    " deployment_id, user_id,"
+    " outcome_url, sourced_id, line_item, line_items, scopes, delivery, tries, stamp,"
+    " stamp_version, delivered_version, last_error, changed_at, family, launched_at)"
+    " VALUES (:id, :link_id,"
+    " :learner_id, 0, :registration, :deployment_id, :user_id, :outcome_url, :sourced_id,"
+    " :line_item, :line_items, :scopes, 'none', 0, 0, 0, 0, '', :now, :family, :now)"
+    " ON CONFLICT (link_id, learner_id) DO UPDATE SET registration = excluded.registration,"
+    " deployment_id = excluded.deployment_id, user_id = excluded.user_id,"
+    " outcome_url = excluded.outcome_url, sourced_id = excluded.sourced_id,"
+    " line_item = excluded.line_item, line_items = excluded.line_items, scopes = excluded.scopes,"
+    " family = excluded.family, launched_at = excluded.launched_at,"
+    f" delivery = {MOVED} THEN 'pending' ELSE grades.delivery END,"
+    f" due_at = {MOVED} OR (grades.delivery = 'pending' AND grades.lease IS NULL AND {DEPARTED})"
+    " THEN :now ELSE grades.due_at END,"
+    f" tries = {MOVED} THEN 0 ELSE grades.tries END"
+)
+# That marks are being made, for an LMS which hears it (AGS 2.0 §3.4.8; Basic Outcomes has no word
+# for it), and only where it would clear no grade of ours.
+AWAITING = (
+    "CASE WHEN CAST(:given AS TEXT) IS NOT NULL OR grades.line_item || grades.line_items = ''"
+    " OR replace(grades.scopes, '/lti-ags/scope/score', '') = grades.scopes"
+    " OR (grades.line_item = '' AND grades.outcome_url <> '' AND grades.sourced_id <> '')"
+    " OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.link_id = grades.link_id"
+    " AND a.learner_id = grades.learner_id AND a.state IN ('awaiting-marks', 'held')) THEN ''"
+    " WHEN CAST(:pending AS TEXT) <> '' THEN CAST(:pending AS TEXT)"
+    " WHEN grades.awaiting <> '' THEN grades.awaiting ELSE 'Pending' END"
+)
+WANT_GRADE = text(
+    "UPDATE grades SET given = :given, maximum = :maximum, version = version + 1, tries = 0,"  # noqa: S608
+    f" awaiting = {AWAITING},"
+    " delivery = 'pending', due_at = :now, last_error = '', changed_at = :now"
+    " WHERE link_id = :link_id AND learner_id = :learner_id"
+    f" AND (version > 0 OR CAST(:given AS TEXT) IS NOT NULL OR {AWAITING} <> '')"
+    " AND (coalesce(given, '') <> coalesce(CAST(:given AS TEXT), '')"
+    " OR coalesce(maximum, '') <> coalesce(CAST(:maximum AS TEXT), '')"
+    f" OR awaiting <> {AWAITING})"
+)
 # The words of an index (attempts_for_people) stand in the condition.
 HELD = (
     "SELECT a.link_id, a.learner_id, max(a.held) AS held FROM attempts a"
@@ -32,6 +84,42 @@ RESEND = text(
     " WHERE version > 0 AND (id IN :ids"
     " OR (:stuck = 1 AND delivery IN ('refused', 'waiting')))"
 ).bindparams(bindparam("ids", expanding=True, type_=Text))
+
+
+class GradeSteps(Statements):
+    """The part of a transaction that is about gradebook cells."""
+
+    def save_target(self, grade_id: str, launch: Launch, link_id: str, learner_id: str) -> None:
+        """Keep the newest place for this learner's grade."""
+        self._changes(
+            SAVE_TARGET,
+            id=grade_id,
+            link_id=link_id,
+            learner_id=learner_id,
+            registration=launch.registration,
+            deployment_id=launch.deployment_id,
+            user_id=launch.person.id,
+            family=launch.platform.family,
+            now=rows.ms(launch.received_at),
+            **rows.target_columns(launch.grade_target),
+        )
+
+    def want_grade(
+        self, link_id: str, learner_id: str, score: Score | None, pending: str, now: datetime
+    ) -> bool:
+        """Let the gradebook cell want this score; False when it already does.
+
+        Without a score, an LMS that can hear it is told that marks are being made, if an attempt
+        awaits them; in the word `pending`, or in the one that was used before, or Pending.
+        """
+        return self._changes(
+            WANT_GRADE,
+            link_id=link_id,
+            learner_id=learner_id,
+            pending=pending,
+            now=rows.ms(now),
+            **rows.score_columns(score),
+        )
 
 
 def list_grades(database: Database, *, stuck: bool, limit: int) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import Attempt, Link
 from lti_bridge.core.tool.line_items import Place, ToolContext, ToolLineItem, ToolScore
 from lti_bridge.store import rows
+from lti_bridge.store.attempts import ATTEMPT_COLUMNS
 from lti_bridge.store.engine import Database
-from lti_bridge.store.transaction import ATTEMPT_COLUMNS, Steps
+from lti_bridge.store.transaction import Steps
 
 COLUMNS = "id, context_id, label, maximum, link_id, resource_id, tag, more, by_tool"
 # Of several line items of one link the declared one decides the grade, else the oldest.
@@ -115,25 +116,21 @@ SCORES = text(
 class ToolSteps(Steps):
     """The `core.tool_grades.ToolTransaction` of one open transaction."""
 
-    def __init__(self, cursor: Any, database: Database) -> None:
-        super().__init__(cursor, database)
-        self._locking = _locking(database.for_update)
-
     def place(self, connection: str, context_id: str, line_item_id: str) -> Place | None:
         """The place of a line item of this connection, which nobody deletes meanwhile."""
         values = {"connection": connection, "context_id": context_id, "id": line_item_id}
-        row = self._row(self._locking["place"], **values)
+        row = self._row(_locking(self._for_update)["place"], **values)
         return Place(row[0] or "", bool(row[1])) if row else None
 
     def lock_tool_user(self, connection: str, user_id: str) -> str | None:
         """The learner whom a tool knows by this id; one transaction at a time gets it."""
-        row = self._row(self._locking["user"], connection=connection, user_id=user_id)
+        row = self._row(_locking(self._for_update)["user"], connection=connection, user_id=user_id)
         return str(row[0]) if row else None
 
     def lock_newest(self, link_id: str, learner_id: str, connection: str) -> Attempt | None:
         """The open attempt, else the newest one, its gradebook cell locked."""
         values = {"link_id": link_id, "learner_id": learner_id, "connection": connection}
-        row = self._row(self._locking["newest"], **values)
+        row = self._row(_locking(self._for_update)["newest"], **values)
         return rows.attempt(row) if row else None
 
     def is_in_context(self, context_id: str, learner_id: str) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+from lti_bridge.store.statements import Statements
 
 BIND = text(
     "INSERT INTO owners (id, what, connection, learner_id, created_at)"
@@ -28,8 +29,8 @@ FOUND = text(
 )
 
 
-class OwnerSteps:
-    """What `store.transaction.Steps` knows of owners."""
+class OwnerSteps(Statements):
+    """The part of a transaction that is about owners."""
 
     def bind(
         self, owned_id: str, what: str, connection: str, learner_id: str, now: datetime
@@ -51,12 +52,6 @@ class OwnerSteps:
     def move_owned(self, owned_id: str, learner_id: str) -> bool:
         """Let this learner have it; False when nobody had."""
         return self._changes(MOVE, id=owned_id, learner_id=learner_id)
-
-    def _row(self, statement: TextClause, **values: Any) -> Any:
-        raise NotImplementedError
-
-    def _changes(self, statement: TextClause, **values: Any) -> bool:
-        raise NotImplementedError
 
 
 class ListedOwners:

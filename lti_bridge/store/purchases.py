@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from lti_bridge.core.records import Bought, Purchase
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+from lti_bridge.store.statements import Statements
 
 # One that was given back may be bought again, on the day on which that happens.
 ADD = text(
@@ -39,14 +38,8 @@ OF_DAY = text(
 )
 
 
-class PurchaseSteps:
-    """What `store.transaction.Steps` knows of purchases."""
-
-    def _row(self, statement: TextClause, **values: Any) -> Any:
-        raise NotImplementedError
-
-    def _changes(self, statement: TextClause, **values: Any) -> bool:
-        raise NotImplementedError
+class PurchaseSteps(Statements):
+    """The part of a transaction that is about purchases."""
 
     def buy(self, purchase: Purchase) -> int | None:
         """Write a purchase down; 0 when it is there already, None when the limit is reached."""

@@ -10,8 +10,11 @@ from sqlalchemy import TextClause, text
 
 from lti_bridge.core.course.learners import Cell
 from lti_bridge.core.course.rosters import Member
+from lti_bridge.core.launch.message import Launch
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+from lti_bridge.store.links import placement
+from lti_bridge.store.statements import Statements
 
 COURSE = (
     "registration = :registration AND deployment_id = :deployment_id AND context_id = :context_id"
@@ -67,6 +70,12 @@ BACK = text(
 SEND = text(
     "UPDATE grades SET due_at = :at WHERE id = :id AND delivery = 'pending' AND lease IS NULL"
 )
+SAVE_ROSTER = text(
+    "INSERT INTO rosters (registration, deployment_id, context_id, url)"
+    " VALUES (:registration, :deployment_id, :context_id, :url)"
+    " ON CONFLICT (registration, deployment_id, context_id) DO UPDATE SET url = excluded.url"
+    " WHERE rosters.url <> excluded.url"
+)
 # every learner who has opened the link, with the last attempt and the gradebook cell
 CELLS = text(
     "SELECT p.user_id, a.state, g.given, g.maximum, g.version, g.delivery, g.shown, g.overridden,"
@@ -76,8 +85,6 @@ CELLS = text(
     " WHERE a.link_id = :link_id AND a.number = (SELECT max(o.number) FROM attempts o"
     " WHERE o.link_id = a.link_id AND o.learner_id = a.learner_id) ORDER BY p.user_id"
 )
-
-
 SERVICES = text(
     "SELECT registration, line_item FROM grades WHERE line_item <> ''"
     " UNION SELECT registration, line_items FROM grades WHERE line_items <> ''"
@@ -89,6 +96,23 @@ def services(database: Database) -> list[tuple[str, str]]:
     """Every address of grades and of members that an LMS has given: its name, and the address."""
     with database.reading() as connection:
         return [(name, url) for name, url in connection.execute(SERVICES)]
+
+
+class RosterSteps(Statements):
+    """The part of a transaction that is about courses and who is in them."""
+
+    def has_left(self, launch: Launch) -> bool:
+        """Whether a list that was read after this launch says that its user left the course."""
+        where = placement(launch)
+        del where["resource_link_id"]
+        who = {"user_id": launch.person.id, "at": rows.ms(launch.received_at)}
+        return self._row(HAS_LEFT, **where, **who) is not None
+
+    def save_memberships_url(self, launch: Launch, url: str) -> None:
+        """Keep where the members of this launch's course are listed."""
+        where = placement(launch)
+        del where["resource_link_id"]
+        self._changes(SAVE_ROSTER, url=url, **where)
 
 
 class Rosters:

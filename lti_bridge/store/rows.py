@@ -48,7 +48,7 @@ def wanted(given: str | None, maximum: str | None, awaiting: str) -> str:
 
 
 def attempt(row: Any) -> Attempt:
-    """The attempt of a row selected with transaction.ATTEMPT_COLUMNS.
+    """The attempt of a row selected with attempts.ATTEMPT_COLUMNS.
 
     They begin in the order of its fields.
     """

@@ -10,7 +10,7 @@ from lti_bridge.core.launch.message import Once
 from lti_bridge.core.tool.choices import ToolChoice
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
-from lti_bridge.store.transaction import USE_ONCE
+from lti_bridge.store.once import USE_ONCE
 
 KEEP = text(
     "INSERT INTO tool_choices (data, browser, connection, token, chosen, multiple, until)"

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from lti_bridge.core.tool.launches import DeclaredItem, TakenLaunch, ToolLaunch
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+from lti_bridge.store.statements import Statements
 
 AGS_ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 
@@ -54,16 +55,7 @@ class Tools13:
         with self._database.cursor() as cursor:
             steps = _Steps(cursor, self._database, rows.ms(now))
             alone = steps.remember(launch)
-            claims = launch.claims if alone else without_line_item(launch.claims)
-            steps.run(
-                KEEP,
-                hint=launch.hint,
-                connection=launch.connection,
-                login_hint=launch.login_hint,
-                browser=launch.browser,
-                claims=json.dumps(dict(claims)),
-                until=rows.ms(launch.until),
-            )
+            steps.keep(launch, launch.claims if alone else without_line_item(launch.claims))
 
     def take(self, hint: str, browser: str) -> TakenLaunch | None:
         """Take a launch away, for the browser that it was made for; None for everyone else."""
@@ -83,24 +75,32 @@ def without_line_item(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {**claims, AGS_ENDPOINT: endpoint}
 
 
-class _Steps:
+class _Steps(Statements):
     """The steps of one launch; a relaunch finds everything and adds only itself."""
 
     def __init__(self, cursor: Any, database: Database, now: int) -> None:
-        self._cursor = cursor
-        self._native = database.native
+        super().__init__(cursor, database)
         self._now = now
 
-    def run(self, statement: TextClause, **values: Any) -> Any:
-        return self._cursor.execute(self._native(statement), values)
+    def keep(self, launch: ToolLaunch, claims: Mapping[str, Any]) -> None:
+        """Keep the launch itself."""
+        self._changes(
+            KEEP,
+            hint=launch.hint,
+            connection=launch.connection,
+            login_hint=launch.login_hint,
+            browser=launch.browser,
+            claims=json.dumps(dict(claims)),
+            until=rows.ms(launch.until),
+        )
 
     def remember(self, launch: ToolLaunch) -> bool:
         """Whether the link has no line item but the declared one (AGS section 3.1)."""
         origin, connection = launch.origin, launch.connection
         if launch.user_id:
             who = {"user_id": launch.user_id, "learner_id": origin.learner_id}
-            self.run(ADD_USER, connection=connection, **who)
-        self.run(
+            self._changes(ADD_USER, connection=connection, **who)
+        self._changes(
             ADD_CONTEXT,
             id=origin.course,
             connection=connection,
@@ -113,13 +113,13 @@ class _Steps:
         if item is None:
             return True
         where = {"context_id": origin.course, "link_id": item.link_id}
-        known = {row[0] for row in self.run(LINE_ITEMS, **where).fetchall()}
+        known = {row[0] for row in self._rows(LINE_ITEMS, **where)}
         if item.id not in known:
             self._declare(item, origin.course)
         return known <= {item.id}
 
     def _declare(self, item: DeclaredItem, course: str) -> None:
-        self.run(
+        self._changes(
             ADD_LINE_ITEM,
             id=item.id,
             context_id=course,

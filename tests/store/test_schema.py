@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from lti_bridge.store.engine import Database
+from lti_bridge.store.learners import FORGET
 from lti_bridge.store.schema import METADATA
 from tests.conftest import fresh_database
 
@@ -177,3 +178,16 @@ def test_more_and_other_in_the_declaration_is_seen(migrated: Engine, empty: Engi
 
 def test_every_table_says_what_a_row_is() -> None:
     assert [one.name for one in METADATA.tables.values() if not one.info["meaning"]] == []
+
+
+def test_forgetting_a_learner_thinks_of_every_table_that_names_one() -> None:
+    naming = {
+        table.name
+        for table in METADATA.tables.values()
+        if any(key.target_fullname == "learners.id" for key in table.foreign_keys)
+    }
+    freed_by_the_core = {"owners"}  # with what their providers have forgotten
+    said = " ".join(FORGET.values())
+    assert {name for name in naming if f" {name} WHERE" not in said.replace(" SET", " WHERE")} == (
+        freed_by_the_core
+    )

@@ -1,4 +1,4 @@
-"""What people who look after the bridge see of attempts and learners, and what they change."""
+"""Attempts for people who look after the bridge: lists, and which of them need somebody."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Text, bindparam, text
+from sqlalchemy import BindParameter, Text, bindparam, text
 
 from lti_bridge.core.attempt.polls import GIVE_UP_AFTER, NO_GRADE_AFTER, SEVERAL, SILENT_AFTER
 from lti_bridge.core.attempt.starts import UNDER_WAY
-from lti_bridge.core.launch import held_launch
-from lti_bridge.core.records import Attempt, AttemptState, Unheard
+from lti_bridge.core.records import Attempt, Unheard
 from lti_bridge.store import rows
-from lti_bridge.store.attempts import CHANGES, note
+from lti_bridge.store.attempts import ATTEMPT_COLUMNS, CHANGES
 from lti_bridge.store.engine import Database
-from lti_bridge.store.purchases import give_back
-from lti_bridge.store.transaction import ATTEMPT_COLUMNS, CLOSED
 
 # Nobody knows whether it was started, a person has to look at its result, or nothing was heard of
 # it for too long: by who can be asked or calls, or by LTI, where the LMS has a place for a grade.
@@ -83,48 +80,9 @@ DATED_OF_CONNECTION = text(
     f"{DATED} WHERE a.connection = :connection AND a.data <> '{{}}' ORDER BY a.created_at"
 )
 DATED_OF_LEARNER = text(f"{DATED} WHERE a.learner_id = :learner_id ORDER BY a.created_at")
-RESOLVE = text(
-    "UPDATE attempts SET state = :state, is_open = :is_open, reference = :reference, data = :data,"
-    " poll_at = CAST(:poll_at AS BIGINT), polls = 0, changed_at = :now"
-    " WHERE id = :id AND state = 'unclear' AND changed_at <= :before"
-)
-NAMES = text(
-    "SELECT registration, user_id FROM learners WHERE id = :id"
-    " UNION ALL SELECT registration, user_id FROM learner_aliases WHERE learner_id = :id"
-)
-HELD = text("SELECT token, text FROM held_launches")
-RELEASE_HELD = text("DELETE FROM held_launches WHERE token = :token")
-OPEN = text("SELECT id FROM attempts WHERE learner_id = :id AND is_open = 1")
-CLOSE = text(
-    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now"
-    " WHERE learner_id = :id AND is_open = 1"
-)
-FORGET = {
-    "launches": "DELETE FROM launches WHERE learner_id = :id",
-    # without its cell no later result of an attempt is accepted, and nothing is delivered
-    "grades": "DELETE FROM grades WHERE learner_id = :id",
-    "tool launches": "DELETE FROM tool_launches WHERE EXISTS (SELECT 1 FROM tool_users u"
-    " WHERE u.connection = tool_launches.connection AND u.learner_id = :id"
-    " AND tool_launches.claims LIKE '%' || u.user_id || '%')",
-    "tool scores": "DELETE FROM tool_scores WHERE learner_id = :id",
-    "tool users": "DELETE FROM tool_users WHERE learner_id = :id",
-    "notices read": "DELETE FROM notices_read WHERE learner_id = :id",
-    "adjustments": "DELETE FROM adjustments WHERE learner_id = :id",
-    "attempts": "UPDATE attempts SET reference = '', data = '{}', poll_at = NULL"
-    " WHERE learner_id = :id",
-    "departures": "DELETE FROM departures WHERE EXISTS (SELECT 1 FROM learners l WHERE l.id = :id"
-    " AND l.registration = departures.registration AND l.user_id = departures.user_id) OR EXISTS"
-    " (SELECT 1 FROM learner_aliases a WHERE a.learner_id = :id"
-    " AND a.registration = departures.registration AND a.user_id = departures.user_id)",
-    # an alias may hide a row of its own name
-    "learners": "UPDATE learners SET user_id = 'forgotten:' || id WHERE id = :id OR EXISTS"
-    " (SELECT 1 FROM learner_aliases a WHERE a.learner_id = :id"
-    " AND a.registration = learners.registration AND a.user_id = learners.user_id)",
-    "further names": "DELETE FROM learner_aliases WHERE learner_id = :id",
-}
 
 
-class Staff:
+class Overview:
     """The part of the store for people who look after it; `Store` adds the rest."""
 
     database: Database
@@ -205,69 +163,10 @@ class Staff:
         """All attempts of a learner, and when each was created."""
         return self._dated(DATED_OF_LEARNER, {"learner_id": learner_id})
 
-    def resolve(
-        self,
-        attempt: Attempt,
-        state: AttemptState,
-        now: datetime,
-        *,
-        poll_at: datetime | None = None,
-    ) -> bool:
-        """Give an unclear attempt the state, reference and data that a person has found.
-
-        False when it is no longer unclear, or a click is starting it just now.
-        """
-        values = {
-            "id": attempt.id,
-            "state": state,
-            "is_open": 0 if state in CLOSED else 1,
-            "reference": attempt.reference,
-            "data": json.dumps(dict(attempt.data)),
-            "poll_at": rows.ms(poll_at) if poll_at else None,
-            "now": rows.ms(now),
-            "before": rows.ms(now - UNDER_WAY),
-        }
-        with self.database.writing() as connection:
-            if connection.execute(RESOLVE, values).rowcount == 0:
-                return False
-            if state == "created":
-                give_back(connection, attempt.id)
-            note(connection, attempt.id, now, state, "person", "")
-        return True
-
-    def forget_learner(self, learner_id: str, now: datetime) -> dict[str, int]:
-        """Delete who a learner is, and all that leads there; how many rows of what.
-
-        The attempts stay, of nobody. Open ones are closed, and no later result is accepted.
-        """
-        values = {"id": learner_id, "now": rows.ms(now)}
-        with self.database.writing() as connection:
-            names = {tuple(row) for row in connection.execute(NAMES, values)}
-            held = _release_held(connection, names)
-            for (attempt_id,) in connection.execute(OPEN, values).fetchall():
-                note(connection, attempt_id, now, "expired", "person", "forgotten")
-            connection.execute(CLOSE, values)
-            counts = {
-                what: connection.execute(text(FORGET[what]), values).rowcount for what in FORGET
-            }
-        return {**counts, "held launches": held}
-
     def _dated(self, statement: Any, values: Mapping[str, Any]) -> list[tuple[Attempt, datetime]]:
         with self.database.reading() as reading:
             found = reading.execute(statement, values).fetchall()
         return [(rows.attempt(row[:-1]), rows.moment(row[-1])) for row in found]
-
-
-def _release_held(connection: Connection, names: set[tuple[str, ...]]) -> int:
-    """Delete the launches that wait for a second click of one of these users."""
-    tokens = []
-    for token, held in connection.execute(HELD).fetchall():
-        launch = held_launch.from_json(held)
-        if (launch.registration, launch.person.id) in names:
-            tokens.append({"token": token})
-    if tokens:
-        connection.execute(RELEASE_HELD, tokens)
-    return len(tokens)
 
 
 def _ages(now: datetime, pushing: Sequence[str] = ()) -> dict[str, Any]:

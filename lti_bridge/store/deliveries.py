@@ -1,0 +1,211 @@
+"""Deliveries: who brings a grade to its LMS when, how that ended, and what the LMS shows."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from lti_bridge.core.grade.gradebook import Outcome, View
+from lti_bridge.core.records import Delivery
+from lti_bridge.store import rows
+from lti_bridge.store.engine import Database
+from lti_bridge.store.rosters import DEPARTED
+
+GRADE_COLUMNS = (
+    "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"  # noqa: S608 - constants
+    " line_item, line_items, scopes, tries, stamp, stamp_version, told, family, delivered_at,"
+    f" forced_version, reads, awaiting, {DEPARTED} AS departed,"
+    " (SELECT l.activity_id FROM links l WHERE l.id = grades.link_id) AS activity_id,"
+    # when the newest attempt that counts was handed in, as far as its provider said: its marks may
+    # come weeks later, and a correction is no new submission
+    " (SELECT min(c.at) FROM attempt_changes c JOIN attempts a ON a.id = c.attempt_id"
+    " WHERE a.link_id = grades.link_id AND a.learner_id = grades.learner_id"
+    " AND c.state IN ('finished', 'awaiting-marks', 'held', 'graded') AND c.source <> 'refused'"
+    " AND (a.scored_at IS NOT NULL OR a.state IN ('awaiting-marks', 'held'))"
+    " GROUP BY a.id ORDER BY 1 DESC LIMIT 1) AS submitted"
+)
+STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an equal one
+CLOCKS_APART = 60_000  # milliseconds that an LMS's clock may be ahead of ours
+
+LEASE = text(
+    "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until, told = :told"
+    " WHERE id = :id"
+)
+RENEW = text(
+    "UPDATE grades SET leased_until = :until, due_at = :until WHERE id = :id AND lease = :lease"
+)
+STAMP = text("UPDATE grades SET stamp = :stamp, stamp_version = :version WHERE id = :id")
+# A grade that changed while an older version was on its way is due again at once.
+SETTLE = text(
+    "UPDATE grades SET lease = NULL, leased_until = NULL,"
+    " delivered_version = CASE WHEN :delivered = 1 THEN :version ELSE delivered_version END,"
+    " delivered_at = CASE WHEN :delivered = 1 THEN :now ELSE delivered_at END,"
+    " last_error = CASE WHEN version > :version THEN '' ELSE :error END,"
+    " delivery = CASE WHEN version > :version THEN 'pending' ELSE :state END,"
+    " due_at = CASE WHEN version > :version THEN :now ELSE CAST(:due_at AS BIGINT) END,"
+    " tries = CASE WHEN version > :version THEN 0 ELSE tries + :tried END,"
+    " told = CASE WHEN :delivered = 1 THEN :told ELSE told END,"
+    " shown = CASE WHEN :delivered = 1 THEN '' ELSE shown END,"
+    " overridden = CASE WHEN :delivered = 1 THEN 0 ELSE overridden END,"
+    " reads = CASE WHEN :delivered = 1 THEN 0 ELSE reads END,"
+    " read_at = CASE WHEN :delivered = 1 THEN CAST(:read_at AS BIGINT) ELSE read_at END"
+    " WHERE id = :id AND lease = :lease"
+)
+PLAN_READ = text("UPDATE grades SET read_at = :until WHERE id = :id")
+NOTE_SHOWN = text(
+    "UPDATE grades SET shown = coalesce(:shown, shown), reads = reads + 1,"
+    " shown_at = CASE WHEN CAST(:shown AS TEXT) IS NULL THEN shown_at ELSE :now END,"
+    " overridden = coalesce(CAST(:overridden AS INTEGER), overridden),"
+    " read_at = CAST(:read_at AS BIGINT),"
+    " due_at = CASE WHEN delivery = 'waiting' AND overridden > CAST(:overridden AS INTEGER)"
+    " THEN :now ELSE due_at END,"
+    " delivery = CASE WHEN delivery = 'waiting' AND overridden > CAST(:overridden AS INTEGER)"
+    " THEN 'pending' ELSE delivery END"
+    " WHERE id = :id AND told = :told"
+)
+NEXT_DUE = text("SELECT min(due_at) FROM grades WHERE due_at IS NOT NULL")
+NEXT_READ = text("SELECT 1 FROM grades WHERE read_at <= :now LIMIT 1")
+REASONS = text(
+    "SELECT delivery, last_error, count(*) FROM grades WHERE last_error <> ''"
+    " AND delivery IN ('pending', 'refused', 'waiting')"
+    " GROUP BY delivery, last_error ORDER BY 3 DESC, max(changed_at) DESC LIMIT :limit"
+)
+COUNTS = text("SELECT delivery, count(*) FROM grades GROUP BY delivery")
+
+
+class Deliveries:
+    """The part of the store that is about deliveries; `Store` adds the rest."""
+
+    database: Database
+
+    def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
+        """Lease grades that are due, oldest first, at most `limit`.
+
+        A lease is also the next due time: if its holder dies, the grade is due again when the
+        lease ends, without anybody having to notice.
+        """
+        at = rows.ms(now)
+        until = rows.ms(now + timedelta(seconds=lease_s))
+        with self.database.reading() as connection:
+            next_due = connection.execute(NEXT_DUE).scalar_one_or_none()
+        if next_due is None or next_due > at:
+            return []
+        claimed = []
+        with self.database.writing() as connection:
+            for row in connection.execute(
+                _due(self.database.skip_locked), {"now": at, "limit": limit}
+            ).fetchall():
+                lease = secrets.token_hex(8)
+                told = rows.told(row, wanted=True)
+                values = {"id": row.id, "lease": lease, "until": until, "told": " ".join(told)}
+                connection.execute(LEASE, values)
+                claimed.append(rows.delivery(row, lease, _stamp(connection, row, at), told))
+        return claimed
+
+    def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
+        """Let the leases last longer of those deliveries that are not settled."""
+        until = rows.ms(now + timedelta(seconds=lease_s))
+        with self.database.writing() as connection:
+            for one in deliveries:
+                connection.execute(RENEW, {"id": one.grade_id, "lease": one.lease, "until": until})
+
+    def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
+        """Record how a delivery ended and give the lease back."""
+        values = {
+            "id": delivery.grade_id,
+            "lease": delivery.lease,
+            "version": delivery.version,
+            "delivered": 1 if outcome.state == "delivered" else 0,
+            "state": outcome.state,
+            "due_at": rows.ms(outcome.due_at) if outcome.due_at else None,
+            "error": outcome.error[:500],
+            "tried": 1 if outcome.count_try else 0,
+            "told": delivery.told[-1] if delivery.told else "",
+            "read_at": rows.ms(outcome.read_at) if outcome.read_at else None,
+            "now": rows.ms(now),
+        }
+        with self.database.writing() as connection:
+            if connection.execute(SETTLE, values).rowcount and outcome.later_stamp:
+                stamp = max(rows.ms(now), rows.ms(delivery.stamp)) + CLOCKS_APART
+                moved = {"id": delivery.grade_id, "stamp": stamp, "version": -delivery.version}
+                connection.execute(STAMP, moved)
+
+    def claim_reads(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
+        """Delivered grades whose LMS is to be looked at now, at most `limit`; nobody else gets
+        them for `lease_s` seconds."""
+        until = rows.ms(now + timedelta(seconds=lease_s))
+        with self.database.reading() as connection:
+            if connection.execute(NEXT_READ, {"now": rows.ms(now)}).first() is None:
+                return []
+        claimed = []
+        with self.database.writing() as connection:
+            wanted = {"now": rows.ms(now), "limit": limit}
+            for row in connection.execute(_to_read(self.database.skip_locked), wanted).fetchall():
+                connection.execute(PLAN_READ, {"id": row.id, "until": until})
+                claimed.append(rows.delivery(row, "", row.stamp, rows.told(row, wanted=False)))
+        return claimed
+
+    def note_shown(self, delivery: Delivery, now: datetime, view: View) -> None:
+        """Record what the LMS shows, unless it was told something else meanwhile.
+
+        A grade that waits for a teacher's value to go is due once that has gone.
+        """
+        values = {
+            "id": delivery.grade_id,
+            "told": " ".join(delivery.told),
+            "shown": view.text,
+            "overridden": None if view.overridden is None else int(view.overridden),
+            "read_at": rows.ms(view.read_at) if view.read_at else None,
+            "now": rows.ms(now),
+        }
+        with self.database.writing() as connection:
+            connection.execute(NOTE_SHOWN, values)
+
+    def next_due(self) -> datetime | None:
+        """When the next delivery is due, or None when there is none."""
+        with self.database.reading() as connection:
+            value = connection.execute(NEXT_DUE).scalar_one_or_none()
+        return rows.moment(value) if value is not None else None
+
+    def delivery_counts(self) -> dict[str, int]:
+        """How many grades are in each delivery state."""
+        with self.database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(COUNTS)}
+
+    def delivery_reasons(self, limit: int) -> list[tuple[str, str, int]]:
+        """Why grades are not delivered: state, reason and how many, the most frequent first."""
+        with self.database.reading() as connection:
+            return [tuple(row) for row in connection.execute(REASONS, {"limit": limit})]
+
+
+def _stamp(connection: Any, row: Any, now: int) -> int:
+    """The time to tell the LMS: kept for a retry, strictly later for a new version.
+
+    `stamp_version` is the version that `stamp` belongs to, negative once it was moved ahead.
+    """
+    if abs(row.stamp_version) == row.version:
+        return int(row.stamp)
+    stamp = max(now, row.stamp + STAMP_STEP)
+    connection.execute(STAMP, {"id": row.id, "stamp": stamp, "version": row.version})
+    return int(stamp)
+
+
+@cache
+def _due(skip_locked: str) -> TextClause:
+    return text(
+        f"SELECT {GRADE_COLUMNS} FROM grades WHERE due_at <= :now"  # noqa: S608 - constants
+        " AND (lease IS NULL OR leased_until <= :now)"
+        f" ORDER BY due_at LIMIT :limit {skip_locked}"
+    )
+
+
+@cache
+def _to_read(skip_locked: str) -> TextClause:
+    return text(
+        f"SELECT {GRADE_COLUMNS} FROM grades WHERE read_at <= :now"  # noqa: S608 - constants
+        f" AND lease IS NULL ORDER BY read_at LIMIT :limit {skip_locked}"
+    )

@@ -1,0 +1,31 @@
+"""Statements of one open transaction, by the driver's own cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import TextClause
+
+from lti_bridge.store.engine import Database
+
+
+class Statements:
+    """What the steps of all aggregates run their statements with."""
+
+    def __init__(self, cursor: Any, database: Database) -> None:
+        self._cursor = cursor
+        self._native = database.native
+        self._for_update = database.for_update
+
+    def _row(self, statement: TextClause, **values: Any) -> Any:
+        return self._run(statement, values).fetchone()
+
+    def _rows(self, statement: TextClause, **values: Any) -> Any:
+        return self._run(statement, values).fetchall()
+
+    def _changes(self, statement: TextClause, **values: Any) -> bool:
+        return bool(self._run(statement, values).rowcount > 0)
+
+    def _run(self, statement: TextClause, values: Mapping[str, Any]) -> Any:
+        return self._cursor.execute(self._native(statement), values)
