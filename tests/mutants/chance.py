@@ -49,8 +49,8 @@ THROUGH = {
         *("tests/flow/test_people_named.py", "tests/flow/test_people_candidates.py"),
     ),
     "platform": (
-        *("tests/platform", "tests/providers/platform", "tests/providers/services"),
-        *("tests/flow/test_outcomes.py", "tests/flow/test_services13.py"),
+        *("tests/platform", "tests/flow/test_outcomes.py", "tests/flow/test_services13.py"),
+        *("tests/flow/test_tool13.py", "tests/flow/test_deep_link_platform.py"),
     ),
 }
 
@@ -139,8 +139,10 @@ def tests_of(path: Path) -> tuple[str, ...]:
     first = _named(f"tests/{room}", path.stem) if moved else [mirror / f"test_{path.stem}.py"]
     if rest[:-1]:
         first += [mirror, Path(f"tests/flow/test_{rest[0]}.py")]
-    steps = dict.fromkeys([*map(str, first), *THROUGH[room]])
-    return tuple(one for one in steps if (ROOT / one).exists())
+    there = [str(one) for one in first if (ROOT / one).exists()]
+    if gone := [one for one in THROUGH[room] if not (ROOT / one).exists()]:
+        raise SystemExit(f"THROUGH names tests that are not there: {', '.join(gone)}")
+    return tuple(dict.fromkeys([*there, *THROUGH[room]]))
 
 
 def _named(folder: str, stem: str) -> list[Path]:
