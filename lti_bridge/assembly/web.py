@@ -39,6 +39,7 @@ from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.tool_choices import StoredChoices
 from lti_bridge.web import people as people_page
 from lti_bridge.web import visitors
+from lti_bridge.web.errors import ErrorPages
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.routes import FORMS, check_request, send_on
 from lti_bridge.web.site import Site
@@ -66,20 +67,25 @@ def web_app(bridge: Bridge) -> Flask:
     table = bridge.settings.bridge
     app.before_request(partial(send_on, table.public_url, table.former_urls))
     app.teardown_request(lambda _error: log.end())
-    app.register_error_handler(HTTPException, site.http_error)
-    app.register_error_handler(Exception, site.failed)
+    app.register_error_handler(HTTPException, site.errors.http_error)
+    app.register_error_handler(Exception, site.errors.failed)
     return app
 
 
 def _site(bridge: Bridge) -> Site:
     trusted = bridge.lms.directory.names
-    return Site(
-        pages=Pages(urlsplit(bridge.settings.bridge.public_url).path),
-        launching=bridge.launching,
-        store=bridge.store,
+    pages = Pages(urlsplit(bridge.settings.bridge.public_url).path)
+    errors = ErrorPages(
+        pages=pages,
         new_reference=log.current,
         framing=partial(lms_routes.frame_ancestors, bridge.lms.lms11, bridge.lms.lms13),
         trusted=lambda registration: registration in trusted(),
+    )
+    return Site(
+        pages=pages,
+        launching=bridge.launching,
+        store=bridge.store,
+        errors=errors,
         at_tools=_at_tools(bridge),
     )
 
@@ -114,8 +120,8 @@ def _for_tools(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
             lambda: (keyring.public_keys("platform"), keyring.etag("platform")),
             site.to_tool,
         ),
-        routes_services.blueprint(bridge.services, site.reference),
-        routes_registration.blueprint(registering, site.reference),
+        routes_services.blueprint(bridge.services, site.errors.reference),
+        routes_registration.blueprint(registering, site.errors.reference),
         routes_deep_linking.blueprint(answers, site.chosen),
     )
 

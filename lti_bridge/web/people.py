@@ -45,7 +45,7 @@ def blueprint(site: Site, people: People) -> Blueprint:
     def ask() -> Response:
         """The button that leads there, or looks again."""
         opened = site.launching.for_staff(site.sent_token())
-        site.remember(opened.launch)
+        site.errors.remember(opened.launch)
         return site.shown(opened.launch, {"do": PEOPLE})
 
     site.views[PEOPLE] = show

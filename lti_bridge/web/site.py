@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import HTTPException
 
 from lti_bridge.core.course.links import belongs
 from lti_bridge.core.grade.submission_review import review
@@ -21,18 +20,15 @@ from lti_bridge.core.tool.choices import ToolAnswer
 from lti_bridge.core.tool.deep_linking import AtTools
 from lti_bridge.errors import (
     BadRequest,
-    BridgeError,
     BrowserRefused,
     LaunchRefused,
     LoginFailed,
-    MethodNotAllowed,
-    NotFound,
     PageExpired,
-    TooLarge,
 )
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.store import Store
 from lti_bridge.web import visitors
+from lti_bridge.web.errors import ErrorPages
 from lti_bridge.web.overview import GO_ON_PATH, PEOPLE_PATH, instructor_view
 from lti_bridge.web.picker import FIRST, PLACE_PATH, Picker
 from lti_bridge.web.rendering import Pages
@@ -48,37 +44,23 @@ MAX_QUERY = 8192  # bytes; with it an address fits into what servers and proxies
 REVIEW = "review"
 SAID = ("lti_msg", "lti_errormsg", "lti_log", "lti_errorlog")
 View = Callable[[str, Launch, tuple[str, ...]], Response]
-HTTP_ERRORS: dict[int, type[BridgeError]] = {
-    404: NotFound,
-    405: MethodNotAllowed,
-    413: TooLarge,
-}
-JSON = "application/json"
 
 
 class Site:
-    """The pages around the launch core. `new_reference` returns a short id for people.
-
-    `framing` says for a registration and a launch's return URL which origins may frame a page,
-    `trusted` whether a registration still is one.
-    """
+    """The pages around the launch core."""
 
     def __init__(
         self,
         pages: Pages,
         launching: Launching,
         store: Store,
-        new_reference: Callable[[], str],
-        framing: Callable[[str, str], tuple[str, ...]],
-        trusted: Callable[[str], bool],
+        errors: ErrorPages,
         at_tools: AtTools,
     ) -> None:
         self.pages = pages
         self.launching = launching
         self.store = store
-        self.new_reference = new_reference
-        self.framing = framing
-        self.trusted = trusted
+        self.errors = errors
         self.at_tools = at_tools
         root = urlsplit(launching.public_url).path
         # Forms lead to the host that the browser is at: its cookie is kept there.
@@ -89,7 +71,7 @@ class Site:
 
     def launched(self, launch: Launch) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
-        frame_ancestors = self.remember(launch)
+        frame_ancestors = self.errors.remember(launch)
         framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         opened = dispatch(self.launching, launch, framed=framed)
         if isinstance(opened, Choice):
@@ -101,7 +83,7 @@ class Site:
         log.info(
             "launch.opened",
             extra={
-                "ref": self.reference(),
+                "ref": self.errors.reference(),
                 "registration": launch.registration,
                 "activity": opened.activity.id,
                 "connection": opened.connection.name,
@@ -127,7 +109,7 @@ class Site:
         token = request.form.get("token", "")
         if not visitors.may_use(token):
             launch, _ = self.launching.kept(token)
-            self.remember(launch)
+            self.errors.remember(launch)
             raise PageExpired("the page was shown to another browser")
         return token
 
@@ -144,7 +126,7 @@ class Site:
         return response
 
     def _step(self, token: str, launch: Launch, step: Mapping[str, str]) -> Response:
-        frame_ancestors = self.remember(launch)
+        frame_ancestors = self.errors.remember(launch)
         view = self.views.get(step.get("do", ""))
         if view is not None:
             return view(token, launch, frame_ancestors)
@@ -193,7 +175,7 @@ class Site:
     def alone(self, alone: NewWindowPage) -> Response:
         """For a login in a frame where the browser keeps no cookies; who may frame is unknown."""
         way = "storage" if alone.storage else "window"
-        log.info("login.alone", extra={"ref": self.reference(), "kind": way})
+        log.info("login.alone", extra={"ref": self.errors.reference(), "kind": way})
         return self.pages.alone(alone)
 
     def unproved(self, launch: Launch, alone: NewWindowPage, refusal: BrowserRefused) -> Response:
@@ -201,7 +183,7 @@ class Site:
 
         Raises the refusal where no other window could help.
         """
-        frame_ancestors = self.remember(launch)
+        frame_ancestors = self.errors.remember(launch)
         if alone.storage:
             return self.pages.alone(alone, frame_ancestors=frame_ancestors, back_url=g.back_url)
         return self._anew(alone, refusal, frame_ancestors)
@@ -213,22 +195,22 @@ class Site:
 
         Raises as `unproved` does.
         """
-        if not self.trusted(registration):
+        if not self.errors.trusted(registration):
             raise refusal
-        return self._anew(alone, refusal, self._remember(registration, home))
+        return self._anew(alone, refusal, self.errors.remember_lms(registration, home))
 
     def _anew(
         self, alone: NewWindowPage, refusal: LaunchRefused, frame_ancestors: tuple[str, ...]
     ) -> Response:
         if alone.again is None:
             raise refusal
-        self._log_refusal(refusal)
+        self.errors.log_refusal(refusal)
         return self.pages.alone(
             alone,
             frame_ancestors=frame_ancestors,
             back_url=g.get("back_url", ""),
             refusal=refusal,
-            reference=self.reference(),
+            reference=self.errors.reference(),
         )
 
     def to_tool(self, form: Form) -> Response:
@@ -242,7 +224,7 @@ class Site:
     def chosen(self, answer: ToolAnswer) -> Response:
         """What an instructor gets who comes back from choosing at a provider's tool."""
         picked = self.at_tools.come_back(answer, request.cookies)
-        frame_ancestors = self.remember(picked.launch)
+        frame_ancestors = self.errors.remember(picked.launch)
         done = self.picker.back(picked, (answer.message, answer.error), frame_ancestors)
         response = done if isinstance(done, Response) else self.shown(picked.launch, done)
         forget_cookie(response, picked.cookie, urlsplit(self.at_tools.return_url).path)
@@ -263,7 +245,9 @@ class Site:
             return Response(status=303, headers={"Location": f"{request.path}?{said}"})
         for name in ("lti_log", "lti_errorlog"):
             if text := request.values.get(name, "")[:MAX_MESSAGE]:
-                log.info("provider.returned", extra={"ref": self.reference(), "reason": text})
+                log.info(
+                    "provider.returned", extra={"ref": self.errors.reference(), "reason": text}
+                )
         return self.pages.returned(
             title="Welcome back",
             message=(
@@ -273,7 +257,7 @@ class Site:
             back_url=found.return_url,
             lti_msg=request.values.get("lti_msg", "")[:MAX_MESSAGE],
             lti_errormsg=request.values.get("lti_errormsg", "")[:MAX_MESSAGE],
-            frame_ancestors=self.framing(found.registration, found.return_url),
+            frame_ancestors=self.errors.framing(found.registration, found.return_url),
         )
 
     def blueprint(self) -> Blueprint:
@@ -286,7 +270,7 @@ class Site:
             """The second click of a launch; the token is the proof of the first, not long ago."""
             number = _number(request.form.get("number", ""))
             opened = self.launching.go_on(self.sent_token(), number)
-            frame_ancestors = self.remember(opened.launch)
+            frame_ancestors = self.errors.remember(opened.launch)
             handoff = self.launching.proceed(opened, number)
             return self._answered(opened, handoff, frame_ancestors, _framed())
 
@@ -297,7 +281,7 @@ class Site:
             launch, step = self.launching.kept(token)
             if step:
                 return self._step(token, launch, step)
-            frame_ancestors = self.remember(launch)
+            frame_ancestors = self.errors.remember(launch)
             opened = self.launching.look(token)
             handoff = self.launching.hand_off(opened)
             return self._answered(opened, handoff, frame_ancestors, _framed(), page=True)
@@ -307,7 +291,7 @@ class Site:
             """A step of setting a test up; the token is the proof of a launch by staff."""
             token = self.sent_token()
             launch = self.picker.placing.kept(token)
-            ancestors = self.remember(launch)
+            ancestors = self.errors.remember(launch)
             done = self.picker.go_on(token, launch, request.form, ancestors, framed=_framed())
             if isinstance(done, Response):
                 return done
@@ -329,80 +313,14 @@ class Site:
 
         return routes
 
-    def http_error(self, error: HTTPException) -> Response:
-        """The page for an error of the web framework itself."""
-        named = HTTP_ERRORS.get(error.code or 500, BadRequest)
-        if (error.code or 500) >= 500:
-            named = BridgeError
-        response = self._error(named(f"HTTP {error.code}"))
-        if error.code == 405 and getattr(error, "valid_methods", None):
-            response.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
-        return response
-
-    def failed(self, error: Exception) -> Response:
-        """The page for anything that went wrong."""
-        if isinstance(error, BridgeError):
-            sender = error.sender if isinstance(error, LaunchRefused) else None
-            if sender is not None and self.trusted(sender.registration):
-                self._remember(*sender)
-            return self._error(error)
-        log.exception("request.broke", extra={"ref": self.reference(), "path": request.path})
-        return self._error(BridgeError(type(error).__name__))
-
-    def remember(self, launch: Launch) -> tuple[str, ...]:
-        """Keep what an error page needs: whose launch, the way back; who may frame the answer.
-
-        Raises PageExpired for a launch that was held when its LMS was retired.
-        """
-        if not self.trusted(launch.registration):
-            raise PageExpired("the LMS is not trusted any more")
-        return self._remember(launch.registration, launch.presentation.return_url)
-
-    def _remember(self, registration: str, return_url: str) -> tuple[str, ...]:
-        g.back_url = return_url
-        g.registration = registration
-        g.frame_ancestors = self.framing(registration, return_url)
-        return tuple(g.frame_ancestors)
-
-    def reference(self) -> str:
-        """This request's reference id: on the page, and in every log line about it."""
-        if "reference" not in g:
-            g.reference = self.new_reference()
-        return str(g.reference)
-
-    def _log_refusal(self, error: BridgeError) -> None:
-        level = logging.WARNING if error.status < 500 else logging.ERROR
-        log.log(
-            level,
-            "request.refused" if isinstance(error, LaunchRefused) else "request.failed",
-            extra={
-                "ref": self.reference(),
-                "code": error.code,
-                "status": error.status,
-                "path": request.path,
-                "registration": g.get("registration", ""),
-                "reason": error.detail,
-            },
-        )
-
-    def _error(self, error: BridgeError) -> Response:
-        self._log_refusal(error)
-        return self.pages.error(
-            error,
-            reference=self.reference(),
-            back_url=g.get("back_url", ""),
-            frame_ancestors=g.get("frame_ancestors", ()),
-            as_json=request.accept_mimetypes.best_match(("text/html", JSON)) == JSON,
-        )
-
     def _set_up(self, launch: Launch) -> Response:
         """The first of the pages on which an instructor sets a test up."""
         token = self.picker.begin(launch)
         if visitors.keeps_cookies():
             response = self._see(launch, FIRST)
         else:
-            response = self.picker.show(token, launch, FIRST, self.remember(launch))
-        told = {"ref": self.reference(), "registration": launch.registration}
+            response = self.picker.show(token, launch, FIRST, self.errors.remember(launch))
+        told = {"ref": self.errors.reference(), "registration": launch.registration}
         log.info("launch.set-up", extra={**told, "kind": launch.message})
         return response
 
@@ -410,7 +328,7 @@ class Site:
         """The instructor's page of the link that a token's launch came by."""
         opened = self.launching.go_on(token)
         handoff = self.launching.hand_off(opened)
-        frame_ancestors = self.remember(opened.launch)
+        frame_ancestors = self.errors.remember(opened.launch)
         return self._answered(opened, handoff, frame_ancestors, framed=False, page=True)
 
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
