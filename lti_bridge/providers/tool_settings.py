@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -14,6 +12,7 @@ from pydantic import AfterValidator, Field
 from lti_bridge.core.tool.registration import ToolRegistration
 from lti_bridge.lti.keys import MIN_BITS
 from lti_bridge.lti.scopes import SCOPES_OF
+from lti_bridge.providers.addresses import Address
 from lti_bridge.providers.contract import LtiTool, Tools
 
 Services = Annotated[
@@ -39,21 +38,6 @@ Allow = Annotated[
 GRADES: tuple[Literal["ags"], Literal["basic-outcome"]] = ("ags", "basic-outcome")
 
 
-def _address(value: str) -> str:
-    """Where tokens are sent must be out of a listener's reach."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        host = ""
-    safe = value.isascii() and value.isprintable() and " " not in value and "\\" not in value
-    if not safe or not host or parts.username is not None or "#" in value:
-        raise ValueError("must be a complete web address without user name and #")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ValueError("must begin with https:// (http:// only on this very machine)")
-    return value
-
-
 def _public_key(value: str) -> str:
     if not value:
         return value
@@ -66,7 +50,6 @@ def _public_key(value: str) -> str:
     return value
 
 
-Address = Annotated[str, AfterValidator(_address)]
 DeepLink = Annotated[
     Literal[""] | Address,
     Field(
@@ -96,10 +79,3 @@ def registration(name: str, settings: Any) -> ToolRegistration:
 def tool(settings: Any, tools: Tools) -> LtiTool:
     """The tool of a connection with these settings."""
     return tools.tool13(registration(tools.connection, settings), settings.frame_allow)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

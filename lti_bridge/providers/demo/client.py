@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lti_bridge.errors import AnswerLost, NetworkFailed, ProviderBusy, ProviderDown, ProviderError
-from lti_bridge.providers.answers import is_safe, members
+from lti_bridge.providers.addresses import is_safe
+from lti_bridge.providers.answers import members
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.demo.errors import refusal
 from lti_bridge.providers.demo.settings import ConnectionSettings

@@ -17,7 +17,8 @@ from lti_bridge.core.launch.handoff import Handoff, Redirect
 from lti_bridge.core.launch.variables import literal
 from lti_bridge.core.records import AttemptState
 from lti_bridge.errors import BadRequest, ConfigurationError
-from lti_bridge.providers.answers import is_safe, score
+from lti_bridge.providers.addresses import is_safe
+from lti_bridge.providers.answers import score
 from lti_bridge.providers.contract import Kind, check_facts
 from lti_bridge.providers.demo.client import Client
 from lti_bridge.providers.demo.errors import SessionUnknown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from lti_bridge.providers.answers import BaseAddress
+from lti_bridge.providers.addresses import BaseAddress
 
 
 class _Model(BaseModel):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from lti_bridge.errors import BridgeError
 from lti_bridge.providers.isograd.errors import ERRORS, CandidateExists, UnknownRefusal
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def members_of(body: bytes) -> dict[str, Any]:
@@ -28,34 +25,10 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def decimal_of(value: object) -> Decimal | None:
-    """A number, also one written as text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
 def id_of(value: object) -> str:
     """An id as text; empty when it is none."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return text if re.fullmatch("[0-9]{1,18}", text) else ""
-
-
-def address_of(value: object) -> str:
-    """An address that a browser may be sent to: https, http on this machine; else empty."""
-    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):
-        return ""
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError:
-        return ""
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-    return value if safe and host else ""
 
 
 def refusal(act_id: int, members: Mapping[str, Any]) -> BridgeError:

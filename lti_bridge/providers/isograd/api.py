@@ -15,8 +15,8 @@ from lti_bridge.core.launch.handoff import Handoff, Redirect
 from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.core.records import AttemptState
 from lti_bridge.errors import BadRequest, ConfigurationError
+from lti_bridge.providers.addresses import address_of
 from lti_bridge.providers.contract import Tools, check_facts
-from lti_bridge.providers.isograd.answers import address_of
 from lti_bridge.providers.isograd.client import Client, NewCandidate, Result
 from lti_bridge.providers.isograd.connections import ApiConnection
 from lti_bridge.providers.isograd.credits import CreditWatch

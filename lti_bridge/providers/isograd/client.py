@@ -12,7 +12,9 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from lti_bridge.providers.isograd.answers import address_of, decimal_of, id_of
+from lti_bridge.providers.addresses import address_of
+from lti_bridge.providers.answers import decimal_of
+from lti_bridge.providers.isograd.answers import id_of
 from lti_bridge.providers.isograd.wire import Wire, broken, other
 
 Fields = Mapping[str, str]

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,6 +17,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from lti_bridge.providers.addresses import Address
 from lti_bridge.providers.tool_settings import GRADES, Allow, DeepLink, InFrame, Services
 
 Route = Literal["lti-1.1", "lti-1.3", "api"]
@@ -25,26 +25,9 @@ Route = Literal["lti-1.1", "lti-1.3", "api"]
 _HOSTS: Mapping[str, str] = MappingProxyType(
     {"production": "https://app.isograd.com/", "test": "https://recette.isograd.com/"}
 )
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def complete_address(value: str) -> str:
-    """The value, if it is an https address (http on this very machine). Raises ValueError."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    safe = value.isascii() and value.isprintable() and " " not in value
-    if not safe or not host or parts.username is not None or parts.fragment:
-        raise ValueError("must be a complete web address without user name and #")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-        raise ValueError("must begin with https:// (http:// only on this very machine)")
-    return value
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-_Address = Annotated[str, AfterValidator(complete_address)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
@@ -75,7 +58,7 @@ _Environment = Annotated[
     Field(title="Environment", description="Whose addresses count where none are written."),
 ]
 _LaunchUrl = Annotated[
-    _Address,
+    Address,
     Field(
         default_factory=_at("public/lti.php"),
         title="Launch URL",
@@ -117,18 +100,18 @@ class Lti13Connection(Model):
     route: Literal["lti-1.3"] = Field(title="Route", description="An LTI 1.3 launch.")
     environment: _Environment = "production"
     launch_url: _LaunchUrl
-    login_url: _Address = Field(
+    login_url: Address = Field(
         default_factory=_beside(""),
         title="Login URL",
         description="Where a login begins; the launch URL if left out.",
     )
-    redirect_uris: tuple[_Address, ...] = Field(
+    redirect_uris: tuple[Address, ...] = Field(
         default_factory=lambda data: (data.get("launch_url", ""),),
         min_length=1,
         title="Redirect URIs",
         description="Where a launch may be sent to; the launch URL if left out.",
     )
-    jwks_url: _Address = Field(
+    jwks_url: Address = Field(
         default_factory=_beside("jwks.php"),
         title="Key set URL",
         description="Where Isograd publishes its keys; jwks.php beside the launch URL if left out.",
@@ -156,12 +139,12 @@ class ApiConnection(Model):
 
     route: Literal["api"] = Field(title="Route", description="Calls of Isograd's API.")
     environment: _Environment = "production"
-    base_url: _Address = Field(
+    base_url: Address = Field(
         default_factory=_at("api/usage"),
         title="API address",
         description="Where actions are sent; that of the environment if left out.",
     )
-    token_url: _Address = Field(
+    token_url: Address = Field(
         "https://auth.isograd.com/oauth2/token",
         title="Token address",
         description="Where access tokens come from.",

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.errors import OutcomeRefused
-from lti_bridge.providers.isograd.answers import decimal_of
+from lti_bridge.providers.answers import decimal_of
 from lti_bridge.providers.isograd.client import Result
 
 LEVEL, CORRECT, RANGE = 1, 4, 5

@@ -25,7 +25,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lti_bridge.core.launch.variables import literal, variable_in
-from lti_bridge.providers.isograd.connections import Model, Route, Secret, Text, complete_address
+from lti_bridge.providers.addresses import complete_address
+from lti_bridge.providers.isograd.connections import Model, Route, Secret, Text
 
 NEEDS = frozenset({"given_name", "family_name", "email"})
 """What Isograd has to learn about a person: a candidate has no existence without it."""

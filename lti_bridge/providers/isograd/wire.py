@@ -17,8 +17,9 @@ from lti_bridge.errors import (
     ProviderRefused,
 )
 from lti_bridge.net import Response
+from lti_bridge.providers.addresses import address_of
 from lti_bridge.providers.contract import Tools
-from lti_bridge.providers.isograd.answers import address_of, members_of, refusal
+from lti_bridge.providers.isograd.answers import members_of, refusal
 from lti_bridge.providers.isograd.connections import ApiConnection
 from lti_bridge.providers.isograd.errors import AccountRefused, OtherCandidate
 from lti_bridge.providers.isograd.tokens import FORM, Tokens

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +23,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lti_bridge.core.launch.variables import SENT, variable_in
+from lti_bridge.providers.addresses import complete_address
 from lti_bridge.providers.itep import registration
 from lti_bridge.providers.itep.signing import Encoding
 
@@ -31,21 +31,6 @@ NEEDS = frozenset({"given_name", "family_name", "email"})
 """What iTEP has to learn about a person: the test is registered in their name."""
 
 GTX, STX = "GTX", "STX"
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def _address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    safe = value.isascii() and value.isprintable() and " " not in value
-    if not safe or not host or parts.username is not None or parts.fragment:
-        raise ValueError("must be a complete web address without user name and #")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-        raise ValueError("must begin with https:// (http:// only on this very machine)")
-    return value
 
 
 def _template(value: str) -> str:
@@ -53,7 +38,7 @@ def _template(value: str) -> str:
     if "{" in filled or "}" in filled:
         raise ValueError("may hold {test_id} and no other placeholder")
     if filled:
-        _address(filled)
+        complete_address(filled)
     return value
 
 
@@ -81,7 +66,7 @@ class _Model(BaseModel):
 class ConnectionSettings(_Model):
     """One account at iTEP. Whatever iTEP has to tell you has no default: a guess costs test IDs."""
 
-    endpoint: Annotated[str, AfterValidator(_address)] = Field(
+    endpoint: Annotated[str, AfterValidator(complete_address)] = Field(
         title="Endpoint", description="Where test IDs are ordered, from iTEP."
     )
     secret: SecretStr = Field(

@@ -18,9 +18,9 @@ from pydantic import (
 )
 
 from lti_bridge.lti import oidc
+from lti_bridge.providers.addresses import Address
 from lti_bridge.providers.tool_settings import (
     GRADES,
-    Address,
     Allow,
     DeepLink,
     InFrame,

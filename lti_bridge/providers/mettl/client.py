@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lti_bridge.providers.addresses import is_safe
 from lti_bridge.providers.mettl.errors import LinkMissing, NotRegistered, OtherCandidate
-from lti_bridge.providers.mettl.settings import is_safe
 from lti_bridge.providers.mettl.wire import Wire, unreadable, without
 
 COMPLETED = "Completed"

@@ -23,8 +23,7 @@ from pydantic import (
 )
 
 from lti_bridge.core.launch.variables import literal, variable_in
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+from lti_bridge.providers.addresses import is_safe
 
 
 def _address(value: str) -> str:
@@ -39,21 +38,6 @@ def _address(value: str) -> str:
     if not is_safe(value):
         raise ValueError("must begin with https:// (http:// only on this very machine)")
     return value.rstrip("/")
-
-
-def is_safe(url: str) -> bool:
-    """Whether secrets, and a student's browser, may be sent there: https, http on this machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return False
-    printable = re.fullmatch("[!-~]+", url) is not None
-    return printable and bool(host) and (parts.scheme == "https" or _local(parts.scheme, host))
-
-
-def _local(scheme: str, host: str | None) -> bool:
-    return scheme == "http" and host in _LOOPBACK
 
 
 def _fields(value: object) -> object:

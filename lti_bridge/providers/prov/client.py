@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from lti_bridge.errors import AnswerLost, NetworkFailed, ProviderBusy, ProviderDown, ProviderError
 from lti_bridge.net import Response
+from lti_bridge.providers.addresses import address_of
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.prov import templates
 from lti_bridge.providers.prov.errors import AccountRefused, Refused
 from lti_bridge.providers.prov.settings import ConnectionSettings
 from lti_bridge.providers.prov.templates import Values
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MISSING = 404
 
 
@@ -126,19 +124,6 @@ def read(body: bytes) -> Any:
         return json.loads(body, parse_float=Decimal, parse_constant=str)
     except (ValueError, ArithmeticError, RecursionError):
         return None
-
-
-def address_of(value: object) -> str:
-    """An address that a browser may be sent to: https, http on this machine; else empty."""
-    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):
-        return ""
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-    except ValueError:
-        return ""
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-    return value if safe and host else ""
 
 
 def text_of(value: object) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lti_bridge.core.attempt.provider import Session, Sitting
 from lti_bridge.core.launch.variables import variable_in
 from lti_bridge.errors import ConfigurationError
-from lti_bridge.providers.answers import is_safe
+from lti_bridge.providers.addresses import is_safe
 from lti_bridge.providers.contract import check_facts
 from lti_bridge.providers.prov.errors import NoAppointment, NoExam
 from lti_bridge.providers.prov.model import Candidate, Event, Registration, Scale

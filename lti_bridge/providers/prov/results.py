@@ -6,12 +6,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from lti_bridge.core.attempt.provider import Report
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import AttemptState
+from lti_bridge.providers.answers import decimal_of
 from lti_bridge.providers.prov.client import text_of
 from lti_bridge.providers.prov.model import HIGHEST, DomainScore, Result, Scale
 from lti_bridge.providers.prov.settings import ConnectionSettings
@@ -63,13 +64,8 @@ def _state(score: Score | None) -> AttemptState:
 
 def number_of(value: object) -> Decimal | None:
     """A number of sensible size, also one written as text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number) <= HIGHEST else None
+    number = decimal_of(value)
+    return number if number is not None and abs(number) <= HIGHEST else None
 
 
 def _result(row: dict[str, Any], settings: ConnectionSettings) -> Result:

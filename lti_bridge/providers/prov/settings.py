@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +25,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lti_bridge.core.launch.variables import SENT, literal, variable_in
+from lti_bridge.providers.addresses import base_address
 from lti_bridge.providers.prov import templates
 from lti_bridge.providers.prov.model import Centre, Code, Number, Proctor, Scale
 
@@ -58,23 +58,9 @@ PLACEHOLDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The placeholders of each template."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
 
 def _base(value: str) -> str:
-    if not value:
-        return value
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    safe = value.isascii() and value.isprintable() and " " not in value
-    if not safe or not host or parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("must be a complete web address without user name, ? and #")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-        raise ValueError("must begin with https:// (http:// only on this very machine)")
-    return value.rstrip("/")
+    return base_address(value) if value else value
 
 
 def _moment(value: object) -> object:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lti_bridge.providers.isograd.answers import decimal_of
+from lti_bridge.providers.answers import decimal_of
 from lti_bridge.providers.isograd.client import Result
 from lti_bridge.providers.isograd.grades import as_isograd, fraction
 
