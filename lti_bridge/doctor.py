@@ -22,6 +22,7 @@ from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import given_keys
 from lti_bridge.lti.keysets import read_keys
 from lti_bridge.private import open_to_others
+from lti_bridge.providers.registry import kinds
 from lti_bridge.queue import queue_files
 from lti_bridge.settings import strangers
 from lti_bridge.store.engine import reachable
@@ -56,6 +57,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _unheard(bridge)
         yield _purchases(bridge)
         yield _services(bridge)
+    yield _kinds()
     yield _clashes(bridge)
     yield _strangers(bridge)
     yield _trust(bridge)
@@ -163,6 +165,13 @@ def _services(bridge: Bridge) -> Finding:
         "the file, or registrations set NAME --service-host HOST."
     )
     return Finding("service hosts", f"not its own: {', '.join(strange)}", remedy)
+
+
+def _kinds() -> Finding:
+    """Kinds of providers that installed packages bring, and nobody can use."""
+    found = "; ".join(kinds().problems())
+    remedy = "Mend or uninstall the package; connections of other kinds are served."
+    return Finding("kinds", found or ", ".join(kinds()), remedy if found else "")
 
 
 def _clashes(bridge: Bridge) -> Finding:

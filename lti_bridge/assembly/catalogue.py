@@ -243,10 +243,10 @@ class Catalogue:
 
     def _make(self, table: ConnectionTable) -> _Made:
         where = f"connection {table.name!r}"
-        kind = kinds().get(table.kind)
-        if kind is None:
-            known = ", ".join(sorted(kinds()))
-            raise ConfigurationError(f"{where}: kind: {table.kind!r} is none of {known}")
+        try:
+            kind = kinds()[table.kind]
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{where}: kind: {error.detail}") from error
         settings = validated(where, kind.connection, table.own())
         default = kind.needs | kind.wants
         privacy = default if table.privacy is None else frozenset(table.privacy)

@@ -69,6 +69,7 @@ def check(config: Path) -> None:
     from lti_bridge.assembly.lms import registration13
     from lti_bridge.lms.belonging import doubled
     from lti_bridge.providers.contract import Tools
+    from lti_bridge.providers.registry import kinds
 
     catalogue = Catalogue(settings, lambda table: Tools(now, table.name), lambda name: "")
     known = [registration13(lms) for lms in settings.lms if isinstance(lms, Lms13Table)]
@@ -82,6 +83,8 @@ def check(config: Path) -> None:
         f"{config}: good. {len(settings.lms)} LMSs, {len(settings.connection)} connections, "
         f"{len(settings.activity)} activities."
     )
+    for one in kinds().problems():
+        click.echo(f"No connection can use this kind of provider: {one}.")
     for one in strangers(settings, {lms.name for lms in settings.lms}):
         click.echo(f"{one} is not in this file; it has to register itself by that name.")
     for one in unlimited(settings, catalogue):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -85,11 +85,27 @@ class Sitting:
     started_at: datetime
 
 
+class Headers(Mapping[str, str]):
+    """The headers of a request, by a name in whatever case (RFC 9110 §5.1)."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._values = {name.lower(): value for name, value in headers.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """A request that a provider sent to its hook. The address's secret was already checked.
 
-    `attempt_id` is set when the address was made for one attempt.
+    `headers` ignores case. `attempt_id` is set when the address was made for one attempt.
     """
 
     method: str
@@ -98,6 +114,9 @@ class Callback:
     form: Mapping[str, str]
     body: bytes
     attempt_id: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", Headers(self.headers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ class Itep:
         name, value = self.settings.hook_header_name, self.settings.hook_header_value
         if value is None:
             return
-        sent = {key.lower(): told for key, told in callback.headers.items()}.get(name.lower(), "")
+        sent = callback.headers.get(name, "")
         if not hmac.compare_digest(sent.encode(), value.get_secret_value().encode()):
             raise AccessRefused("the header agreed with iTEP is missing or wrong")
 
