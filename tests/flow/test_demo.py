@@ -11,39 +11,40 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from lti_bridge import demo
 from lti_bridge.providers.registry import kinds
+from lti_bridge.sandbox.parties import course, parties
 from tests.flow import browser as plain
 from tests.flow.world import HTTP, eventually
 
 ROOT = Path(__file__).parents[2]
 START_S = 60
 PHONE = ViewportSize(width=360, height=640)
-# What the course shows when the second answer was chosen everywhere, or a person said 3.
-GRADES = {
-    "excel": "33.33",
-    "excel-lti13": "33.33",
-    "excel-level": "33.33",
-    "reasoning": "60.00",
-    "geography": "33.33",
-    "bread": "33.33",
-    "tea": "33.33",
-    "reasoning-essay": "30.00",
-    "english": "50.00",
-    "english-by-mail": "50.00",
-    "nursing": "3.00",
-}
-DESKS = {
-    "reasoning-essay": "Mettl's desk",
-    "english": "iTEP's desk",
-    "english-by-mail": "iTEP's desk",
-    "nursing": "Prov's desk",
-}
+
+
+def shown() -> tuple[dict[str, str], dict[str, str]]:
+    """Of each link of the course: its grade, and the desk where a person says 3.
+
+    Grades are those of who chose the second answer everywhere, or was marked with 3.
+    """
+    grades: dict[str, str] = {}
+    desks: dict[str, str] = {}
+    for path in (ROOT / "tests" / "providers").glob("*/shown.py"):
+        module = import_module(f"tests.providers.{path.parent.name}.shown")
+        grades.update(module.GRADES)
+        desks.update(getattr(module, "DESKS", {}))
+    links = [link.activity for link in course(parties())]
+    return {name: grades.get(name, "") for name in links}, desks
+
+
+GRADES, DESKS = shown()
 # Each activity by one LTI in the browser, which takes its time, and by the other one without.
 IN_BROWSER = list(zip(GRADES, cycle(("1.3", "1.1")), strict=False))
 BY_HTTP = list(zip(GRADES, cycle(("1.1", "1.3")), strict=False))
@@ -301,15 +302,21 @@ def test_a_teacher_sees_what_students_get_and_a_preview(running: Demo, page: Pag
 def test_the_configuration_is_an_example_that_is_right(
     check: Callable[[str], tuple[int, str]],
 ) -> None:
-    text = (ROOT / "lti_bridge" / "demo.toml").read_text(encoding="utf-8")
+    names = ("bridge", *parties())
+    urls = {name: f"http://127.0.0.1:{8000 + number}" for number, name in enumerate(names)}
+    text = demo.configuration(urls, "demo-data")
     status, said = check(text)
     assert status == 0, said
     assert set(re.findall(r'^kind = "(.+)"', text, re.M)) == set(kinds())
+    activities = re.findall(r'^id = "(.+)"', text, re.M)
+    assert sorted(activities) == sorted(GRADES), "links of a party.py and activities of a demo.toml"
+    unknown = [name for name, grade in GRADES.items() if not grade]
+    assert unknown == [], "write their grades into GRADES of tests/providers/<kind>/shown.py"
 
 
 def test_ctrl_c_ends_everything(running: Demo) -> None:  # the last one, for it ends the demo
     ports = running.ports()
-    assert len(ports) == len(set(ports)) + 1 == 10  # the bridge names itself too
+    assert len(ports) == len(set(ports)) + 1 == len(parties()) + 2  # the bridge names itself too
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(timeout=60) == 0
     said = running.said.read_text()

@@ -47,6 +47,7 @@ class LmsSettings:
     """The trust between this LMS and the one bridge it launches.
 
     Links with the same title stand together on the course page. `elsewhere` is shown below them.
+    `launch_url`, `login_url` and `jwks_url` are those of the tool, where it is no bridge.
     """
 
     bridge_url: str
@@ -59,7 +60,9 @@ class LmsSettings:
     course_title: str = "Digital Skills"
     name: str = "Sandbox LMS"
     elsewhere: tuple[Elsewhere, ...] = ()
-    jwks_url: str = ""  # of the bridge, when it registered itself
+    launch_url: str = ""
+    login_url: str = ""
+    jwks_url: str = ""  # also of a bridge that registered itself
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,17 @@ VERSION = "2024100706"
 
 def tool_origin(lms: Lms) -> str:
     """The only site that this LMS keeps data for."""
-    return "{0.scheme}://{0.netloc}".format(urlsplit(lms.bridge))
+    return "{0.scheme}://{0.netloc}".format(urlsplit(launch_url(lms)))
 
 
 def launch_url(lms: Lms) -> str:
     """Where the bridge takes launches, and the one registered redirect_uri."""
-    return f"{lms.bridge}/lti/launch"
+    return lms.settings.launch_url or f"{lms.bridge}/lti/launch"
 
 
 def login_url(lms: Lms) -> str:
     """Where the bridge takes login initiations."""
-    return f"{lms.bridge}/lti/login"
+    return lms.settings.login_url or f"{lms.bridge}/lti/login"
 
 
 def outcome_url(lms: Lms) -> str:
