@@ -61,8 +61,8 @@ class Kinds:
                     f"{who} brings a kind {name!r}, which is a kind of the bridge itself: "
                     f"uninstall {who}, or take a version of it that calls its kind otherwise"
                 )
-            own: Kind = import_module(f"lti_bridge.providers.{name}").KIND
-            return own
+            module = f"lti_bridge.providers.{name}"
+            return _checked(name, getattr(import_module(module), "KIND", None), module)
         if not points:
             raise ConfigurationError(f"{name!r} is none of {', '.join(self)}")
         if len(points) > 1:
@@ -90,11 +90,15 @@ def _load(point: EntryPoint) -> Kind:
             f"{which}: cannot be imported ({type(error).__name__}: {error}); install what it "
             f"needs, or a version of it that is made for lti-bridge {__version__}"
         ) from error
+    return _checked(point.name, found, which)
+
+
+def _checked(name: str, found: object, which: str) -> Kind:
     if not isinstance(found, Kind):
         raise ConfigurationError(
-            f"{which}: is no lti_bridge.providers.contract.Kind; let it name the package's KIND"
+            f"{which}: KIND has to be an lti_bridge.providers.contract.Kind, and is {found!r:.80}"
         )
-    if found.name != point.name:
+    if found.name != name:
         raise ConfigurationError(
             f"{which}: its kind is called {found.name!r}; both have to be called the same"
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.kinds import Case, cases
+from tests.contract.saying import PromiseBroken, sentence
 from tests.contract.world import World, leaks
 
 # A test that asks for one of these gets the parties that can do it.
@@ -22,7 +23,40 @@ NEEDS = {
     "judging": "verdict",
 }
 
-MakeWorld = Callable[..., World]
+
+class MakeWorld:
+    """Makes worlds, and remembers them."""
+
+    def __init__(self, prepared: Path, folder: Path) -> None:
+        self.made: list[World] = []
+        self._prepared, self._folder = prepared, folder
+
+    def __call__(self, case: Case, **options: Any) -> World:
+        """One for a case; further keys are of its connection."""
+        folder = self._folder / str(len(self.made))
+        shutil.copytree(self._prepared, folder)
+        self.made.append(World(case.kind, case.party(), folder, **options))
+        if not any(self._prepared.iterdir()):
+            self.made[-1].bridge.store.database.close()
+            shutil.copytree(folder, self._prepared, dirs_exist_ok=True)
+        return self.made[-1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Say of a test that fails which promise is broken, and how."""
+    try:
+        return (yield)
+    except (Exception, pytest.fail.Exception) as error:
+        given = pyfuncitem.funcargs
+        case = next((one for one in given.values() if isinstance(one, Case)), None)
+        if case is None:
+            raise
+        worlds = given["make_world"].made if "make_world" in given else []
+        story = worlds[-1].story if worlds else []
+        raise PromiseBroken(
+            sentence(pyfuncitem.originalname, f"kind {case.kind!r} ({case})", story, error)
+        ) from error
 
 
 def _able(case: Case, need: str) -> bool:
@@ -51,22 +85,12 @@ def make_world(
 ) -> Iterator[MakeWorld]:
     """Makes worlds; afterwards nothing may have broken, and nothing may have leaked."""
     caplog.set_level(logging.DEBUG, "lti_bridge")
-    made: list[World] = []
-
-    def make(case: Case, **options: Any) -> World:
-        folder = tmp_path / str(len(made))
-        shutil.copytree(prepared, folder)
-        made.append(World(case.kind, case.party(), folder, **options))
-        if not any(prepared.iterdir()):
-            made[-1].bridge.store.database.close()
-            shutil.copytree(folder, prepared, dirs_exist_ok=True)
-        return made[-1]
-
+    make = MakeWorld(prepared, tmp_path)
     yield make
     records = caplog.get_records("call")
     broken = [record.getMessage() for record in records if record.exc_info]
-    leaked = [line for world in made for line in leaks(world, records)]
-    for world in made:
+    leaked = [line for world in make.made for line in leaks(world, records)]
+    for world in make.made:
         world.stop()
-    assert broken == [], "an exception that is no BridgeError"
-    assert leaked == [], "a secret or a name where none may be"
+    assert broken == [], "an exception that is no BridgeError; the log above has all of it"
+    assert leaked == [], "a secret or a name where none may be: log, error or Report.raw"

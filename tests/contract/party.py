@@ -23,6 +23,7 @@ from tests.flow.world import free_port
 
 HTTP = urllib3.PoolManager(retries=False, timeout=60)
 Call = dict[str, Any]
+Refusal = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Party:
     # handed in before there are marks.
     tells_marks: ClassVar[bool] = True
     marks_later: ClassVar[bool] = True
+    # What the provider documents as refusals of the call that buys: the code that people see then,
+    # and its answer as for `fault`, such as ("acme-key", {"status": 401}).
+    refusals: ClassVar[tuple[Refusal, ...]] = ()
 
     # What each kind writes
 
@@ -115,6 +119,7 @@ class Party:
     def __init__(self) -> None:
         self.url = ""
         self.seen: list[Seen] = []
+        self.story: list[str] = []  # what has happened, for who asks why something failed
         self._held: Call | None = None
         self._waiting: list[Seen] = []
         self._go_on = threading.Event()
@@ -138,22 +143,32 @@ class Party:
 
     def go_down(self) -> None:
         """Nobody listens any more; nothing is forgotten."""
+        self.story.append("the provider went down")
         self._running.stop()
 
     def come_back(self) -> None:
         """Listen again, at the same address."""
+        self.story.append("the provider came back")
         port = urlsplit(self.url).port or 0
         self._running = serving.start(lambda url: self._app, port=port)
 
     def control(self, action: str, **asked: Any) -> Any:
         """POST /control/<action> of the sandbox."""
+        self.story.append(f"POST /control/{action} {json.dumps(asked)}")
         answer = HTTP.request("POST", f"{self.url}/control/{action}", json=asked)
-        assert answer.status == 200, answer.data
+        assert answer.status == 200, (
+            f"the sandbox answers POST /control/{action} with {answer.status}: {answer.data!r:.200}"
+        )
         return answer.json()
 
     def state(self) -> Any:
         """GET /control/state of the sandbox."""
-        return HTTP.request("GET", f"{self.url}/control/state").json()
+        answer = HTTP.request("GET", f"{self.url}/control/state")
+        assert answer.status == 200, (
+            f"the sandbox answers GET /control/state with {answer.status}: does it call "
+            "faults.install_rows?"
+        )
+        return answer.json()
 
     def fault(self, call: Call, **how: Any) -> None:
         """Break a call: delay_s, drop (carried out, but not answered), or status and body."""
@@ -177,6 +192,11 @@ class Party:
     def answer(self, call: Call) -> Any:
         """What the provider answered to this call last, as JSON."""
         found = [one for one in self.seen if _fits(call, one) and one.status < 300]
+        assert found, (
+            f"the kind has made no call that fits {call}, or none had a good answer: correct "
+            f"paid_call() or fetch_calls(); it made "
+            f"{sorted({f'{one.method} {one.path} ({one.status})' for one in self.seen})}"
+        )
         return json.loads(found[-1].body)
 
     def _hold(self) -> None:
@@ -193,6 +213,10 @@ class Party:
             body = "" if response.direct_passthrough else response.get_data(as_text=True)
             form = request.form.to_dict()
             self.seen.append(Seen(request.method, request.path, form, response.status_code, body))
+            self.story.append(
+                f"the provider answered {request.method} {request.path} with "
+                f"{response.status_code} {body[:120]}".strip()
+            )
         return response
 
 

@@ -62,6 +62,7 @@ class World:
 
     def __init__(self, kind: str, party: Party, folder: Path, **options: Any) -> None:
         self.kind, self.party, self.clock = kind, party, Clock()
+        self.story = party.story
         self.hooks: list[Hook] = []
         self.deaf = False
         self._names: dict[str, str] = {}
@@ -104,6 +105,7 @@ class World:
         headers = tuple((k, v) for k, v in request.headers.items() if k not in dropped)
         body = request.get_data(cache=True)
         self.hooks.append(Hook(request.method, request.path + query, headers, body))
+        self.story.append(f"the bridge was called: {request.method} {request.path}{query} {body!r}")
         return ("", 503) if self.deaf else None
 
     def stop(self) -> None:
@@ -120,10 +122,12 @@ class World:
 
     def click(self, user: str = "ann") -> Handoff:
         """A learner clicks the course link. Raises what the student's page would show."""
+        self.story.append(f"{user} clicked the course link")
         return self._hand_off(user, self.bridge.launching.open(self.launch(user)))
 
     def press(self, asked: ConfirmPage, user: str = "ann") -> Handoff:
         """The learner presses the button of a page. Raises what their page would show."""
+        self.story.append(f"{user} pressed the button")
         return self._hand_off(user, self.bridge.launching.go_on(asked.token, asked.number))
 
     def _hand_off(self, user: str, opened: Opened) -> Handoff:
@@ -147,7 +151,9 @@ class World:
 
     def _began(self, user: str, handoff: Handoff) -> str:
         assert not isinstance(handoff, ConfirmPage), handoff
-        self._names[user] = self.party.bought()[-1]
+        bought = self.party.bought()
+        assert bought, "start() returned, and bought() of the contract.py names nothing"
+        self._names[user] = bought[-1]
         return self._names[user]
 
     def finish(self, user: str, score: str) -> None:
@@ -158,6 +164,7 @@ class World:
 
     def settle(self) -> None:
         """Let hours pass, in which the bridge asks whom it can ask."""
+        self.story.append("five hours passed")
         self.clock.pass_(hours=5)
         self.ask_due()
 
@@ -217,7 +224,11 @@ class World:
 
     def private(self) -> set[str]:
         """Texts that no log, no error and no stored answer may hold."""
-        secrets = {str(self.party.connection()[key]) for key in self.party.wrong_secret()}
+        connection, wrong = self.party.connection(), self.party.wrong_secret()
+        assert set(wrong) <= set(connection), (
+            f"wrong_secret() has keys that connection() has not: {set(wrong) - set(connection)}"
+        )
+        secrets = {str(connection[key]) for key in wrong}
         people = {part for pair in NAMES.values() for part in pair} | {"@people.example.org"}
         return secrets | people | {HOOK_TOKEN}
 

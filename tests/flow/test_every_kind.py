@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import urllib3
 
-from lti_bridge.providers.itep.errors import REFUSALS
 from lti_bridge.sandbox import serving
 from lti_bridge.sandbox.lms import LinkSpec
 from tests.contract.kinds import Case, cases
@@ -27,60 +26,6 @@ REPEATABLE = ("isograd", "mettl")  # where asking again for the same thing gives
 # Asked and told of, with a start that may be repeated; two that only tell; one that is asked.
 KILLED = [case for case in cases() if str(case) in ("mettl-Schedule", "itep-Gtx", "prov-Told")]
 KILLED += [case for case in cases() if case.kind == "demo"]
-
-Refusal = tuple[str, dict[str, Any]]
-
-
-def refused(code: str, member: str, **more: Any) -> dict[str, Any]:
-    """How Isograd and Mettl say an error: in a body, with status 200."""
-    said = {"success": False, "error_code": code, "error_message": "no"}
-    if member == "mettl":
-        said = {"status": "ERROR", "error": {"code": code, "message": "no"}}
-    return {"body": json.dumps(said), **more}
-
-
-# What each provider documents: the code that people see, and what the provider answers.
-DOCUMENTED: dict[str, list[Refusal]] = {
-    "demo": [
-        ("demo-key", {"status": 401}),
-        ("demo-sold-out", {"status": 402}),
-        ("demo-test", {"status": 422}),
-    ],
-    "isograd": [
-        ("isograd-action", refused("103", "isograd")),
-        ("isograd-value-missing", refused("105", "isograd")),
-        ("isograd-test", refused("106", "isograd")),
-        ("isograd-candidate-unknown", refused("107", "isograd")),
-        ("isograd-candidate", refused("201", "isograd", act_id=1)),
-        ("isograd-group", refused("203", "isograd", act_id=1)),
-        ("isograd-no-credits", refused("301", "isograd")),
-        ("isograd-attempts", refused("402", "isograd")),
-        ("isograd-refused", refused("999", "isograd")),
-    ],
-    "itep": [
-        *(
-            (error.code, {"status": 400, "body": json.dumps({"error": f"{said} [x]."})})
-            for said, error in REFUSALS.items()
-        ),
-        ("itep-signature", {"status": 401}),
-        ("itep-sequence", {"status": 409, "times": -1}),
-        ("itep-refused", {"status": 400, "body": '{"error": "No."}'}),
-    ],
-    "mettl": [
-        ("mettl-unspecified", refused("E000", "mettl")),
-        ("mettl-image", refused("E028", "mettl")),
-        ("mettl-signature", refused("E401", "mettl")),
-        ("mettl-key", refused("E403", "mettl")),
-        ("mettl-clock", refused("E504", "mettl", times=-1)),
-        ("mettl-no-registrations", refused("E607", "mettl")),
-        ("mettl-refused", refused("E999", "mettl")),
-    ],
-    "prov": [
-        ("prov-account", {"status": 401}),
-        ("prov-refused", {"status": 400}),
-        ("provider-busy", {"status": 429}),
-    ],
-}
 
 
 class Circle(Loop):
@@ -188,7 +133,7 @@ def test_a_launch_of_each_version_ends_in_the_gradebook(circle: Circle) -> None:
 
 @pytest.mark.parametrize("circle", cases(), ids=str, indirect=True)
 def test_each_documented_refusal_is_a_page_and_buys_nothing(circle: Circle) -> None:
-    for number, (code, answer) in enumerate(DOCUMENTED[circle.case.kind]):
+    for number, (code, answer) in enumerate(circle.kit.refusals):
         circle.fault(**answer)
         link = ("best13", "best11")[number % 2]
         page = circle.click("student1", link)

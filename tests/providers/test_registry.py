@@ -40,7 +40,7 @@ BROKEN = {
     "no kind": (
         ["acme = json:dumps"],
         "acme",
-        "'json:dumps': is no lti_bridge.providers.contract.Kind; let it name the package's KIND",
+        "'json:dumps': KIND has to be an lti_bridge.providers.contract.Kind, and is <function",
     ),
     "another name": (
         [f"acme = {DEMO}"],

@@ -16,6 +16,12 @@ from tests.contract.party import Call, Hook, Party
 class Demo(Party):
     """An account with a test that a person marks."""
 
+    refusals = (
+        ("demo-key", {"status": 401}),
+        ("demo-sold-out", {"status": 402}),
+        ("demo-test", {"status": 422}),
+    )
+
     def app(self, hook_url: str) -> Callable[[str], Flask]:
         return demo.make_app(demo.DemoSettings(api_key="key-of-the-account"))
 

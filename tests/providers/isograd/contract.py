@@ -15,12 +15,29 @@ from tests.contract.party import Call, Hook, Party
 USAGE = "/api/usage"
 
 
+def refused(code: str, **more: Any) -> dict[str, Any]:
+    """How Isograd says an error: in a body, with status 200."""
+    said = {"success": False, "error_code": code, "error_message": "no"}
+    return {"body": json.dumps(said), **more}
+
+
 class Api(Party):
     """Route api, action 8, with a form that a person marks."""
 
     scores = ("563", "741.5")
     maximum = "1000"
     tells_marks = False  # one ping, when the candidate is through
+    refusals = (
+        ("isograd-action", refused("103")),
+        ("isograd-value-missing", refused("105")),
+        ("isograd-test", refused("106")),
+        ("isograd-candidate-unknown", refused("107")),
+        ("isograd-candidate", refused("201", act_id=1)),
+        ("isograd-group", refused("203", act_id=1)),
+        ("isograd-no-credits", refused("301")),
+        ("isograd-attempts", refused("402")),
+        ("isograd-refused", refused("999")),
+    )
 
     def app(self, hook_url: str) -> Callable[[str], Flask]:
         settings = isograd.IsogradSettings(

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode
 
 from flask import Flask
 
+from lti_bridge.providers.itep.errors import REFUSALS
 from lti_bridge.sandbox import itep
 from tests.contract.party import HTTP, Call, Hook, Party
 
@@ -25,6 +26,15 @@ class Gtx(Party):
 
     scores = ("4.5", "3.2")
     maximum = "6"
+    refusals = (
+        *(
+            (error.code, {"status": 400, "body": json.dumps({"error": f"{said} [x]."})})
+            for said, error in REFUSALS.items()
+        ),
+        ("itep-signature", {"status": 401}),
+        ("itep-sequence", {"status": 409, "times": -1}),
+        ("itep-refused", {"status": 400, "body": '{"error": "No."}'}),
+    )
 
     def app(self, hook_url: str) -> Callable[[str], Flask]:
         self.hook_url = hook_url

@@ -15,8 +15,23 @@ from tests.contract.party import Call, Hook, Party
 CANDIDATES = "/v2/schedules/open1002/candidates"
 
 
+def refused(code: str, **more: Any) -> dict[str, Any]:
+    """How Mettl says an error: in a body, with status 200."""
+    return {"body": json.dumps({"status": "ERROR", "error": {"code": code}}), **more}
+
+
 class Schedule(Party):
     """A schedule of an assessment that a person marks."""
+
+    refusals = (
+        ("mettl-unspecified", refused("E000")),
+        ("mettl-image", refused("E028")),
+        ("mettl-signature", refused("E401")),
+        ("mettl-key", refused("E403")),
+        ("mettl-clock", refused("E504", times=-1)),
+        ("mettl-no-registrations", refused("E607")),
+        ("mettl-refused", refused("E999")),
+    )
 
     def app(self, hook_url: str) -> Callable[[str], Flask]:
         settings = mettl.MettlSettings(

@@ -24,6 +24,11 @@ class Told(Party):
 
     scores = ("73.5", "46.25")
     maximum = "100"
+    refusals = (
+        ("prov-account", {"status": 401}),
+        ("prov-refused", {"status": 400}),
+        ("provider-busy", {"status": 429}),
+    )
     marks_later = False
 
     def app(self, hook_url: str) -> Callable[[str], Flask]:
