@@ -50,21 +50,33 @@ def _statement(path: Path, line: int) -> str:
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0)
     ]
     inner = max(around, key=lambda node: node.lineno)
-    part: ast.AST = inner.test if isinstance(inner, ast.Assert) else inner
-    written = ast.get_source_segment(text, part) or ""
-    if isinstance(inner, ast.With):
-        written = written.partition(":\n")[0].removeprefix("with ")
-    return f"`{' '.join(written.split())}`"
+    written = _source(text, inner.test if isinstance(inner, ast.Assert) else inner)
+    if not isinstance(inner, ast.Assert):
+        heads = [_source(text, node).partition(": ")[0] for node in around if _raises(text, node)]
+        written = heads[-1].removeprefix("with ") if heads else written
+    return f"`{written}`"
+
+
+def _raises(text: str, node: ast.stmt) -> bool:
+    return isinstance(node, ast.With) and "raises" in _source(text, node.items[0])
+
+
+def _source(text: str, node: ast.AST) -> str:
+    if isinstance(node, ast.withitem):
+        node = node.context_expr
+    return " ".join((ast.get_source_segment(text, node) or "").split())
 
 
 def _found(error: BaseException) -> str:
-    said = " ".join(str(error).split())
+    """What pytest says of it, without the rest of a comparison."""
+    said = str(error)
     if isinstance(error, AssertionError):
-        return said.removeprefix("assert ") or "that it does not hold"
+        return said.removeprefix("assert ").partition("\nassert ")[0].partition("\n  ")[0]
     if said.startswith("DID NOT RAISE"):
         return "no error"
     return f"{type(error).__name__}: {said}"
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONG else f"{text[:LONG]}…"
+    line = " ".join(text.split())
+    return line if len(line) <= LONG else f"{line[:LONG]}…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from lti_bridge.core.attempt import capabilities as can
 from lti_bridge.core.attempt.provider import Callback, Report, Session, Started
 from lti_bridge.core.launch.handoff import Handoff, Redirect
+from lti_bridge.core.records import AttemptState
 from lti_bridge.errors import (
     AccessRefused,
     AnswerLost,
     NetworkFailed,
+    ProviderBusy,
     ProviderDown,
     ProviderRefused,
 )
@@ -29,6 +32,12 @@ class KeyRefused(ProviderRefused):
     """401: correct key of the connection."""
 
     code = "acme-key"
+
+
+class OrderRefused(ProviderRefused):
+    """Any other 4xx: correct the test of the activity."""
+
+    code = "acme-order"
 
 
 class _Model(BaseModel):
@@ -62,21 +71,30 @@ class Acme:
     def start(self, session: Session) -> Started:
         """Order a test."""
         wanted = {**session.custom, "tell": session.callback_url, "back": session.return_url}
-        url, key = f"{self.settings.base_url}/orders", self.settings.key.get_secret_value()
+        told = self._order(wanted)
+        name, url = str(told.get("order")), told.get("url")
+        if not re.fullmatch("[A-Za-z0-9]{1,40}", name) or not is_safe(url):
+            raise AnswerLost("an order without a usable name and url")
+        return Started(Redirect(str(url)), reference=name, data={"url": url})
+
+    def _order(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        key = self.settings.key.get_secret_value()
+        headers = {"X-Key": key, "Content-Type": "application/json"}
+        url, body = f"{self.settings.base_url}/orders", json.dumps(wanted).encode()
         try:
-            answer = self.tools.send(
-                "POST", url, headers={"X-Key": key}, body=json.dumps(wanted).encode()
-            )
+            answer = self.tools.send("POST", url, headers=headers, body=body)
         except AnswerLost:
-            raise
+            raise  # it may have been carried out
         except NetworkFailed as error:
             raise ProviderDown(error.detail) from error
-        if answer.status == 401:
-            raise KeyRefused("Acme answered 401")
-        told = members(answer.body) or {}
-        if answer.status != 201 or not is_safe(told.get("url")):
+        if answer.too_many:
+            raise ProviderBusy(f"Acme answered {answer.status}")
+        if 400 <= answer.status < 500:
+            raise (KeyRefused if answer.status == 401 else OrderRefused)(f"status {answer.status}")
+        told = members(answer.body) if answer.status == 201 else None
+        if told is None:
             raise AnswerLost(f"status {answer.status}")
-        return Started(Redirect(told["url"]), reference=str(told.get("order")), data=dict(told))
+        return told
 
     def resume(self, session: Session) -> Handoff:
         """Back to the same test."""
@@ -92,8 +110,9 @@ class Acme:
         told = members(callback.body) or {}
         marks = score(told.get("points"), told.get("of"))
         raw = {"points": str(told.get("points"))[:20]}
-        state = "graded" if marks else None
-        return [Report(callback.attempt_id, "", state, marks, event=mac[:32], raw=raw)]
+        state: AttemptState | None = "graded" if marks else None
+        named = {"reference": str(told.get("order", ""))}  # compared with the attempt's own
+        return [Report(callback.attempt_id, "", state, marks, mac[:32], raw, named=named)]
 
 
 KIND = Kind(
