@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "front": set(),
     "serving": {"assembly", "front", "settings", "worker"},
     "doctor": {
-        *("assembly", "core", "keyring", "lms", "lti", "private", "queue", "settings", "store"),
+        *("assembly", "core", "keyring", "lms", "lti", "private", "providers", "queue"),
+        *("settings", "store"),
     },
     "bench": {"assembly", "core", "lms", "lti", "platform", "settings", "store", "web"},
     "demo": {"net", "sandbox", "serving"},
