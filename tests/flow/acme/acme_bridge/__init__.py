@@ -24,7 +24,8 @@ from lti_bridge.errors import (
     ProviderDown,
     ProviderRefused,
 )
-from lti_bridge.providers.answers import BaseAddress, is_safe, members, score
+from lti_bridge.providers.addresses import BaseAddress, is_safe
+from lti_bridge.providers.answers import members, score
 from lti_bridge.providers.contract import Kind, Tools
 
 
