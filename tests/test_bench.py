@@ -28,6 +28,7 @@ from lti_bridge.bench.traffic import Traffic
 from lti_bridge.cli import main
 from lti_bridge.core.grade.gradebook import Outcome
 from lti_bridge.settings import load
+from tests.test_budgets import BUDGETS
 
 ROOT = Path(__file__).parents[1]
 TOOL13 = ("launch_11_13", "launch_13_13", "authorize", "token", "score")
@@ -158,8 +159,7 @@ def counts(bridge: Bridge, parties: Parties, rows: int) -> dict[str, int]:
 def test_statements_per_click_and_per_grade_are_few_and_do_not_grow(
     bridge: Bridge, parties: Parties
 ) -> None:
-    wanted = {"first_launch": 13, "relaunch": 9, "outcome": 7}
-    wanted |= {"first_tool_launch": 16, "tool_relaunch": 12}
+    wanted = BUDGETS["statements"]
     fill(bridge.store.database, 0, 10, parties.lms_url, print)
     assert counts(bridge, parties, 10) == wanted
     fill(bridge.store.database, 10, 5000, parties.lms_url, print)

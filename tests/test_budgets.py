@@ -1,0 +1,128 @@
+"""tests/budgets.toml: statements, packages, memory and size do not grow unnoticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+import urllib3
+from packaging.requirements import Requirement
+
+from tests.flow.world import HTTP, eventually, free_port
+from tests.prepared import prepare
+
+BUDGETS = tomllib.loads(Path(__file__).with_name("budgets.toml").read_text(encoding="utf-8"))
+SLACK = 0.1  # what a budget is above what was measured: allocators and wheels differ a little
+LOADS = {
+    "help": "import lti_bridge.cli; lti_bridge.cli.main(['--help'], standalone_mode=False)",
+    "serve": "import lti_bridge.assembly.web, lti_bridge.serving",
+    "worker": "import lti_bridge.worker",
+}
+ROOTS = """
+print()
+import json, sys
+roots = {name.partition(".")[0] for name in sys.modules}
+ours = {"lti_bridge", "cython_runtime"}
+print(json.dumps(sorted(r for r in roots - ours - set(sys.stdlib_module_names) if r[0] != "_")))
+"""
+
+
+@pytest.mark.parametrize("what", LOADS)
+def test_nothing_is_loaded_that_was_not_before(what: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS[what] + ROOTS], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == BUDGETS["packages"][what].split()
+
+
+def pss_mb(pid: int) -> float:
+    """The process's share of memory in MB, what it shares divided by those that share it."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    (found,) = re.findall(r"^Pss:\s+(\d+) kB", text, re.M)
+    return int(found) / 1024
+
+
+def children(pid: int) -> list[int]:
+    """The processes that it has started and that are still there, oldest first."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def answers(url: str) -> bool:
+    """Whether somebody listens there and is well."""
+    try:
+        return HTTP.request("GET", url).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells")
+def test_processes_need_no_more_memory_than_before(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/bridge.sqlite3"
+    prepare(tmp_path, database)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[bridge]\npublic_url = "{url}"\ndatabase_url = "{database}"\n'
+        f'queue_url = "sqlite:///{tmp_path}/queue.sqlite3"\nkeys_dir = "{tmp_path}/keys"\n'
+    )
+    command = [sys.executable, "-m", "lti_bridge", "serve", "--config", config, "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as bridge:
+        try:
+            eventually(lambda: answers(f"{url}/readyz"), True)
+            web, worker = children(bridge.pid)
+            found = {"supervisor": bridge.pid, "web": web, "worker": worker}
+            needed = {name: round(pss_mb(pid), 1) for name, pid in found.items()}
+        finally:
+            bridge.terminate()
+    within(needed, BUDGETS["memory_mb"])
+
+
+def within(needed: dict[str, float], budget: dict[str, float]) -> None:
+    """Fail for what grew, and for what became so small that its budget hides a growth."""
+    grown = {name: value for name, value in needed.items() if value > budget[name]}
+    assert grown == {}, f"more than their budgets, {budget}"
+    small = {name for name, value in needed.items() if value < budget[name] * (1 - 2 * SLACK)}
+    assert small == set(), f"less than their budgets ({needed}): lower them in tests/budgets.toml"
+
+
+def needed_by(need: Requirement, seen: set[str]) -> Iterator[Distribution]:
+    """A distribution and all that it needs to run, each once."""
+    try:
+        found = distribution(need.name)
+    except PackageNotFoundError:  # for another system than this
+        return
+    if need.name.lower() not in seen:
+        yield found
+    seen.add(need.name.lower())
+    for extra in ("", *need.extras):
+        for text in found.requires or ():
+            more = Requirement(text)
+            wanted = more.marker is None or more.marker.evaluate({"extra": extra})
+            if wanted and more.name.lower() not in seen:
+                yield from needed_by(more, seen)
+
+
+def size_mb(found: Distribution) -> float:
+    """How much space its files need, without what Python compiles of them."""
+    paths = (found.locate_file(one) for one in found.files or () if "__pycache__" not in str(one))
+    return sum(os.path.getsize(path) for path in paths if os.path.isfile(path)) / 2**20
+
+
+def test_an_installation_needs_no_more_space_than_before() -> None:
+    ours = Path(__file__).parents[1] / "lti_bridge"
+    files = (path for path in ours.rglob("*") if path.suffix != ".pyc" and path.is_file())
+    own = sum(path.stat().st_size for path in files)
+    others = [
+        one for one in needed_by(Requirement("lti-bridge"), set()) if one.name != "lti-bridge"
+    ]
+    total = own / 2**20 + sum(map(size_mb, others))
+    within({"all": round(total, 1)}, BUDGETS["installed_mb"])
