@@ -83,15 +83,8 @@ def test_processes_need_no_more_memory_than_before(tmp_path: Path) -> None:
             needed = {name: round(pss_mb(pid), 1) for name, pid in found.items()}
         finally:
             bridge.terminate()
-    within(needed, BUDGETS["memory_mb"])
-
-
-def within(needed: dict[str, float], budget: dict[str, float]) -> None:
-    """Fail for what grew, and for what became so small that its budget hides a growth."""
-    grown = {name: value for name, value in needed.items() if value > budget[name]}
-    assert grown == {}, f"more than their budgets, {budget}"
-    small = {name for name, value in needed.items() if value < budget[name] * (1 - 2 * SLACK)}
-    assert small == set(), f"less than their budgets ({needed}): lower them in tests/budgets.toml"
+    budget = BUDGETS["memory_mb"]  # less where other bridges run and share the libraries
+    assert {name: value for name, value in needed.items() if value > budget[name]} == {}, needed
 
 
 def needed_by(need: Requirement, seen: set[str]) -> Iterator[Distribution]:
@@ -125,4 +118,5 @@ def test_an_installation_needs_no_more_space_than_before() -> None:
         one for one in needed_by(Requirement("lti-bridge"), set()) if one.name != "lti-bridge"
     ]
     total = own / 2**20 + sum(map(size_mb, others))
-    within({"all": round(total, 1)}, BUDGETS["installed_mb"])
+    budget = BUDGETS["installed_mb"]["all"]
+    assert budget * (1 - 2 * SLACK) < total < budget, "write what it is to tests/budgets.toml"
