@@ -109,6 +109,37 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class OfCell:
+    """An attempt as its gradebook cell sees it; its score counts since `scored_at`, if at all.
+
+    `is_open`: the learner's next click goes on with it.
+    """
+
+    attempt_id: str
+    number: int
+    state: AttemptState
+    score: Score | None
+    scored_at: datetime | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GradeCell:
+    """One learner's gradebook cell of one link: what it is to show since `version`, and where.
+
+    `awaiting` is how the LMS is told that marks are being made, or empty.
+    """
+
+    link_id: str
+    learner_id: str
+    version: int
+    score: Score | None
+    awaiting: str
+    target: GradeTarget
+    attempts: tuple[OfCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """An attempt of a learner, as far as a click has to know it: where, of what, since when.
 

@@ -11,7 +11,8 @@ from lti_bridge.core.attempt.owner_steps import OwnerSteps
 from lti_bridge.core.attempt.provider import Started
 from lti_bridge.core.course.activities import ActivitySteps
 from lti_bridge.core.grade.gradebook import Outcome, View
-from lti_bridge.core.grade.scores import Score, Scored
+from lti_bridge.core.grade.scores import Scored
+from lti_bridge.core.grade.states import Wish
 from lti_bridge.core.launch.message import (
     Launch,
     Once,
@@ -21,6 +22,7 @@ from lti_bridge.core.records import (
     Adjustment,
     Attempt,
     Delivery,
+    GradeCell,
     Incoming,
     Link,
     Poll,
@@ -114,19 +116,17 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
     ) -> bool:
         """Record what the provider said; False when this event was already recorded."""
 
-    def save_score(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
-        """Give the attempt its new state and score."""
+    def cell(self, link_id: str, learner_id: str) -> GradeCell:
+        """A gradebook cell, which has to be locked, with all its attempts."""
 
-    def hold_result(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
-        """Keep the result aside for a person; what counted before goes on counting."""
+    def save_attempt(self, attempt: Attempt, cell: GradeCell, source: str, now: datetime) -> None:
+        """Let an attempt be as it is in this cell; `source` has changed its state, if any has."""
 
     def scores(self, link_id: str, learner_id: str) -> list[Scored]:
         """The scores of all attempts of this cell."""
 
-    def want_grade(
-        self, link_id: str, learner_id: str, score: Score | None, pending: str, now: datetime
-    ) -> bool:
-        """Let the gradebook cell want this score, or that it is `pending`; False when it does."""
+    def save_wish(self, cell: GradeCell, wish: Wish, now: datetime) -> bool:
+        """Let the cell want this; False when it wants something else than was read meanwhile."""
 
 
 class Store(Protocol):

@@ -10,22 +10,20 @@ from typing import Any
 from sqlalchemy import Connection, TextClause, text
 
 from lti_bridge.core.attempt.provider import Started
-from lti_bridge.core.attempt.starts import UNDER_WAY
+from lti_bridge.core.attempt.states import CLOSED, MOVES, UNDER_WAY, Event
 from lti_bridge.core.grade.scores import Scored
 from lti_bridge.core.launch.message import Launch
-from lti_bridge.core.records import Attempt, AttemptState, Begun, Incoming, Link
+from lti_bridge.core.records import Attempt, AttemptState, Begun, GradeCell, Incoming, Link
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.purchases import give_back
-from lti_bridge.store.statements import Statements
+from lti_bridge.store.statements import Statements, one_of
 
 ATTEMPT_COLUMNS = (
     "a.id, a.link_id, a.learner_id, a.number, a.activity_id, a.connection, a.grade_policy,"
     " a.state, a.reference, a.data, a.changed_at, a.given, a.maximum,"
     " a.held, a.held_given, a.held_maximum"
 )
-CLOSED = frozenset({"graded", "invalidated", "expired"})
-DECIDES = frozenset({"person", "clock"})  # sources of results that are no word of the provider's
 
 OPEN_ATTEMPT = text(
     f"SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.link_id = :link_id"  # noqa: S608 - constant
@@ -52,33 +50,29 @@ ADD_ATTEMPT = text(
     " :activity_id, :connection, :grade_policy, :state, 1, :now, :now) ON CONFLICT DO NOTHING"
 )
 CLAIM_START = text(
-    "UPDATE attempts SET state = 'unclear', changed_at = :now WHERE id = :id"
-    " AND (state = 'created' OR (state = 'unclear' AND changed_at < :before))"
+    f"UPDATE attempts SET state = '{MOVES['start'].to}', changed_at = :now WHERE id = :id"  # noqa: S608 - constants
+    f" AND (state IN {one_of(MOVES['start'].of)}"
+    f" OR (state IN {one_of(MOVES['start again'].of)} AND changed_at < :before))"
 )
 CLOSE_ATTEMPT = text(
-    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now"
-    " WHERE id = :id AND is_open = 1"
+    f"UPDATE attempts SET state = '{MOVES['left'].to}', is_open = 0, changed_at = :now"  # noqa: S608 - constants
+    f" WHERE id = :id AND is_open = 1 AND state IN {one_of(MOVES['left'].of)}"
 )
 ADD_RESULT = text(
     "INSERT INTO results (id, attempt_id, source, event, given, maximum, raw, received_at)"
     " VALUES (:id, :attempt_id, :source, :event, :given, :maximum, :raw, :now)"
     " ON CONFLICT DO NOTHING"
 )
-SAVE_SCORE = text(
-    "UPDATE attempts SET state = :state, given = :given, maximum = :maximum,"
-    " scored_at = :scored_at, changed_at = :now,"
-    # what a person has decided about stays known, so that the same verdict is not held again
-    " held = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held ELSE '' END,"
-    " held_given = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held_given END,"
-    " held_maximum = CASE WHEN CAST(:decided AS INTEGER) = 1 THEN held_maximum END,"
-    # what is reported late must not open an attempt beside the learner's next one
-    " is_open = CASE WHEN CAST(:is_open AS INTEGER) = 1 AND NOT EXISTS (SELECT 1 FROM attempts o"
-    " WHERE o.link_id = attempts.link_id AND o.learner_id = attempts.learner_id"
-    " AND o.is_open = 1 AND o.id <> attempts.id) THEN 1 ELSE 0 END WHERE id = :id"
+CELL = text(
+    "SELECT g.version, g.given, g.maximum, g.awaiting, g.outcome_url, g.sourced_id, g.line_item,"
+    " g.line_items, g.scopes, a.id, a.number, a.state, a.given, a.maximum, a.scored_at, a.is_open"
+    " FROM grades g LEFT JOIN attempts a ON a.link_id = g.link_id AND a.learner_id = g.learner_id"
+    " WHERE g.link_id = :link_id AND g.learner_id = :learner_id ORDER BY a.number"
 )
-HOLD_RESULT = text(
-    "UPDATE attempts SET state = 'held', held = :held, held_given = :given,"
-    " held_maximum = :maximum, changed_at = :now WHERE id = :id"
+SAVE_ATTEMPT = text(
+    "UPDATE attempts SET state = :state, given = :given, maximum = :maximum,"
+    " scored_at = :scored_at, is_open = :is_open, held = :held, held_given = :held_given,"
+    " held_maximum = :held_maximum, changed_at = :now WHERE id = :id"
 )
 SCORES = text(
     "SELECT number, given, maximum, scored_at FROM attempts WHERE link_id = :link_id"
@@ -87,18 +81,23 @@ SCORES = text(
 LEARNER_BEGAN = text("SELECT 1 FROM attempts WHERE learner_id = :id LIMIT 1")
 LINK_BEGAN = text("SELECT 1 FROM attempts WHERE link_id = :id LIMIT 1")
 CONFIRM_START = text(
-    "UPDATE attempts SET state = 'started', changed_at = :now, reference = :reference,"
-    " data = :data, poll_at = CAST(:poll_at AS BIGINT), polls = 0"
-    " WHERE id = :id AND state IN ('unclear', 'created')"
+    f"UPDATE attempts SET state = '{MOVES['started'].to}', changed_at = :now,"  # noqa: S608 - constants
+    " reference = :reference, data = :data, poll_at = CAST(:poll_at AS BIGINT), polls = 0"
+    f" WHERE id = :id AND state IN {one_of(MOVES['started'].of)}"
 )
 RELEASE_START = text(
-    "UPDATE attempts SET state = 'created', changed_at = :now WHERE id = :id AND state = 'unclear'"
+    f"UPDATE attempts SET state = '{MOVES['not started'].to}', changed_at = :now"  # noqa: S608 - constants
+    f" WHERE id = :id AND state IN {one_of(MOVES['not started'].of)}"
 )
-RESOLVE = text(
-    "UPDATE attempts SET state = :state, is_open = :is_open, reference = :reference, data = :data,"
-    " poll_at = CAST(:poll_at AS BIGINT), polls = 0, changed_at = :now"
-    " WHERE id = :id AND state = 'unclear' AND changed_at <= :before"
-)
+RESOLVE: dict[Event, TextClause] = {
+    event: text(
+        f"UPDATE attempts SET state = '{move.to}', is_open = :is_open, reference = :reference,"  # noqa: S608 - constants
+        " data = :data, poll_at = CAST(:poll_at AS BIGINT), polls = 0, changed_at = :now"
+        f" WHERE id = :id AND state IN {one_of(move.of)} AND changed_at <= :before"
+    )
+    for event, move in MOVES.items()
+    if event in ("found", "freed", "ended")
+}
 ADD_CHANGE = text(
     "INSERT INTO attempt_changes (attempt_id, at, state, source, detail)"
     " VALUES (:id, :now, :state, :source, :detail)"
@@ -172,7 +171,7 @@ class AttemptSteps(Statements):
         at, before = rows.ms(now), rows.ms(unclear_before) if unclear_before else 0
         if not self._changes(CLAIM_START, id=attempt_id, now=at, before=before):
             return False
-        self._note(attempt_id, at, "unclear", "start")
+        self._note(attempt_id, at, MOVES["start"].to, "start")
         return True
 
     def close_attempt(self, attempt: Attempt, now: datetime) -> None:
@@ -199,34 +198,28 @@ class AttemptSteps(Statements):
             **rows.score_columns(incoming.score),
         )
 
-    def save_score(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
-        """Give the attempt its new state and score."""
-        at = rows.ms(now)
-        self._changes(
-            SAVE_SCORE,
-            id=attempt.id,
-            state=incoming.state,
-            is_open=0 if incoming.state in CLOSED else 1,
-            scored_at=None if incoming.score is None else at,
-            decided=int(incoming.source in DECIDES),
-            now=at,
-            **rows.score_columns(incoming.score),
-        )
-        if incoming.state != attempt.state:
-            self._note(attempt.id, at, incoming.state, incoming.source)
+    def cell(self, link_id: str, learner_id: str) -> GradeCell:
+        """A gradebook cell, which has to be locked, with all its attempts."""
+        found = self._rows(CELL, link_id=link_id, learner_id=learner_id)
+        return rows.cell(link_id, learner_id, found)
 
-    def hold_result(self, attempt: Attempt, incoming: Incoming, now: datetime) -> None:
-        """Keep the result aside for a person; what counted before goes on counting."""
+    def save_attempt(self, attempt: Attempt, cell: GradeCell, source: str, now: datetime) -> None:
+        """Let an attempt be as it is in this cell; `source` has changed its state, if any has."""
         at = rows.ms(now)
+        (stands,) = (one for one in cell.attempts if one.attempt_id == attempt.id)
         self._changes(
-            HOLD_RESULT,
+            SAVE_ATTEMPT,
             id=attempt.id,
-            held=incoming.held,
+            state=stands.state,
+            scored_at=rows.ms(stands.scored_at) if stands.scored_at else None,
+            is_open=int(stands.is_open),
+            held=attempt.held,
             now=at,
-            **rows.score_columns(incoming.score),
+            **rows.score_columns(stands.score),
+            **rows.score_columns(attempt.held_score, "held_"),
         )
-        if attempt.state != "held":
-            self._note(attempt.id, at, "held", incoming.source)
+        if source:
+            self._note(attempt.id, at, stands.state, source)
 
     def scores(self, link_id: str, learner_id: str) -> list[Scored]:
         """The scores of all attempts of this cell."""
@@ -241,7 +234,7 @@ class AttemptSteps(Statements):
         statement = LEARNER_BEGAN if learner_id else LINK_BEGAN
         return self._row(statement, id=learner_id or link_id) is not None
 
-    def _note(self, attempt_id: str, at: int, state: str | None, source: str) -> None:
+    def _note(self, attempt_id: str, at: int, state: AttemptState, source: str) -> None:
         self._changes(ADD_CHANGE, id=attempt_id, now=at, state=state, source=source, detail="")
 
 
@@ -263,30 +256,30 @@ class Attempts:
         }
         with self.database.writing() as connection:
             connection.execute(CONFIRM_START, values)
-            note(connection, attempt_id, now, "started", "provider", "")
+            note(connection, attempt_id, now, MOVES["started"].to, "provider", "")
 
     def release_start(self, attempt_id: str, now: datetime, reason: str) -> None:
         """The provider certainly did nothing: nothing was bought, and it may be started later."""
         with self.database.writing() as connection:
             give_back(connection, attempt_id)
             connection.execute(RELEASE_START, {"id": attempt_id, "now": rows.ms(now)})
-            note(connection, attempt_id, now, "created", "provider", reason)
+            note(connection, attempt_id, now, MOVES["not started"].to, "provider", reason)
 
     def resolve(
         self,
         attempt: Attempt,
-        state: AttemptState,
+        event: Event,
         now: datetime,
         *,
         poll_at: datetime | None = None,
     ) -> bool:
-        """Give an unclear attempt the state, reference and data that a person has found.
+        """Let a person's word settle an unclear attempt, with the reference and data found.
 
         False when it is no longer unclear, or a click is starting it just now.
         """
+        state = MOVES[event].to
         values = {
             "id": attempt.id,
-            "state": state,
             "is_open": 0 if state in CLOSED else 1,
             "reference": attempt.reference,
             "data": json.dumps(dict(attempt.data)),
@@ -295,7 +288,7 @@ class Attempts:
             "before": rows.ms(now - UNDER_WAY),
         }
         with self.database.writing() as connection:
-            if connection.execute(RESOLVE, values).rowcount == 0:
+            if connection.execute(RESOLVE[event], values).rowcount == 0:
                 return False
             if state == "created":
                 give_back(connection, attempt.id)

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from lti_bridge.core.grade.states import MOVES
 from lti_bridge.core.records import Column
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+from lti_bridge.store.statements import one_of
 
 # A link that came from LTI 1.1 may have another id in the LMS that the grade goes to.
 COLUMN = text(
@@ -36,8 +38,9 @@ SETTLE = text(
 )
 # A new version: the LMS may refuse the old timestamp where it found the column again.
 RENEW = text(
-    "UPDATE grades SET delivery = 'pending', due_at = :now, tries = 0, version = version + 1"
-    " WHERE link_id = :link_id AND delivery = 'delivered' AND (:lost = '' OR line_item = :lost)"
+    f"UPDATE grades SET delivery = '{MOVES['column lost'].to}', due_at = :now, tries = 0,"  # noqa: S608 - constants
+    f" version = version + 1 WHERE link_id = :link_id AND (:lost = '' OR line_item = :lost)"
+    f" AND delivery IN {one_of(MOVES['column lost'].of)}"
 )
 FORGET = text("UPDATE line_items SET url = '' WHERE link_id = :link_id AND url = :url")
 

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Connection, TextClause, text
 
 from lti_bridge.core.grade.gradebook import Outcome, View
+from lti_bridge.core.grade.states import is_free_again, settled
 from lti_bridge.core.records import Delivery
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
@@ -39,33 +40,26 @@ RENEW = text(
     "UPDATE grades SET leased_until = :until, due_at = :until WHERE id = :id AND lease = :lease"
 )
 STAMP = text("UPDATE grades SET stamp = :stamp, stamp_version = :version WHERE id = :id")
-# A grade that changed while an older version was on its way is due again at once.
-SETTLE = text(
-    "UPDATE grades SET lease = NULL, leased_until = NULL,"
-    " delivered_version = CASE WHEN :delivered = 1 THEN :version ELSE delivered_version END,"
-    " delivered_at = CASE WHEN :delivered = 1 THEN :now ELSE delivered_at END,"
-    " last_error = CASE WHEN version > :version THEN '' ELSE :error END,"
-    " delivery = CASE WHEN version > :version THEN 'pending' ELSE :state END,"
-    " due_at = CASE WHEN version > :version THEN :now ELSE CAST(:due_at AS BIGINT) END,"
-    " tries = CASE WHEN version > :version THEN 0 ELSE tries + :tried END,"
-    " told = CASE WHEN :delivered = 1 THEN :told ELSE told END,"
-    " shown = CASE WHEN :delivered = 1 THEN '' ELSE shown END,"
-    " overridden = CASE WHEN :delivered = 1 THEN 0 ELSE overridden END,"
-    " reads = CASE WHEN :delivered = 1 THEN 0 ELSE reads END,"
-    " read_at = CASE WHEN :delivered = 1 THEN CAST(:read_at AS BIGINT) ELSE read_at END"
-    " WHERE id = :id AND lease = :lease"
+DELIVERED = (
+    ", delivered_version = :version, delivered_at = :now, told = :told, shown = '', overridden = 0,"
+    " reads = 0, read_at = CAST(:read_at AS BIGINT)"
 )
+# by whether it was delivered, and whether the version that was sent is still the one
+SETTLE = {
+    (delivered, superseded): text(
+        "UPDATE grades SET lease = NULL, leased_until = NULL, delivery = :state,"  # noqa: S608 - constants
+        " due_at = CAST(:due_at AS BIGINT), last_error = :error, tries = :tries"
+        f"{DELIVERED if delivered else ''} WHERE id = :id AND lease = :lease"
+        f" AND version {'>' if superseded else '='} :version"
+    )
+    for delivered in (True, False)
+    for superseded in (True, False)
+}
 PLAN_READ = text("UPDATE grades SET read_at = :until WHERE id = :id")
 NOTE_SHOWN = text(
-    "UPDATE grades SET shown = coalesce(:shown, shown), reads = reads + 1,"
-    " shown_at = CASE WHEN CAST(:shown AS TEXT) IS NULL THEN shown_at ELSE :now END,"
-    " overridden = coalesce(CAST(:overridden AS INTEGER), overridden),"
-    " read_at = CAST(:read_at AS BIGINT),"
-    " due_at = CASE WHEN delivery = 'waiting' AND overridden > CAST(:overridden AS INTEGER)"
-    " THEN :now ELSE due_at END,"
-    " delivery = CASE WHEN delivery = 'waiting' AND overridden > CAST(:overridden AS INTEGER)"
-    " THEN 'pending' ELSE delivery END"
-    " WHERE id = :id AND told = :told"
+    "UPDATE grades SET shown = :shown, shown_at = CAST(:shown_at AS BIGINT), reads = reads + 1,"
+    " overridden = :overridden, read_at = CAST(:read_at AS BIGINT), delivery = :delivery,"
+    " due_at = CAST(:due_at AS BIGINT) WHERE id = :id"
 )
 NEXT_DUE = text("SELECT min(due_at) FROM grades WHERE due_at IS NOT NULL")
 NEXT_READ = text("SELECT 1 FROM grades WHERE read_at <= :now LIMIT 1")
@@ -115,21 +109,8 @@ class Deliveries:
 
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back."""
-        values = {
-            "id": delivery.grade_id,
-            "lease": delivery.lease,
-            "version": delivery.version,
-            "delivered": 1 if outcome.state == "delivered" else 0,
-            "state": outcome.state,
-            "due_at": rows.ms(outcome.due_at) if outcome.due_at else None,
-            "error": outcome.error[:500],
-            "tried": 1 if outcome.count_try else 0,
-            "told": delivery.told[-1] if delivery.told else "",
-            "read_at": rows.ms(outcome.read_at) if outcome.read_at else None,
-            "now": rows.ms(now),
-        }
         with self.database.writing() as connection:
-            if connection.execute(SETTLE, values).rowcount and outcome.later_stamp:
+            if _settle(connection, delivery, now, outcome) and outcome.later_stamp:
                 stamp = max(rows.ms(now), rows.ms(delivery.stamp)) + CLOCKS_APART
                 moved = {"id": delivery.grade_id, "stamp": stamp, "version": -delivery.version}
                 connection.execute(STAMP, moved)
@@ -154,15 +135,22 @@ class Deliveries:
 
         A grade that waits for a teacher's value to go is due once that has gone.
         """
-        values = {
-            "id": delivery.grade_id,
-            "told": " ".join(delivery.told),
-            "shown": view.text,
-            "overridden": None if view.overridden is None else int(view.overridden),
-            "read_at": rows.ms(view.read_at) if view.read_at else None,
-            "now": rows.ms(now),
-        }
+        key = {"id": delivery.grade_id, "told": " ".join(delivery.told)}
         with self.database.writing() as connection:
+            row = connection.execute(_seen(self.database.for_update), key).first()
+            if row is None:
+                return
+            free = is_free_again(row.delivery, overridden=bool(row.overridden), view=view)
+            overridden = row.overridden if view.overridden is None else int(view.overridden)
+            values = {
+                "id": delivery.grade_id,
+                "shown": row.shown if view.text is None else view.text,
+                "shown_at": row.shown_at if view.text is None else rows.ms(now),
+                "overridden": overridden,
+                "read_at": rows.ms(view.read_at) if view.read_at else None,
+                "delivery": "pending" if free else row.delivery,
+                "due_at": rows.ms(now) if free else row.due_at,
+            }
             connection.execute(NOTE_SHOWN, values)
 
     def next_due(self) -> datetime | None:
@@ -180,6 +168,27 @@ class Deliveries:
         """Why grades are not delivered: state, reason and how many, the most frequent first."""
         with self.database.reading() as connection:
             return [tuple(row) for row in connection.execute(REASONS, {"limit": limit})]
+
+
+def _settle(connection: Connection, delivery: Delivery, now: datetime, outcome: Outcome) -> bool:
+    """Write down how a try ended; False when the lease is another worker's by now."""
+    for superseded in (False, True):
+        then = settled(delivery, outcome, now, superseded=superseded)
+        values = {
+            "id": delivery.grade_id,
+            "lease": delivery.lease,
+            "version": delivery.version,
+            "state": then.state,
+            "due_at": rows.ms(then.due_at) if then.due_at else None,
+            "error": then.error[:500],
+            "tries": then.tries,
+            "told": delivery.told[-1] if delivery.told else "",
+            "read_at": rows.ms(outcome.read_at) if outcome.read_at else None,
+            "now": rows.ms(now),
+        }
+        if connection.execute(SETTLE[then.delivered, superseded], values).rowcount:
+            return True
+    return False
 
 
 def _stamp(connection: Any, row: Any, now: int) -> int:
@@ -208,4 +217,12 @@ def _to_read(skip_locked: str) -> TextClause:
     return text(
         f"SELECT {GRADE_COLUMNS} FROM grades WHERE read_at <= :now"  # noqa: S608 - constants
         f" AND lease IS NULL ORDER BY read_at LIMIT :limit {skip_locked}"
+    )
+
+
+@cache
+def _seen(for_update: str) -> TextClause:
+    return text(
+        "SELECT delivery, due_at, overridden, shown, shown_at FROM grades"  # noqa: S608 - constants
+        f" WHERE id = :id AND told = :told {for_update}"
     )

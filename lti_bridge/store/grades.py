@@ -8,22 +8,22 @@ from typing import Any
 
 from sqlalchemy import Text, bindparam, text
 
-from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.grade.states import MOVES, STUCK, Wish
 from lti_bridge.core.launch.message import Launch
+from lti_bridge.core.records import GradeCell
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import DEPARTED
-from lti_bridge.store.statements import Statements
+from lti_bridge.store.statements import Statements, one_of
 
-# A grade that found no place, and is offered another one now, is sent again.
+# core.grade.states.at_launch in SQL, so that a click needs one statement and reads nothing first;
+# tests/store/test_states.py holds the two together.
 MOVED = (
-    "CASE WHEN grades.delivery IN ('refused', 'waiting') AND grades.overridden = 0 AND "
+    f"CASE WHEN grades.delivery IN {one_of(STUCK)} AND grades.overridden = 0 AND "
     "(grades.outcome_url, grades.sourced_id, grades.line_item, grades.line_items, grades.scopes)"
     " <> (excluded.outcome_url, excluded.sourced_id, excluded.line_item, excluded.line_items,"
     " excluded.scopes)"
 )
-# A launch is the LMS's newest word on who is in the course: whoever it lets in after it listed them
-# as Inactive or Deleted is graded again, and a grade that waited for that is due.
 SAVE_TARGET = text(
     "INSERT INTO grades (id, link_id, learner_id, version, registration,"  # noqa: S608 - constants
     " deployment_id, user_id,"
@@ -42,26 +42,11 @@ SAVE_TARGET = text(
     " THEN :now ELSE grades.due_at END,"
     f" tries = {MOVED} THEN 0 ELSE grades.tries END"
 )
-# That marks are being made, for an LMS which hears it (AGS 2.0 §3.4.8; Basic Outcomes has no word
-# for it), and only where it would clear no grade of ours.
-AWAITING = (
-    "CASE WHEN CAST(:given AS TEXT) IS NOT NULL OR grades.line_item || grades.line_items = ''"
-    " OR replace(grades.scopes, '/lti-ags/scope/score', '') = grades.scopes"
-    " OR (grades.line_item = '' AND grades.outcome_url <> '' AND grades.sourced_id <> '')"
-    " OR NOT EXISTS (SELECT 1 FROM attempts a WHERE a.link_id = grades.link_id"
-    " AND a.learner_id = grades.learner_id AND a.state IN ('awaiting-marks', 'held')) THEN ''"
-    " WHEN CAST(:pending AS TEXT) <> '' THEN CAST(:pending AS TEXT)"
-    " WHEN grades.awaiting <> '' THEN grades.awaiting ELSE 'Pending' END"
-)
-WANT_GRADE = text(
-    "UPDATE grades SET given = :given, maximum = :maximum, version = version + 1, tries = 0,"  # noqa: S608
-    f" awaiting = {AWAITING},"
-    " delivery = 'pending', due_at = :now, last_error = '', changed_at = :now"
-    " WHERE link_id = :link_id AND learner_id = :learner_id"
-    f" AND (version > 0 OR CAST(:given AS TEXT) IS NOT NULL OR {AWAITING} <> '')"
-    " AND (coalesce(given, '') <> coalesce(CAST(:given AS TEXT), '')"
-    " OR coalesce(maximum, '') <> coalesce(CAST(:maximum AS TEXT), '')"
-    f" OR awaiting <> {AWAITING})"
+SAVE_WISH = text(
+    "UPDATE grades SET given = :given, maximum = :maximum, awaiting = :awaiting,"
+    " version = version + 1, tries = 0, delivery = 'pending', due_at = :now, last_error = '',"
+    " changed_at = :now WHERE link_id = :link_id AND learner_id = :learner_id"
+    " AND version = :version"
 )
 # The words of an index (attempts_for_people) stand in the condition.
 HELD = (
@@ -74,15 +59,16 @@ LIST = text(
     f" coalesce(h.held, '') AS held FROM grades g LEFT JOIN ({HELD}) h"
     " ON h.link_id = g.link_id AND h.learner_id = g.learner_id"
     " WHERE (g.version > 0 OR h.held IS NOT NULL)"
-    " AND (:stuck = 0 OR g.delivery IN ('refused', 'waiting') OR h.held IS NOT NULL)"
+    f" AND (:stuck = 0 OR g.delivery IN {one_of(STUCK)} OR h.held IS NOT NULL)"
     " ORDER BY g.changed_at DESC LIMIT :limit"
 )
 # A new version: an LMS may refuse the timestamp of a score that it was told before.
 RESEND = text(
-    "UPDATE grades SET delivery = 'pending', due_at = :now, tries = 0, version = version + 1,"
+    f"UPDATE grades SET delivery = '{MOVES['sent again'].to}', due_at = :now, tries = 0,"  # noqa: S608 - constants
+    " version = version + 1,"
     " forced_version = CASE WHEN :force = 1 THEN version + 1 ELSE forced_version END"
-    " WHERE version > 0 AND (id IN :ids"
-    " OR (:stuck = 1 AND delivery IN ('refused', 'waiting')))"
+    f" WHERE version > 0 AND ((id IN :ids AND delivery IN {one_of(MOVES['sent again'].of)})"
+    f" OR (:stuck = 1 AND delivery IN {one_of(MOVES['stuck sent again'].of)}))"
 ).bindparams(bindparam("ids", expanding=True, type_=Text))
 
 
@@ -104,21 +90,16 @@ class GradeSteps(Statements):
             **rows.target_columns(launch.grade_target),
         )
 
-    def want_grade(
-        self, link_id: str, learner_id: str, score: Score | None, pending: str, now: datetime
-    ) -> bool:
-        """Let the gradebook cell want this score; False when it already does.
-
-        Without a score, an LMS that can hear it is told that marks are being made, if an attempt
-        awaits them; in the word `pending`, or in the one that was used before, or Pending.
-        """
+    def save_wish(self, cell: GradeCell, wish: Wish, now: datetime) -> bool:
+        """Let the cell want this; False when it wants something else than was read meanwhile."""
         return self._changes(
-            WANT_GRADE,
-            link_id=link_id,
-            learner_id=learner_id,
-            pending=pending,
+            SAVE_WISH,
+            link_id=cell.link_id,
+            learner_id=cell.learner_id,
+            version=cell.version,
+            awaiting=wish.awaiting,
             now=rows.ms(now),
-            **rows.score_columns(score),
+            **rows.score_columns(wish.score),
         )
 
 

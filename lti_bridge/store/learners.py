@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from lti_bridge.core.attempt.states import MOVES
 from lti_bridge.core.launch import held_launch
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import note
 from lti_bridge.store.engine import Database
 from lti_bridge.store.links import NOT_PARTED
-from lti_bridge.store.statements import Statements
+from lti_bridge.store.statements import Statements, one_of
 
 # One statement each, because every click runs them: an alias comes before a row of its own.
 FIND_LEARNER = text(
@@ -37,8 +38,8 @@ HELD = text("SELECT token, text FROM held_launches")
 RELEASE_HELD = text("DELETE FROM held_launches WHERE token = :token")
 OPEN = text("SELECT id FROM attempts WHERE learner_id = :id AND is_open = 1")
 CLOSE = text(
-    "UPDATE attempts SET state = 'expired', is_open = 0, changed_at = :now"
-    " WHERE learner_id = :id AND is_open = 1"
+    f"UPDATE attempts SET state = '{MOVES['forgotten'].to}', is_open = 0, changed_at = :now"  # noqa: S608 - constants
+    f" WHERE learner_id = :id AND is_open = 1 AND state IN {one_of(MOVES['forgotten'].of)}"
 )
 FORGET = {
     "launches": "DELETE FROM launches WHERE learner_id = :id",
@@ -110,7 +111,7 @@ class Learners:
             names = {tuple(row) for row in connection.execute(NAMES, values)}
             held = _release_held(connection, names)
             for (attempt_id,) in connection.execute(OPEN, values).fetchall():
-                note(connection, attempt_id, now, "expired", "person", "forgotten")
+                note(connection, attempt_id, now, MOVES["forgotten"].to, "person", "forgotten")
             connection.execute(CLOSE, values)
             counts = {
                 what: connection.execute(text(FORGET[what]), values).rowcount for what in FORGET

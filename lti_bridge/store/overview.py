@@ -9,15 +9,19 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Text, bindparam, text
 
-from lti_bridge.core.attempt.polls import GIVE_UP_AFTER, NO_GRADE_AFTER, SEVERAL, SILENT_AFTER
-from lti_bridge.core.attempt.starts import UNDER_WAY
+from lti_bridge.core.attempt.polls import SEVERAL
+from lti_bridge.core.attempt.states import (
+    GIVE_UP_AFTER,
+    NO_GRADE_AFTER,
+    SILENT_AFTER,
+    UNDER_WAY,
+)
 from lti_bridge.core.records import Attempt, Unheard
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import ATTEMPT_COLUMNS, CHANGES
 from lti_bridge.store.engine import Database
 
-# Nobody knows whether it was started, a person has to look at its result, or nothing was heard of
-# it for too long: by who can be asked or calls, or by LTI, where the LMS has a place for a grade.
+# core.attempt.states.stuck in SQL; tests/store/test_states.py holds the two together.
 STUCK = (
     "CASE WHEN a.state = 'unclear' AND a.changed_at <= :under_way THEN 'unclear'"
     " WHEN a.state = 'held' THEN 'held'"

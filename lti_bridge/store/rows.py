@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.message import GradeTarget, Once
-from lti_bridge.core.records import Attempt, Delivery
+from lti_bridge.core.records import Attempt, AttemptState, Delivery, GradeCell, OfCell
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -33,11 +34,10 @@ def score(given: str | None, maximum: str | None) -> Score | None:
     return Score(Decimal(given), Decimal(maximum))
 
 
-def score_columns(value: Score | None) -> dict[str, str | None]:
+def score_columns(value: Score | None, prefix: str = "") -> dict[str, str | None]:
     """The two text columns of a score."""
-    if value is None:
-        return {"given": None, "maximum": None}
-    return {"given": _plain(value.given), "maximum": _plain(value.maximum)}
+    given, maximum = (_plain(value.given), _plain(value.maximum)) if value else (None, None)
+    return {f"{prefix}given": given, f"{prefix}maximum": maximum}
 
 
 def wanted(given: str | None, maximum: str | None, awaiting: str) -> str:
@@ -55,6 +55,34 @@ def attempt(row: Any) -> Attempt:
     reference, data, changed_at, given, maximum, held, *aside = row[8:]
     told = (reference, json.loads(data), moment(changed_at), held, score(*aside))
     return Attempt(*(*row[:8], score(given, maximum), *told))
+
+
+def cell(link_id: str, learner_id: str, found: Sequence[Any]) -> GradeCell:
+    """The gradebook cell of rows selected with attempts.CELL: one for each of its attempts."""
+    version, given, maximum, awaiting, outcome_url, sourced_id, *services, scopes = found[0][:9]
+    line_item, line_items = services
+    return GradeCell(
+        link_id=link_id,
+        learner_id=learner_id,
+        version=version,
+        score=score(given, maximum),
+        awaiting=awaiting,
+        target=GradeTarget(outcome_url, sourced_id, line_item, line_items, tuple(scopes.split())),
+        attempts=tuple(_of_cell(*row[9:]) for row in found if row[9] is not None),
+    )
+
+
+def _of_cell(
+    attempt_id: str,
+    number: int,
+    state: AttemptState,
+    given: str | None,
+    maximum: str | None,
+    scored_at: int | None,
+    is_open: int,
+) -> OfCell:
+    since = None if scored_at is None else moment(scored_at)
+    return OfCell(attempt_id, number, state, score(given, maximum), since, bool(is_open))
 
 
 def once_columns(once: Once) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import TextClause
 
 from lti_bridge.store.engine import Database
+
+
+def one_of(states: Iterable[str]) -> str:
+    """States of the core as a list for IN."""
+    return f"({', '.join(repr(state) for state in sorted(states))})"
 
 
 class Statements:

@@ -14,6 +14,8 @@ import jwt
 from flask import Flask, Response, jsonify, request
 from sqlalchemy import text
 
+from lti_bridge.core.attempt import states as attempt_states
+from lti_bridge.core.grade import states
 from lti_bridge.core.grade.deliveries import Passback
 from lti_bridge.core.grade.read_back import ReadBack
 from lti_bridge.core.grade.scores import Score, grade_of
@@ -241,10 +243,14 @@ class Bridge:
             state = state or ("graded" if value else "invalidated")
             incoming = Incoming("provider", f"e{self._event}", state, value)
             tx.save_result(f"r{self._event}", attempt, incoming, self.clock())
-            tx.save_score(attempt, incoming, self.clock())
+            after = attempt_states.received(attempt, incoming)
+            assert after is not None
+            cell = attempt_states.placed(tx.cell(link.id, learner), after, self.clock())
+            tx.save_attempt(after, cell, "provider", self.clock())
             if value is None and state != "invalidated":
                 value = grade_of("last", tx.scores(link.id, learner))
-            tx.want_grade(link.id, learner, value, pending, self.clock())
+            if wish := states.wanted(cell, value, pending):
+                tx.save_wish(cell, wish, self.clock())
 
     def deliver(self, seconds: float = 2) -> dict[str, Any]:
         """Deliver what is due; the row of the first learner, after that time."""

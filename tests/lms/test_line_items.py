@@ -14,6 +14,7 @@ import pytest
 from flask import Flask, Response, jsonify, request
 
 from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.grade.states import wanted
 from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
 from lti_bridge.core.records import Activity, Course, Delivery
 from lti_bridge.errors import DeliveryFailed, DeliveryHeld, DeliveryRefused
@@ -163,7 +164,10 @@ class Bridge:
             link_id = tx.save_link(launch, activity, f"link-of-{link}").id
             learner = tx.learner("lms", user, f"learner-{user}", NOW)
             tx.save_target(f"grade-{user}-{link}", launch, link_id, learner)
-            assert tx.want_grade(link_id, learner, Score(Decimal(4), Decimal(5)), "", self.clock())
+            cell = tx.cell(link_id, learner)
+            wish = wanted(cell, Score(Decimal(4), Decimal(5)), "")
+            assert wish is not None
+            assert tx.save_wish(cell, wish, self.clock())
         [delivery] = self.store.claim_deliveries(self.clock(), 15, 1)
         return delivery
 

@@ -383,9 +383,7 @@ def test_the_second_of_two_sees_what_the_first_left(desk: Desk) -> None:
             waiting = pool.submit(desk.score, attempt, None)  # takes the grade back
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
-            tx.save_result("r-1", locked, graded, NOW)
-            tx.save_score(locked, graded, NOW)
-            tx.want_grade(locked.link_id, locked.learner_id, graded.score, "", NOW)
+            desk.results.keep(tx, locked, graded, NOW)
         waiting.result(timeout=60)
     assert desk.rows("SELECT state, given FROM attempts") == [
         {"state": "invalidated", "given": None}

@@ -11,6 +11,7 @@ from typing import Any
 
 from lti_bridge.core.attempt import capabilities
 from lti_bridge.core.attempt.provider import Connection, Report, Sitting
+from lti_bridge.core.attempt.states import SILENT_AFTER, is_news, on_look
 from lti_bridge.core.attempt.subject import other_name
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import Results
@@ -24,9 +25,6 @@ log = logging.getLogger("lti_bridge.polling")
 INTERVALS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 LEASE_S = 90.0
 BATCH = 16
-GIVE_UP_AFTER = timedelta(days=60)
-SILENT_AFTER = timedelta(days=7)
-NO_GRADE_AFTER = timedelta(days=2)  # an attempt by LTI, whose tool says nothing before its grade
 SEVERAL = 3  # such attempts, and never a grade: the activity is to be looked at
 LOOK_AGAIN_AFTER = timedelta(days=1)  # at the silence of a provider that cannot be asked
 
@@ -106,16 +104,10 @@ class Polling:
         What was `fetched` is dropped when the attempt has changed since: the answer may be older
         than what another worker has recorded.
         """
-        if report.state is None or report.hint:
+        if not is_news(attempt, report):
             return
         if report.held:
-            if (report.held, report.score) == (attempt.held, attempt.held_score):
-                return
             log.warning("result.held", extra={"attempt": attempt.id, "reason": report.held})
-        elif attempt.state == "held" and report.state in ("finished", "awaiting-marks"):
-            return  # no word about the verdict
-        elif report.state == attempt.state and report.score == attempt.score:
-            return
         incoming = Incoming(
             "provider", report.event, report.state, report.score, report.raw, held=report.held
         )
@@ -131,20 +123,17 @@ class Polling:
 
     def _plan_next(self, poll: Poll) -> None:
         attempt, now = self.store.attempt(poll.attempt.id), self.clock()
-        if attempt is None or attempt.state in ("graded", "invalidated", "expired"):
+        age = now - poll.created_at
+        step = on_look(attempt.state, age) if attempt else "never"
+        if attempt is None or step == "never":
             self.store.poll_at(poll.attempt.id, None, poll.until)
             return
-        age = now - poll.created_at
-        if attempt.state == "held":  # a person decides, however long that takes
-            later = None if age > GIVE_UP_AFTER else now + self._pause(poll)
-            self.store.poll_at(attempt.id, later, poll.until)
-            return
-        if age > GIVE_UP_AFTER:
+        if step == "expire":
             incoming = Incoming("clock", f"expired:{attempt.id}", "expired", None)
             self.results.record(None, attempt.id, attempt.connection, incoming, now)
             self.store.poll_at(attempt.id, None)
             return
-        if age >= SILENT_AFTER:
+        if age >= SILENT_AFTER and attempt.state != "held":
             log.error("attempt.silent", extra={"attempt": attempt.id, "state": attempt.state})
         self.store.poll_at(attempt.id, now + self._pause(poll), poll.until)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from lti_bridge.core.attempt import limits
+from lti_bridge.core.attempt.states import CLOSED
 from lti_bridge.core.grade.scores import Score, grade_of
 from lti_bridge.core.launch.handoff import ConfirmPage
 from lti_bridge.core.records import Activity, Adjustment, Begun
@@ -15,7 +16,6 @@ from lti_bridge.core.store import Transaction
 from lti_bridge.errors import NotAvailable
 
 HUNDRED = Decimal(100)
-CLOSED = frozenset({"graded", "invalidated", "expired"})
 CENTS = Decimal("0.01")
 
 

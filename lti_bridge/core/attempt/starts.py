@@ -11,6 +11,7 @@ from lti_bridge.core.attempt import capabilities, purchases
 from lti_bridge.core.attempt.owners import Owners
 from lti_bridge.core.attempt.polls import first_poll
 from lti_bridge.core.attempt.provider import Connection, Session, Started
+from lti_bridge.core.attempt.states import UNDER_WAY, OnClick, on_click
 from lti_bridge.core.launch.handoff import MARKING, REVIEWED, Handoff
 from lti_bridge.core.records import Attempt
 from lti_bridge.core.store import Store
@@ -24,9 +25,6 @@ from lti_bridge.errors import (
 )
 
 log = logging.getLogger("lti_bridge.starting")
-
-# Longer than any call to a provider: a start younger than this may still be under way.
-UNDER_WAY = timedelta(seconds=45)
 
 
 class StillStarting(Exception):  # not an error: another click is doing the work
@@ -51,16 +49,21 @@ class Starting:
         """What the browser gets. Raises StillStarting, AttemptUnclear or a ProviderError."""
         if attempt is None:
             return self._preview(connection, session)
-        if attempt.state in ("finished", "awaiting-marks"):
-            return MARKING
-        if attempt.state == "held":
-            return REVIEWED
-        if attempt.state == "created" and self._claim(connection, attempt, session, None):
+        step = self._step(connection, attempt, session)
+        if step == "start" and self._claim(connection, attempt, session, None):
             return self._start(connection, attempt, session)
-        attempt = self.store.attempt(attempt.id) or attempt
-        if attempt.state == "unclear":
-            return self._unclear(connection, attempt, session)
-        if attempt.state == "created":  # the other click failed in between
+        if step not in ("marking", "reviewed"):  # as another click may have left it meanwhile
+            attempt = self.store.attempt(attempt.id) or attempt
+            step = self._step(connection, attempt, session)
+        if step in ("marking", "reviewed"):
+            return MARKING if step == "marking" else REVIEWED
+        if step == "person":
+            raise AttemptUnclear(f"attempt {attempt.id} waits for a person")
+        if step == "start again":
+            before = self.clock() - UNDER_WAY
+            if self._claim(connection, attempt, session, before):
+                return self._start(connection, attempt, session)
+        if step != "resume":  # the other click is doing the work, or it failed in between
             raise StillStarting
         self._claim_candidate(connection, attempt)
         known = replace(session, reference=attempt.reference, data=attempt.data)
@@ -70,15 +73,9 @@ class Starting:
             self.wake()
         return handoff
 
-    def _unclear(self, connection: Connection, attempt: Attempt, session: Session) -> Handoff:
-        now = self.clock()
-        if attempt.changed_at and now < attempt.changed_at + UNDER_WAY:
-            raise StillStarting
-        if not connection.repeatable(session.settings):
-            raise AttemptUnclear(f"attempt {attempt.id} waits for a person")
-        if not self._claim(connection, attempt, session, now - UNDER_WAY):
-            raise StillStarting
-        return self._start(connection, attempt, session)
+    def _step(self, connection: Connection, attempt: Attempt, session: Session) -> OnClick:
+        repeatable = connection.repeatable(session.settings)
+        return on_click(attempt, self.clock(), repeatable=repeatable)
 
     def _claim(
         self,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lti_bridge.core.records import (
     Column,
     Delivery,
+    DeliveryState,
     Shown,
 )
 
@@ -53,7 +54,7 @@ class Outcome:
     `read_at` is when to look what the LMS shows, None: it cannot be looked at.
     """
 
-    state: str
+    state: DeliveryState
     due_at: datetime | None = None
     error: str = ""
     count_try: bool = True

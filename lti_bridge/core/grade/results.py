@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from lti_bridge.core.grade.scores import grade_of
+from lti_bridge.core.attempt import states as attempt_states
+from lti_bridge.core.grade import states
 from lti_bridge.core.launch.message import Once
-from lti_bridge.core.records import Attempt, AttemptState, Incoming
+from lti_bridge.core.records import Attempt, Incoming
 from lti_bridge.core.store import Store, Transaction
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
 
@@ -58,25 +59,17 @@ class Results:
     def keep(self, tx: Transaction, attempt: Attempt, incoming: Incoming, now: datetime) -> bool:
         """Record a result within a transaction that has locked the attempt.
 
-        True: a delivery is due, so `wake` is to be called after the commit. What a provider says
-        is stopped or under review is held for a person, once: what a person has decided about the
-        same verdict and score stays decided.
+        True: a delivery is due, so `wake` is to be called after the commit.
         """
-        if incoming.held and (incoming.held, incoming.score) == (attempt.held, attempt.held_score):
+        after = attempt_states.received(attempt, incoming)
+        if after is None or not tx.save_result(self.new_id(), attempt, incoming, now):
             return False
-        if incoming.state is None:
-            incoming = replace(incoming, state=_unsaid_state(attempt))
-        if not tx.save_result(self.new_id(), attempt, incoming, now):
-            return False
-        pending = incoming.pending
-        if incoming.held:
-            tx.hold_result(attempt, incoming, now)
-            pending = pending or BY_A_PERSON
-        else:
-            tx.save_score(attempt, incoming, now)
-        scored = tx.scores(attempt.link_id, attempt.learner_id)
-        grade = grade_of(attempt.grade_policy, scored)
-        return tx.want_grade(attempt.link_id, attempt.learner_id, grade, pending, now)
+        cell = attempt_states.placed(tx.cell(after.link_id, after.learner_id), after, now)
+        source = incoming.source if after.state != attempt.state else ""
+        tx.save_attempt(after, cell, source, now)
+        pending = incoming.pending or (BY_A_PERSON if incoming.held else "")
+        wish = states.wanted(cell, states.grade(cell, after.grade_policy), pending)
+        return wish is not None and tx.save_wish(cell, wish, now)
 
     def read(self, once: Once, attempt_id: str, connection: str) -> Attempt:
         """The attempt with its present score, for a provider that asks. Raises as `record`."""
@@ -87,8 +80,3 @@ class Results:
             if attempt is None:
                 raise OutcomeRefused(UNKNOWN)
         return attempt
-
-
-def _unsaid_state(attempt: Attempt) -> AttemptState:
-    """The state after a message that names none: a grade is taken back, else nothing changes."""
-    return "invalidated" if attempt.state == "graded" else attempt.state

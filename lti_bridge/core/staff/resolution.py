@@ -11,9 +11,10 @@ from lti_bridge.core.attempt import capabilities
 from lti_bridge.core.attempt.owners import Name, Owners
 from lti_bridge.core.attempt.polls import Polling, first_poll
 from lti_bridge.core.attempt.provider import Connection, Sitting
+from lti_bridge.core.attempt.states import MOVES, Event
 from lti_bridge.core.grade.results import Results
 from lti_bridge.core.grade.scores import Score
-from lti_bridge.core.records import Attempt, AttemptState, Incoming
+from lti_bridge.core.records import Attempt, Incoming
 from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.core.store import Store
 from lti_bridge.errors import (
@@ -42,12 +43,12 @@ class StaffStore(Store, Protocol):
     def resolve(
         self,
         attempt: Attempt,
-        state: AttemptState,
+        event: Event,
         now: datetime,
         *,
         poll_at: datetime | None = None,
     ) -> bool:
-        """Give an unclear attempt the state, reference and data that a person has found."""
+        """Let a person's word settle an unclear attempt, with the reference and data found."""
 
     def give_back(self, name: str, attempt_id: str) -> None:
         """Give back every seat that an attempt holds at a connection."""
@@ -98,7 +99,7 @@ class ByHand:
         attempt, created_at = self._unclear(attempt_id)
         connection = self.polling.catalogue.connection(attempt.connection)
         self._check_adoptable(connection, attempt)
-        attempt = replace(attempt, reference=reference, state="started")
+        attempt = replace(attempt, reference=reference, state=MOVES["found"].to)
         sitting = self.polling.sitting(attempt, created_at)
         attempt = replace(attempt, data=capabilities.adopts(connection).adopt(sitting, facts))
         self._check_owner(connection, attempt)
@@ -106,19 +107,16 @@ class ByHand:
         if asks:
             self.polling.ask(attempt, created_at)
         wait = timedelta() if asks else first_poll(connection)
-        self._resolve(attempt, None if wait is None else self.clock() + wait)
+        self._resolve(attempt, "found", None if wait is None else self.clock() + wait)
         return attempt
 
     def not_started(self, attempt_id: str) -> Attempt:
         """Release an unclear attempt: the learner's next click starts it. Raises ByHandRefused."""
-        attempt = replace(self._unclear(attempt_id)[0], state="created")
-        self._resolve(attempt, None)
-        return attempt
+        return self._resolve(self._unclear(attempt_id)[0], "freed")
 
     def expired(self, attempt_id: str) -> Attempt:
         """Close an unclear attempt: the next click asks for another. Raises ByHandRefused."""
-        attempt = replace(self._unclear(attempt_id)[0], state="expired")
-        self._resolve(attempt, None)
+        attempt = self._resolve(self._unclear(attempt_id)[0], "ended")
         self.store.give_back(attempt.connection, attempt.id)
         return attempt
 
@@ -269,13 +267,14 @@ class ByHand:
                 "say --not-started, and the next click finds it"
             )
 
-    def _resolve(self, attempt: Attempt, poll_at: datetime | None) -> None:
-        if not self.store.resolve(attempt, attempt.state, self.clock(), poll_at=poll_at):
+    def _resolve(self, attempt: Attempt, event: Event, poll_at: datetime | None = None) -> Attempt:
+        if not self.store.resolve(attempt, event, self.clock(), poll_at=poll_at):
             raise ByHandRefused(
                 f"a click is starting attempt {attempt.id} just now: look again in a minute"
             )
         if poll_at is not None:
             self.results.wake()
+        return replace(attempt, state=MOVES[event].to)
 
 
 def _known_as(connection: Connection, attempt: Attempt) -> tuple[Name, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 from lti_bridge.core.attempt import capabilities as can
 from lti_bridge.core.attempt.extra_time import ExtraTime
 from lti_bridge.core.attempt.provider import Callback, Choice, Report, Session, Sitting, Started
+from lti_bridge.core.attempt.states import CLOSED
 from lti_bridge.core.launch.handoff import Handoff, Redirect
 from lti_bridge.core.launch.variables import literal
 from lti_bridge.core.records import AttemptState
@@ -29,7 +30,6 @@ log = logging.getLogger("lti_bridge.demo")
 STATES: Mapping[str, AttemptState] = MappingProxyType(
     {"started": "started", "handed-in": "awaiting-marks", "marked": "graded", "void": "invalidated"}
 )
-OVER = frozenset({"graded", "invalidated", "expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class DemoProvider:
         if state == "graded" and marks is None:
             log.error("demo.grade-unusable", extra={"attempt": sitting.attempt_id})
             state = "awaiting-marks"
-        if sitting.state in OVER and state in ("started", "awaiting-marks"):
+        if sitting.state in CLOSED and state in ("started", "awaiting-marks"):
             state = None  # it would lose its grade while somebody looks at the answers again
         event = hashlib.sha256(f"{sitting.reference} {raw}".encode()).hexdigest()[:32]
         named = {"reference": str(told["id"])} if told.get("id") else {}

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lti_bridge.core.attempt.provider import Report
+from lti_bridge.core.attempt.states import CLOSED
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import Attempt, AttemptState
 from lti_bridge.errors import OutcomeRefused
@@ -44,8 +45,7 @@ STATES: Mapping[str, AttemptState] = MappingProxyType(
         "Technical Difficulty": "awaiting-marks",
     }
 )
-OVER = frozenset({"graded", "invalidated", "expired"})
-HANDED_IN = OVER | {"finished", "awaiting-marks", "held"}
+HANDED_IN = CLOSED | {"finished", "awaiting-marks", "held"}
 _KEPT = re.compile(
     r"TestID|Status|Duration|Test(Date|Month|Day|Year)|Overall_cefr|[A-Za-z]{1,30}_(Level|Score)"
 )
@@ -114,7 +114,7 @@ class Judge:
             return report
         if report.state == "invalidated":
             return self._invalidated(attempt, report)
-        if attempt.state in OVER:  # a late "Finished"
+        if attempt.state in CLOSED:  # a late "Finished"
             return replace(report, state=None)
         return report if report.held else replace(report, score=attempt.score)
 

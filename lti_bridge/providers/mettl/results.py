@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from lti_bridge.core.attempt.provider import Report, Sitting
+from lti_bridge.core.attempt.states import CLOSED
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import AttemptState
 from lti_bridge.errors import OutcomeRefused
@@ -21,7 +22,6 @@ from lti_bridge.errors import OutcomeRefused
 COMPLETED, IN_PROGRESS = "Completed", "InProgress"
 # An attempt in these states is over here: only marks change it again. It would otherwise lose
 # its grade, or be opened beside the next attempt, while a resumed test is under way.
-OVER = frozenset({"graded", "invalidated", "expired"})
 # How a test ends that nobody stopped: support.mettl.com, "results dashboard status details",
 # read 2026-11. The page goes on with words for tests that were stopped; whatever is not here, is.
 CLEAN = frozenset({"", "completed", "test-taker completed", "time over", "access expired"})
@@ -37,7 +37,7 @@ def read(sitting: Sitting, candidate: Mapping[str, Any]) -> Report:
     score = _score(result) if status.get("status") == COMPLETED else None
     state = _state(status.get("status"), score)
     held = _held(status, result) if state in ("graded", "awaiting-marks") else ""
-    if score is None and (sitting.state in OVER or (sitting.state == "held" and not held)):
+    if score is None and (sitting.state in CLOSED or (sitting.state == "held" and not held)):
         state = None
     raw = {name: str(status.get(name))[:100] for name in (*_STATUS, *_TIMES)}
     raw |= {name: str(result.get(name))[:40] for name in _MARKS}
