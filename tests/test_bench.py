@@ -166,6 +166,17 @@ def test_statements_per_click_and_per_grade_are_few_and_do_not_grow(
     assert counts(bridge, parties, 5000) == wanted
 
 
+def test_a_limit_of_attempts_costs_a_first_launch_no_statement(parties: Parties) -> None:
+    text = parties.config.read_text(encoding="utf-8")
+    limited = text.replace('title = "Excel"\n', 'title = "Excel"\nattempts = 3\n')
+    parties.config.write_text(limited, encoding="utf-8")
+    bridge = build(load(parties.config))
+    bridge.store.database.migrate()
+    fill(bridge.store.database, 0, 10, parties.lms_url, print)
+    assert counts(bridge, parties, 10)["first_launch"] == 13
+    bridge.store.database.close()
+
+
 def test_a_relaunch_writes_one_click_and_no_second_attempt(
     bridge: Bridge, parties: Parties
 ) -> None:

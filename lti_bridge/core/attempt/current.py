@@ -52,7 +52,9 @@ def _next(
     new_id: Callable[[], str],
 ) -> Opened:
     activity = opened.activity
-    more = tx.adjustment(activity.id, opened.learner_id) if activity.attempts else Adjustment()
+    if activity.attempts:
+        opened = replace(opened, more=tx.adjustment(activity.id, opened.learner_id))
+    more = opened.more or Adjustment()
     if retakes.is_over(activity, begun, switched=going is not None):
         offered = retakes.offer(tx, activity, begun, more, now)
         if number != offered.number or offered.refusal:

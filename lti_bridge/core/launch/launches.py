@@ -310,7 +310,7 @@ class Launching:
         """
         attempt_id = opened.attempt.id if opened.attempt else ""
         activity = links.as_started(opened.activity, attempt_id, self.catalogue, tx)
-        more = tx.adjustment(activity.id, opened.learner_id)
+        more = opened.more or tx.adjustment(activity.id, opened.learner_id)
         return replace(opened, activity=activity, extra_time_percent=more.extra_time_percent)
 
     def _attempt(self, tx: Transaction, opened: Opened, now: datetime, number: int = 0) -> Opened:

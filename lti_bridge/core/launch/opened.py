@@ -8,7 +8,7 @@ from lti_bridge.core.attempt.provider import Connection
 from lti_bridge.core.attempt.retakes import Again
 from lti_bridge.core.launch.handoff import Handoff
 from lti_bridge.core.launch.message import Launch
-from lti_bridge.core.records import Activity, Attempt, Link
+from lti_bridge.core.records import Activity, Adjustment, Attempt, Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Opened:
     what has begun. `learner_id` is empty for an anonymous click. `handoff` is set where it was made
     in the same commit, and `held` is the token of the launch where it was kept with it.
     `extra_time_percent` is what the learner of an attempt was given besides. `clicked` is the id of
-    the link that the click came by, where its attempts are at another one.
+    the link that the click came by, where its attempts are at another one. `more` is what the
+    learner gets more of at the activity, once that was read.
     """
 
     launch_id: str
@@ -35,3 +36,4 @@ class Opened:
     held: str = ""
     extra_time_percent: int = 0
     clicked: str = ""
+    more: Adjustment | None = None
