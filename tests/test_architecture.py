@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
+from lti_bridge.core.attempt import states as attempt_states
+from lti_bridge.core.grade import states as grade_states
 from lti_bridge.core.records import AttemptState, DeliveryState
 from tests.architecture import PAGE, written
 from tests.test_house import PACKAGE
@@ -46,9 +48,23 @@ def test_the_tables_are_those_of_the_code() -> None:
     assert written(TEXT) == TEXT, "run: python -m tests.architecture"
 
 
+def arrows(drawing: str) -> set[tuple[str, str]]:
+    """From which state to which a drawing leads."""
+    return set(re.findall(r"^  (\S+) --> (\S+?)(?::|$)", DRAWN[drawing], re.M))
+
+
+@pytest.mark.parametrize(
+    ("drawing", "moves"),
+    [("attempt", attempt_states.MOVES), ("delivery", grade_states.MOVES)],
+)
+def test_every_move_of_the_core_is_drawn(drawing: str, moves: Any) -> None:
+    made = {(state, move.to) for move in moves.values() for state in move.of}
+    assert made - arrows(drawing) == set()
+
+
 @pytest.mark.parametrize(
     ("drawing", "states"), [("attempt", AttemptState), ("delivery", DeliveryState)]
 )
 def test_every_state_is_drawn_and_no_other(drawing: str, states: object) -> None:
-    drawn = set(re.findall(r"^  (\S+) --> (\S+?)(?::|$)", DRAWN[drawing], re.M))
+    drawn = arrows(drawing)
     assert {state for pair in drawn for state in pair} - {"[*]"} == set(get_args(states))
