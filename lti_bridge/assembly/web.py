@@ -99,7 +99,7 @@ def _for_lmss(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
         launched=site.launched,
         browser=visitors.secret,
         relaunch=site.to_lms,
-        alone=site.alone,
+        new_window=site.new_window,
         unproved=site.unproved,
         unconfirmed=site.unconfirmed,
     )

@@ -37,13 +37,13 @@ PARAMETERS = (
 class LoginRedirect:
     """Send the browser to `url` with this cookie: Secure, HttpOnly, SameSite=None, Path=/.
 
-    `alone` is the page to show first to a browser that refuses cookies in this frame.
+    `new_window` is the page to show first to a browser that refuses cookies in this frame.
     """
 
     url: str
     cookie_name: str
     cookie_value: str
-    alone: NewWindowPage
+    new_window: NewWindowPage
     max_age_s: int = state13.LIFE_S
 
 
@@ -106,8 +106,8 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
         if frame:
             key, value = state13.storage_key(sealed), state13.kept(sealed, nonce, secret)
             storage = Storage(origin, frame, key, value, url)
-        alone = NewWindowPage(Form(logins.login_url, anew), storage)
-        return LoginRedirect(url, state13.cookie_name(sealed), secret, alone)
+        new_window = NewWindowPage(Form(logins.login_url, anew), storage)
+        return LoginRedirect(url, state13.cookie_name(sealed), secret, new_window)
 
     def _checked(self) -> Registration13:
         """The registration of a login that may go on; raises UnknownIssuer, MessageRefused."""

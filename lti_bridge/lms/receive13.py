@@ -74,19 +74,19 @@ class Unproved:
     """A good message of which nothing shows that this browser asked for it: not to be opened."""
 
     launch: Launch
-    alone: NewWindowPage
+    new_window: NewWindowPage
 
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
     """A login of ours that an LMS, `registration`, answered with an error.
 
-    `alone` says how to begin anew, where a window of its own may help; `home` is the LMS's own
+    `new_window` says how to begin anew, where a window of its own may help; `home` is the LMS's own
     front page, as far as its registration tells.
     """
 
     registration: str
-    alone: NewWindowPage
+    new_window: NewWindowPage
     home: str
 
 

@@ -47,7 +47,7 @@ class LmsEndpoints:
     launched: Callable[[Launch], Response]
     browser: Callable[[], str]
     relaunch: Callable[[Form, tuple[str, ...]], Response]
-    alone: Callable[[NewWindowPage], Response]
+    new_window: Callable[[NewWindowPage], Response]
     unproved: Callable[[Launch, NewWindowPage, BrowserRefused], Response]
     unconfirmed: Callable[[str, NewWindowPage, str, LoginFailed], Response]
 
@@ -84,7 +84,7 @@ def blueprint(endpoints: LmsEndpoints) -> Blueprint:
             _lists(values), again=unsure and dest != "document", refused=refused
         )
         if refused:
-            return endpoints.alone(going.alone)
+            return endpoints.new_window(going.new_window)
         return _try_cookies(endpoints.lms13) if unsure and framed else _to_lms(going)
 
     @routes.post(LAUNCH_PATH)
@@ -114,7 +114,7 @@ def blueprint(endpoints: LmsEndpoints) -> Blueprint:
             found = endpoints.lms13.unconfirmed(fields)
             if found is None:
                 raise
-            return endpoints.unconfirmed(found.registration, found.alone, found.home, refusal)
+            return endpoints.unconfirmed(found.registration, found.new_window, found.home, refusal)
         return endpoints.launched(received)
 
     @routes.get(JWKS_PATH, defaults={"registration": ""})
@@ -176,7 +176,7 @@ def _unproved(
         found = endpoints.lms13.unproved(fields)
     except BridgeError:
         raise refusal from None
-    return endpoints.unproved(found.launch, found.alone, refusal)
+    return endpoints.unproved(found.launch, found.new_window, refusal)
 
 
 def _keep_cookie(response: Response, name: str, value: str, max_age_s: int) -> None:

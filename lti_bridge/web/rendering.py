@@ -44,32 +44,14 @@ from lti_bridge.web.responses import (
 from lti_bridge.web.stylesheet import load_alone_script, load_frame_script, load_stylesheet
 from lti_bridge.web.views import InstructorView, PeopleView
 
-_PAGES = (
-    "alone",
-    "ask",
-    "error",
-    "form",
-    "frame",
-    "front",
-    "instructor",
-    "note",
-    "people",
-    "place_chosen",
-    "place_form",
-    "place_note",
-    "place_start",
-    "redirect",
-    "registered",
-    "returned",
-)
-
 
 @cache  # compiling the pages takes a tenth of a second
 def _templates(root: str) -> dict[str, Template]:
+    loader = PackageLoader("lti_bridge.web")
     env = Environment(
         autoescape=True,
         auto_reload=False,
-        loader=PackageLoader("lti_bridge.web"),
+        loader=loader,
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=StrictUndefined,
@@ -77,7 +59,8 @@ def _templates(root: str) -> dict[str, Template]:
     env.globals.update(css_url=root + load_stylesheet().path, root=root, lang="en")
     env.globals.update(frame_js_url=root + load_frame_script().path)
     env.globals.update(alone_js_url=root + load_alone_script().path)
-    return {name: env.get_template(f"{name}.html") for name in _PAGES}
+    pages = (name for name in loader.list_templates() if name.endswith(".html"))
+    return {name.removesuffix(".html"): env.get_template(name) for name in pages}
 
 
 class Pages:
@@ -119,11 +102,11 @@ class Pages:
         if handoff.link:
             require_web_address(handoff.link)
         back = safe_return(back_url)
-        return self._page("note", frame_ancestors, note=handoff, lang=lang, back_url=back)
+        return self._page("info", frame_ancestors, note=handoff, lang=lang, back_url=back)
 
-    def alone(
+    def new_window(
         self,
-        alone: NewWindowPage,
+        new_window: NewWindowPage,
         *,
         frame_ancestors: tuple[str, ...] = (),
         back_url: str = "",
@@ -134,18 +117,18 @@ class Pages:
 
         `refusal` is why a launch was not opened: its status, code and `reference` are shown.
         """
-        storage = alone.storage
-        forms = [form for form in (alone.again, storage and storage.form) if form]
+        storage = new_window.storage
+        forms = [form for form in (new_window.again, storage and storage.form) if form]
         if any("\0" in value for form in forms for _, value in form.fields):
             raise BadRequest("a form field holds a NUL character")
         response = self._page(
-            "alone",
+            "new_window",
             frame_ancestors,
             status=refusal.status if refusal else 200,
             form_targets=ANY,  # from the login on to whatever the LMS signs people in by
             nonce=secrets.token_urlsafe(16),
-            again=alone.again,
-            again_inputs=_inputs(alone.again) if alone.again else "",
+            again=new_window.again,
+            again_inputs=_inputs(new_window.again) if new_window.again else "",
             storage=storage,
             kept_inputs=_inputs(storage.form) if storage and storage.form else "",
             back_url=safe_return(back_url),
@@ -155,7 +138,7 @@ class Pages:
         response.headers["Referrer-Policy"] = "same-origin"  # or the form would tell no origin
         return response
 
-    def ask(
+    def confirm(
         self,
         ask: ConfirmPage,
         action: str,
@@ -166,7 +149,7 @@ class Pages:
         """A page with one button that posts the ask's token to `action`, and the way back."""
         nonce = secrets.token_urlsafe(16)
         return self._page(
-            "ask",
+            "confirm",
             frame_ancestors,
             form_targets=own_targets(action, onward=True),
             nonce=nonce,

@@ -158,7 +158,7 @@ class Site:
     ) -> Response:
         if isinstance(handoff, ConfirmPage):
             back_url = g.get("back_url", "")
-            return self.pages.ask(
+            return self.pages.confirm(
                 handoff, self.go_on_path, frame_ancestors=frame_ancestors, back_url=back_url
             )
         elsewhere = None
@@ -172,24 +172,28 @@ class Site:
             elsewhere=elsewhere,
         )
 
-    def alone(self, alone: NewWindowPage) -> Response:
+    def new_window(self, new_window: NewWindowPage) -> Response:
         """For a login in a frame where the browser keeps no cookies; who may frame is unknown."""
-        way = "storage" if alone.storage else "window"
+        way = "storage" if new_window.storage else "window"
         log.info("login.alone", extra={"ref": self.errors.reference(), "kind": way})
-        return self.pages.alone(alone)
+        return self.pages.new_window(new_window)
 
-    def unproved(self, launch: Launch, alone: NewWindowPage, refusal: BrowserRefused) -> Response:
+    def unproved(
+        self, launch: Launch, new_window: NewWindowPage, refusal: BrowserRefused
+    ) -> Response:
         """For a good launch that nothing ties to this browser: it is not opened.
 
         Raises the refusal where no other window could help.
         """
         frame_ancestors = self.errors.remember(launch)
-        if alone.storage:
-            return self.pages.alone(alone, frame_ancestors=frame_ancestors, back_url=g.back_url)
-        return self._anew(alone, refusal, frame_ancestors)
+        if new_window.storage:
+            return self.pages.new_window(
+                new_window, frame_ancestors=frame_ancestors, back_url=g.back_url
+            )
+        return self._anew(new_window, refusal, frame_ancestors)
 
     def unconfirmed(
-        self, registration: str, alone: NewWindowPage, home: str, refusal: LoginFailed
+        self, registration: str, new_window: NewWindowPage, home: str, refusal: LoginFailed
     ) -> Response:
         """For a login of ours that the LMS answered with an error; `home` is the way back.
 
@@ -197,16 +201,16 @@ class Site:
         """
         if not self.errors.trusted(registration):
             raise refusal
-        return self._anew(alone, refusal, self.errors.remember_lms(registration, home))
+        return self._anew(new_window, refusal, self.errors.remember_lms(registration, home))
 
     def _anew(
-        self, alone: NewWindowPage, refusal: LaunchRefused, frame_ancestors: tuple[str, ...]
+        self, new_window: NewWindowPage, refusal: LaunchRefused, frame_ancestors: tuple[str, ...]
     ) -> Response:
-        if alone.again is None:
+        if new_window.again is None:
             raise refusal
         self.errors.log_refusal(refusal)
-        return self.pages.alone(
-            alone,
+        return self.pages.new_window(
+            new_window,
             frame_ancestors=frame_ancestors,
             back_url=g.get("back_url", ""),
             refusal=refusal,

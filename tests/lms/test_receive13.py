@@ -320,7 +320,7 @@ def without_cookies(world: World, **parameters: Any) -> tuple[Login, str]:
     stored = {"lti_storage_target": "_parent"} | parameters
     login = world.login(again=True, refused=True, **stored)
     login.cookies = {}
-    storage = login.going.alone.storage
+    storage = login.going.new_window.storage
     assert storage is not None
     return login, storage.value
 
@@ -334,7 +334,7 @@ def posted(login: Login, kept: str, *, own_page: bool = True) -> Any:
 def test_state_and_nonce_are_kept_with_the_lms_where_cookies_are_refused() -> None:
     world = World()
     login, kept = without_cookies(world)
-    storage = login.going.alone.storage
+    storage = login.going.new_window.storage
     assert storage is not None
     assert (storage.origin, storage.frame) == ("https://lms.example.edu", "_parent")
     assert storage.onward == login.going.url
@@ -347,7 +347,7 @@ def test_state_and_nonce_are_kept_with_the_lms_where_cookies_are_refused() -> No
 def test_many_proofs_have_room_in_the_least_storage() -> None:
     """Canvas and Brightspace hold 4096 characters of one tool, in all."""
     login, kept = without_cookies(World(), lti_message_hint="m" * 900)
-    storage = login.going.alone.storage
+    storage = login.going.new_window.storage
     assert storage is not None
     assert len(storage.key) + len(kept) < 200
 
@@ -355,7 +355,7 @@ def test_many_proofs_have_room_in_the_least_storage() -> None:
 @pytest.mark.parametrize("given", [{"refused": False}, {"lti_storage_target": REMOVED}])
 def test_where_cookies_are_kept_or_nothing_is_offered_there_is_no_storage(given: Any) -> None:
     login = World().login(**{"refused": True, "lti_storage_target": "_parent"} | given)
-    assert login.going.alone.storage is None
+    assert login.going.new_window.storage is None
     with pytest.raises(BrowserRefused):
         posted(login_without(login), f"{login.state} {login.nonce} {login.going.cookie_value}")
 
@@ -404,16 +404,16 @@ def test_a_good_launch_without_proof_may_begin_anew_or_ask_the_storage() -> None
     form = {"id_token": [login.token()], "state": [login.state]}
     found = login.world.door.unproved(form)
     assert found.launch.person.id == "user-7"
-    assert found.alone.again is not None
-    assert found.alone.again.action == f"{PUBLIC}/lti/login"
-    assert dict(found.alone.again.fields) == {
+    assert found.new_window.again is not None
+    assert found.new_window.again.action == f"{PUBLIC}/lti/login"
+    assert dict(found.new_window.again.fields) == {
         "iss": ISSUER,
         "login_hint": "hint",
         "target_link_uri": TARGET,
         "client_id": "client-1",
         "lti_message_hint": "m",
     }
-    storage = found.alone.storage
+    storage = found.new_window.storage
     assert storage is not None
     assert storage.value == ""
     assert storage.form is not None
@@ -423,7 +423,7 @@ def test_a_good_launch_without_proof_may_begin_anew_or_ask_the_storage() -> None
         KEPT: "",
     }
     # the storage is asked once; what came back did not prove anything
-    assert login.world.door.unproved(form | {KEPT: [""]}).alone.storage is None
+    assert login.world.door.unproved(form | {KEPT: [""]}).new_window.storage is None
 
 
 def test_a_bad_launch_without_proof_leads_nowhere() -> None:
@@ -441,8 +441,8 @@ def test_an_unconfirmed_login_begins_anew_only_by_a_state_of_ours_that_still_cou
     found = world.door.unconfirmed(form)
     assert found is not None
     assert found.registration == "lms"
-    assert found.alone.again is not None
-    assert found.alone.again.action == f"{PUBLIC}/lti/login"
+    assert found.new_window.again is not None
+    assert found.new_window.again.action == f"{PUBLIC}/lti/login"
     body, _, seal = login.state.partition(".")
     other_seal = world.login(again=True).state.partition(".")[2]
     other_body = World(Platform("other")).login(again=True).state.partition(".")[0]
@@ -451,7 +451,7 @@ def test_an_unconfirmed_login_begins_anew_only_by_a_state_of_ours_that_still_cou
     assert world.door.unconfirmed({"error": form["error"]}) is None
     other = world.door.unconfirmed(form | {"error": ["access_denied"]})
     assert other is not None
-    assert (other.alone.again, other.home) == (None, "https://lms.example.edu/")
+    assert (other.new_window.again, other.home) == (None, "https://lms.example.edu/")
     world.clock.forward(seconds=600)
     assert world.door.unconfirmed(form) is None
 
@@ -459,9 +459,9 @@ def test_an_unconfirmed_login_begins_anew_only_by_a_state_of_ours_that_still_cou
 def test_a_long_login_does_not_travel_in_the_state() -> None:
     login = World().login(again=True, lti_message_hint="m" * 1100)
     form = {"id_token": [login.token()], "state": [login.state]}
-    assert login.world.door.unproved(form).alone.again is None
-    assert login.going.alone.again is not None
-    assert ("lti_message_hint", "m" * 1100) in login.going.alone.again.fields
+    assert login.world.door.unproved(form).new_window.again is None
+    assert login.going.new_window.again is not None
+    assert ("lti_message_hint", "m" * 1100) in login.going.new_window.again.fields
     assert len(World().login(again=False).state) < len(World().login(again=True).state)
 
 

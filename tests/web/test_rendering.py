@@ -116,7 +116,7 @@ def test_foreign_text_stays_text(pages: Pages) -> None:
 def test_what_a_login_says_is_text_on_the_page_for_a_window(pages: Pages) -> None:
     form = Form("https://bridge.example.edu/lti", ((NASTY, NASTY),))
     storage = Storage(*[NASTY] * 5, form=form)
-    response = pages.alone(NewWindowPage(form, storage), back_url=BACK)
+    response = pages.new_window(NewWindowPage(form, storage), back_url=BACK)
     page = tree(response)
     assert not page.xpath("//img | //@onerror")
     (script,) = page.xpath("//script")
