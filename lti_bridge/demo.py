@@ -7,7 +7,6 @@ parties are replaced by their addresses.
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -113,13 +112,9 @@ Nothing is kept. Stop with Ctrl-C."""
 
 
 def _addresses(bridge_port: int) -> dict[str, str]:
-    """An address for each party. All ports are held until the last is found: none comes twice."""
-    with ExitStack() as probes:
-        found = {}
-        for name in ("bridge", *parties()):
-            probe = probes.enter_context(socket.socket())
-            probe.bind((HOST, 0))
-            found[name] = int(probe.getsockname()[1])
+    """An address for each party."""
+    names = ("bridge", *parties())
+    found = dict(zip(names, serving.free_ports(HOST, len(names)), strict=True))
     found["bridge"] = bridge_port or found["bridge"]
     return {name: f"http://{HOST}:{port}" for name, port in found.items()}
 

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"net", "sandbox", "serving"},
     "cli": {
         *("assembly", "bench", "core", "demo", "doctor", "keyring", "lms", "lti", "platform"),
-        *("providers", "serving", "settings", "store", "worker"),
+        *("providers", "sandbox", "serving", "settings", "store", "worker"),
     },
     "__main__": {"cli"},
 }

@@ -18,6 +18,7 @@ from lti_bridge.cli import (
     registrations,
     results,
     running,
+    sandbox,
     tools,
 )
 from lti_bridge.cli.options import FAILED
@@ -66,6 +67,7 @@ for command in (
     learners.learners,
     running.doctor,
     running.demo,
+    sandbox.sandbox,
     running.bench,
 ):
     main.add_command(command)

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,3 +61,14 @@ def start(make_app: Builder, host: str = "127.0.0.1", port: int = 0) -> Running:
         server.server_close()
 
     return Running(url, stop)
+
+
+def free_ports(host: str, count: int) -> list[int]:
+    """So many ports; all are held until the last is found, so that none comes twice."""
+    with ExitStack() as probes:
+        found = []
+        for _ in range(count):
+            probe = probes.enter_context(socket.socket())
+            probe.bind((host, 0))
+            found.append(int(probe.getsockname()[1]))
+        return found

@@ -47,7 +47,8 @@ class LmsSettings:
     """The trust between this LMS and the one bridge it launches.
 
     Links with the same title stand together on the course page. `elsewhere` is shown below them.
-    `launch_url`, `login_url` and `jwks_url` are those of the tool, where it is no bridge.
+    `launch_url`, `login_url`, `jwks_url` and `redirect_uris` are those of the tool, where it is no
+    bridge, or has registered itself.
     """
 
     bridge_url: str
@@ -62,7 +63,8 @@ class LmsSettings:
     elsewhere: tuple[Elsewhere, ...] = ()
     launch_url: str = ""
     login_url: str = ""
-    jwks_url: str = ""  # also of a bridge that registered itself
+    jwks_url: str = ""
+    redirect_uris: tuple[str, ...] = ()  # besides launch_url
 
 
 @dataclass(frozen=True)

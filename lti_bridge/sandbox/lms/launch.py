@@ -16,12 +16,12 @@ def tool_origin(lms: Lms) -> str:
 
 
 def launch_url(lms: Lms) -> str:
-    """Where the bridge takes launches, and the one registered redirect_uri."""
+    """Where the tool takes launches, which is a registered redirect_uri of it."""
     return lms.settings.launch_url or f"{lms.bridge}/lti/launch"
 
 
 def login_url(lms: Lms) -> str:
-    """Where the bridge takes login initiations."""
+    """Where the tool takes login initiations."""
     return lms.settings.login_url or f"{lms.bridge}/lti/login"
 
 

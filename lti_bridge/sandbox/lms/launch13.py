@@ -67,11 +67,11 @@ def _answer(lms: Lms, sent: dict[str, str], session: str) -> str:
     """
     key, hint = _find_hint(lms, sent.get("lti_message_hint", ""))
     must = {
-        "redirect_uri": launch.launch_url(lms),
-        "scope": "openid",
-        "response_type": "id_token",
+        "redirect_uri": (launch.launch_url(lms), *lms.settings.redirect_uris),
+        "scope": ("openid",),
+        "response_type": ("id_token",),
     }
-    unsound = [name for name, value in must.items() if sent.get(name) != value]
+    unsound = [name for name, values in must.items() if sent.get(name) not in values]
     unsound += [name for name in ("nonce", "login_hint") if not sent.get(name)]
     if unsound or hint is None:
         abort(400, f"Invalid request: {', '.join(unsound) or 'lti_message_hint'}")

@@ -22,7 +22,9 @@ def _build(place: Place) -> Builder:
             client_id=_CLIENT_ID,
             deployment_id=_DEPLOYMENT_ID,
             elsewhere=tuple(Elsewhere(desk.title, desk.path, desk.about) for desk in desks(place)),
-            **place.tool,
+            launch_url=place.tool.get("launch_url", ""),
+            login_url=place.tool.get("login_url", ""),
+            jwks_url=place.tool.get("jwks_url", ""),
         )
     )
 

@@ -139,7 +139,10 @@ def _accept(lms: Lms, sent: dict[str, Any]) -> Response:
             lms.settings,
             client_id=client_id,
             deployment_id=deployment_id,
+            launch_url=sent[_TOOL]["target_link_uri"],
+            login_url=sent["initiate_login_uri"],
             jwks_url=sent["jwks_uri"],
+            redirect_uris=tuple(sent["redirect_uris"]),
         )
     tool = sent[_TOOL]
     # only these messages come back, whatever was asked for
