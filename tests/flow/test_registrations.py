@@ -46,9 +46,11 @@ def opened_by(party: serving.Running, address: str) -> str:
     return str(asked.json()["url"])
 
 
-def launch13(scene: Scene, party: serving.Running, user: str, **token: Any) -> Page:
+def launch13(
+    scene: Scene, party: serving.Running, user: str, browser: Browser | None = None, **token: Any
+) -> Page:
     """A launch by LTI 1.3; `token` says what is different in the id_token."""
-    browser = Browser()
+    browser = browser or Browser()
     browser.get(f"{party.url}/as/{user}")
     if token:
         scene.world.control(party, "tamper", id_token=token)
