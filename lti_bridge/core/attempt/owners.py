@@ -73,6 +73,8 @@ class Owners:
         Raises CandidateTaken when one is another learner's. Without a learner (somebody whom the
         LMS does not name) nothing is taken, and nothing that is somebody's may be used.
         """
+        if not names:
+            return
         with self.store.transaction() as tx:
             for owned_id in sorted(map(self.candidate, names)):  # in one order, so none waits twice
                 self._claim(tx, "candidate", connection, learner_id, owned_id)
@@ -124,13 +126,18 @@ def adopt(owners: Owners, store: FormerStore, connections: Iterable[Connection])
         store.next_number(count)
 
 
+def names_of(connection: Connection, attempt: Attempt) -> tuple[Name, ...]:
+    """The candidates that an attempt's provider knows its learner by; none where it knows none."""
+    if not capabilities.can(connection, capabilities.BY_ADDRESS):
+        return ()
+    return capabilities.known_as(connection, attempt.data)
+
+
 def _adopt(owners: Owners, connection: Connection, attempt: Attempt) -> None:
     learner_id = attempt.learner_id
     try:
         owners.claim_test(connection.name, learner_id, attempt.reference)
-        if capabilities.can(connection, capabilities.BY_ADDRESS):
-            names = capabilities.known_as(connection, attempt.data)
-            owners.claim_candidate(connection.name, learner_id, *names)
+        owners.claim_candidate(connection.name, learner_id, *names_of(connection, attempt))
     except (CandidateTaken, TestTaken) as error:
         extra = {"attempt": attempt.id, "connection": connection.name, "reason": error.detail}
         log.error("owners.shared", extra=extra)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core.attempt import capabilities, purchases
-from lti_bridge.core.attempt.owners import Owners
+from lti_bridge.core.attempt.owners import Owners, names_of
 from lti_bridge.core.attempt.polls import first_poll
 from lti_bridge.core.attempt.provider import Connection, Session, Started
 from lti_bridge.core.attempt.states import UNDER_WAY, OnClick, on_click
@@ -116,9 +116,8 @@ class Starting:
 
     def _claim_candidate(self, connection: Connection, attempt: Attempt) -> None:
         """Nobody goes on as a candidate who has become another learner's."""
-        if capabilities.can(connection, capabilities.BY_ADDRESS):
-            names = capabilities.known_as(connection, attempt.data)
-            self.owners.claim_candidate(connection.name, attempt.learner_id, *names)
+        names = names_of(connection, attempt)
+        self.owners.claim_candidate(connection.name, attempt.learner_id, *names)
 
     def _claim_test(
         self, connection: Connection, attempt: Attempt, started: Started, session: Session

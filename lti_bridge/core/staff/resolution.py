@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from lti_bridge.core.attempt import capabilities
-from lti_bridge.core.attempt.owners import Name, Owners
+from lti_bridge.core.attempt.owners import Name, Owners, names_of
 from lti_bridge.core.attempt.polls import Polling, first_poll
 from lti_bridge.core.attempt.provider import Connection, Sitting
 from lti_bridge.core.attempt.states import MOVES, Event
@@ -165,7 +165,7 @@ class ByHand:
                 continue
             if attempt.state == "created" and capabilities.can(connection, capabilities.REMOTE):
                 continue  # the provider has never heard of it
-            names = _known_as(connection, attempt)
+            names = names_of(connection, attempt)
             if self._is_shared(connection, attempt, names):
                 yield _left(attempt, sitting, "another learner is the same candidate there")
                 continue
@@ -182,7 +182,7 @@ class ByHand:
             return True
         mine = {self.owners.candidate(name) for name in names}
         for other, _ in self.store.attempts_at(connection.name):
-            theirs = {self.owners.candidate(name) for name in _known_as(connection, other)}
+            theirs = {self.owners.candidate(name) for name in names_of(connection, other)}
             if other.learner_id != attempt.learner_id and mine & theirs:
                 return True
         return False
@@ -191,7 +191,7 @@ class ByHand:
         """Whether what a person has found can be this learner's. Raises ByHandRefused."""
         try:
             self.owners.claim_test(connection.name, attempt.learner_id, attempt.reference)
-            names = _known_as(connection, attempt)
+            names = names_of(connection, attempt)
             self.owners.claim_candidate(connection.name, attempt.learner_id, *names)
         except (CandidateTaken, TestTaken) as error:
             raise ByHandRefused(error.detail) from None
@@ -275,12 +275,6 @@ class ByHand:
         if poll_at is not None:
             self.results.wake()
         return replace(attempt, state=MOVES[event].to)
-
-
-def _known_as(connection: Connection, attempt: Attempt) -> tuple[Name, ...]:
-    if not capabilities.can(connection, capabilities.BY_ADDRESS):
-        return ()
-    return capabilities.known_as(connection, attempt.data)
 
 
 def _left(attempt: Attempt, sitting: Sitting, reason: str) -> Forgotten:
