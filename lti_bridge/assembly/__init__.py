@@ -1,1 +1,1 @@
-"""Puts everything together: settings become a store, doors, an app and a worker."""
+"""Puts everything together: settings become a store, endpoints, an app and a worker."""
