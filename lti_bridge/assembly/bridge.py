@@ -91,6 +91,7 @@ def build(settings: Settings) -> Bridge:
     roster = Memberships(
         gradebooks.registrations, gradebooks.tokens, Rosters(store.database), clock
     )
+    passback = _passback(basics, gradebooks)
     return Bridge(
         basics=basics,
         settings=settings,
@@ -102,8 +103,14 @@ def build(settings: Settings) -> Bridge:
         owners=owners,
         polling=polling,
         callbacks=_callbacks(basics, catalogue, polling, waker),
-        passback=_passback(basics, gradebooks),
-        readback=ReadBack(store, gradebooks, clock, spread),
+        passback=passback,
+        readback=ReadBack(
+            store=store,
+            gradebook=gradebooks,
+            clock=clock,
+            spread=spread,
+            next_due=passback.next_due,
+        ),
         roster=roster,
         lms=lms,
         services=build_services(basics, catalogue, results, roster),
