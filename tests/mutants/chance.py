@@ -29,6 +29,7 @@ from tests.mutants.record import FILE, Record, is_in, state_of
 from tests.mutants.trees import NO_END, Trees, Verdict, each, project_files
 
 SEED, COUNT = 20, 200
+NO_IMPORT = "ImportError while loading conftest"  # a fault in what every test needs
 ROOMS = ("core", "lti", "lms", "providers", "platform")  # as far as there are such folders
 # Tests that go through a room, the cheap ones first.
 THROUGH = {
@@ -174,6 +175,8 @@ class Judge:
             if step in self.broken:
                 continue
             found = self.trees.judge(change, [step], *self._without(step))
+            if NO_IMPORT in found.said:
+                return Verdict("caught", "nothing can be imported")
             if found.word == "caught" or found.failed or found.said.startswith(NO_END):
                 by = found.failed[0].partition(" - ")[0] if found.failed else f"{step}: {NO_END}"
                 return Verdict("caught", by)
