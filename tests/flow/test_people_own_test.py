@@ -124,7 +124,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     url = "http://127.0.0.1:9"
     values = dict.fromkeys(("bridge", "isograd", "mettl", "itep"), url)
     head = CONFIG.format(
-        **values, prov=PROV.format(prov=url), database="sqlite:///x.sqlite3", folder=folder
+        **values,
+        prov=PROV.format(prov=url),
+        database="sqlite:///x.sqlite3",
+        folder=folder,
+        former="http://localhost:9",
     )
     people = People(None, "", {})  # type: ignore[arg-type]
 

@@ -67,6 +67,8 @@ def link_of(scene: Scene, title: str) -> str:
 @pytest.mark.parametrize("lti", ["1.3", "1.1"])
 def test_a_test_is_placed_and_its_grade_comes_back(scene: Scene, lti: str) -> None:
     browser, page = picker(scene, lti)
+    assert "told" in page.text
+    assert "twins-only" not in page.text  # a connection of another LMS
     title = f"Excel “<b>” by {lti}"
     chosen = fill(browser, page, title=title, maximum="50", **EXCEL)
     answer = browser.submit(chosen, do="finish")
