@@ -21,7 +21,6 @@ MOST = 48  # with all parties
 DOWN_AFTER = 3  # times in a row that a party has not answered
 PAUSES_S = (1, 2, 5, 10, 15)  # before the 1st, 2nd, … try whether it is back; the last one repeats
 LOOK_S = 0.05  # how often, while some work is under way, more is claimed
-SOON_S = 0.005  # and how often while work gets done
 
 Work = TypeVar("Work")
 Claimed = TypeVar("Claimed", covariant=True)
@@ -75,7 +74,7 @@ class Lanes(Generic[Work]):
 
         `meanwhile` is told again and again what is under way.
         """
-        done, look_s = 0, SOON_S
+        done = 0
         under_way: dict[Future[bool], Work] = {}
         while True:
             meanwhile(list(under_way.values()))
@@ -84,12 +83,11 @@ class Lanes(Generic[Work]):
             if not under_way:
                 return done
             # a slow party keeps its own work waiting, not what comes due meanwhile
-            wait(under_way, timeout=look_s)
-            ended = [one for one in under_way if one.done()]
-            for future in ended:
-                self._ended(self.of(under_way.pop(future)), answered=future.result())
-            done += len(ended)
-            look_s = SOON_S if ended else LOOK_S
+            wait(under_way, timeout=LOOK_S)
+            for future in [one for one in under_way if one.done()]:
+                name = self.of(under_way.pop(future))
+                self._ended(name, answered=future.result())
+                done += 1
 
     def down(self) -> frozenset[str]:
         """The lanes whose parties do not answer."""
