@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
@@ -17,8 +16,7 @@ from lti_bridge.assembly.bridge import Bridge
 
 log = logging.getLogger("lti_bridge.worker")
 
-IN_FLIGHT = 32  # deliveries at the same time in one worker, to all LMSs
-ASKED = 32  # providers asked at the same time: beside deliveries, never in their way
+IN_FLIGHT = 16  # deliveries at the same time in one worker
 LOOKS = 4  # gradebooks looked at, at the same time: beside deliveries, never in their way
 SOON = timedelta(seconds=5)  # a sweep at least this often: a hint may be lost with its sender
 A_MOMENT = timedelta(seconds=0.1)
@@ -36,9 +34,8 @@ class Worker:
         self.bridge = bridge
         self.pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="deliver")
         self.eyes = ThreadPoolExecutor(LOOKS, thread_name_prefix="look")
-        self.asking = ThreadPoolExecutor(ASKED, thread_name_prefix="ask")
-        self._looks = _Beside("looker", lambda: self.bridge.readback.read_due(self.eyes))
-        self._polls = _Beside("asker", lambda: self.bridge.polling.poll_due(self.asking))
+        self._looker = ThreadPoolExecutor(1, thread_name_prefix="looker")
+        self._looking: Future[int] | None = None
         self._sweeping = threading.Lock()
         self._wake: threading.Timer | None = None
         self.queue = bridge.waker.queue
@@ -49,9 +46,9 @@ class Worker:
         """Deliver what is due, and come back in time for what is due soon."""
         with self._sweeping:
             try:
-                self._polls.start()
+                self.bridge.polling.poll_due(self.pool)
                 self.bridge.passback.deliver_due(self.pool)
-                self._looks.start()
+                self._look()
             finally:
                 self._come_back()
 
@@ -76,11 +73,14 @@ class Worker:
             check_worker_health=True,
         )
         consumer.run()
-        for beside in (self._polls, self._looks):
-            beside.end()
-        for pool in (self.pool, self.asking, self.eyes):
+        for pool in (self.pool, self._looker, self.eyes):
             pool.shutdown(wait=True)
         log.info("worker.stopped")
+
+    def _look(self) -> None:
+        """Look at gradebooks beside the next sweeps, unless that is still going on."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._looker.submit(self.bridge.readback.read_due, self.eyes)
 
     def _come_back(self) -> None:
         if self._wake is not None:
@@ -91,32 +91,12 @@ class Worker:
 
     def _pause(self) -> timedelta:
         try:
-            due = (self.bridge.passback.next_due(), self.bridge.polling.next_due())
-            times = [time for time in due if time]
+            store = self.bridge.store
+            times = [time for time in (store.next_due(), store.next_poll()) if time]
         except Exception as error:  # the database is away; it may be back by then
             log.warning("worker.no-database", extra={"reason": type(error).__name__})
             return SOON
         return min(max(min(times) - now(), A_MOMENT), SOON) if times else SOON
-
-
-class _Beside:
-    """Something that is done in a thread of its own, beside the sweeps, one at a time."""
-
-    def __init__(self, name: str, work: Callable[[], object]) -> None:
-        self._work = work
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._done: Future[object] | None = None
-
-    def start(self) -> None:
-        """Begin, unless it is still going on."""
-        if self._done is None or self._done.done():
-            if self._done is not None and (error := self._done.exception()) is not None:
-                log.error("worker.broke", exc_info=error)
-            self._done = self._thread.submit(self._work)
-
-    def end(self) -> None:
-        """Wait until it is done."""
-        self._thread.shutdown(wait=True)
 
 
 def stop_with_parent(parent: int) -> None:

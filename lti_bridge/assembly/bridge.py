@@ -91,7 +91,6 @@ def build(settings: Settings) -> Bridge:
     roster = Memberships(
         gradebooks.registrations, gradebooks.tokens, Rosters(store.database), clock
     )
-    passback = _passback(basics, gradebooks)
     return Bridge(
         basics=basics,
         settings=settings,
@@ -103,14 +102,8 @@ def build(settings: Settings) -> Bridge:
         owners=owners,
         polling=polling,
         callbacks=_callbacks(basics, catalogue, polling, waker),
-        passback=passback,
-        readback=ReadBack(
-            store=store,
-            gradebook=gradebooks,
-            clock=clock,
-            spread=spread,
-            next_due=passback.next_due,
-        ),
+        passback=_passback(basics, gradebooks),
+        readback=ReadBack(store, gradebooks, clock, spread),
         roster=roster,
         lms=lms,
         services=build_services(basics, catalogue, results, roster),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -169,22 +169,8 @@ class Store(Protocol):
         With `claimed` (a poll's `until`) nothing changes when a hint has come since the claim.
         """
 
-    def claim_polls(
-        self,
-        now: datetime,
-        lease_s: float,
-        limit: int,
-        *,
-        but: Collection[str] = (),
-        only: str = "",
-    ) -> list[Poll]:
-        """Lease attempts whose provider is to be asked now, at most `limit`.
-
-        None of the connections `but`, or those of the connection `only`.
-        """
-
-    def next_poll(self, *, but: Collection[str] = ()) -> datetime | None:
-        """When a provider is to be asked next, other than the connections `but`, or None."""
+    def claim_polls(self, now: datetime, lease_s: float, limit: int) -> list[Poll]:
+        """Lease attempts whose provider is to be asked now, at most `limit`."""
 
     def acknowledge(self, connection: str, learner_id: str, now: datetime) -> None:
         """The learner has read the connection's notice."""
@@ -192,19 +178,8 @@ class Store(Protocol):
     def acknowledged(self, connection: str, learner_id: str) -> bool:
         """Whether the learner has read the connection's notice."""
 
-    def claim_deliveries(
-        self,
-        now: datetime,
-        lease_s: float,
-        limit: int,
-        *,
-        but: Collection[str] = (),
-        only: str = "",
-    ) -> list[Delivery]:
-        """Lease grades that are due, oldest first, at most `limit`.
-
-        None of the registrations `but`, or those of the registration `only`.
-        """
+    def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
+        """Lease grades that are due, oldest first, at most `limit`."""
 
     def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
         """Let the leases last longer of those deliveries that are not settled."""
@@ -212,8 +187,8 @@ class Store(Protocol):
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back."""
 
-    def next_due(self, *, but: Collection[str] = ()) -> datetime | None:
-        """When the next delivery is due, other than of the registrations `but`, or None."""
+    def next_due(self) -> datetime | None:
+        """When the next delivery is due, or None when there is none."""
 
     def claim_reads(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
         """Delivered grades whose LMS is to be looked at now, at most `limit`; nobody else gets

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Text, TextClause, bindparam, text
+from sqlalchemy import Connection, TextClause, text
 
 from lti_bridge.core.grade.gradebook import Outcome, View
 from lti_bridge.core.grade.states import is_free_again, settled
@@ -32,8 +31,6 @@ GRADE_COLUMNS = (
 )
 STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an equal one
 CLOCKS_APART = 60_000  # milliseconds that an LMS's clock may be ahead of ours
-
-BUT: BindParameter[Any] = bindparam("but", expanding=True, type_=Text)
 
 LEASE = text(
     "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until, told = :told"
@@ -65,10 +62,6 @@ NOTE_SHOWN = text(
     " due_at = CAST(:due_at AS BIGINT) WHERE id = :id"
 )
 NEXT_DUE = text("SELECT min(due_at) FROM grades WHERE due_at IS NOT NULL")
-NEXT_DUE_BUT = text(
-    "SELECT due_at FROM grades WHERE due_at IS NOT NULL AND registration NOT IN :but"
-    " ORDER BY due_at LIMIT 1"
-).bindparams(BUT)
 NEXT_READ = text("SELECT 1 FROM grades WHERE read_at <= :now LIMIT 1")
 REASONS = text(
     "SELECT delivery, last_error, count(*) FROM grades WHERE last_error <> ''"
@@ -83,31 +76,23 @@ class Deliveries:
 
     database: Database
 
-    def claim_deliveries(
-        self,
-        now: datetime,
-        lease_s: float,
-        limit: int,
-        *,
-        but: Collection[str] = (),
-        only: str = "",
-    ) -> list[Delivery]:
+    def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
         """Lease grades that are due, oldest first, at most `limit`.
 
-        None of the registrations `but`, or those of the registration `only`. A lease is also the
-        next due time: if its holder dies, the grade is due again when the lease ends, without
-        anybody having to notice.
+        A lease is also the next due time: if its holder dies, the grade is due again when the
+        lease ends, without anybody having to notice.
         """
         at = rows.ms(now)
         until = rows.ms(now + timedelta(seconds=lease_s))
-        soonest = self.next_due(but=but)
-        if soonest is None or soonest > now:
+        with self.database.reading() as connection:
+            next_due = connection.execute(NEXT_DUE).scalar_one_or_none()
+        if next_due is None or next_due > at:
             return []
         claimed = []
         with self.database.writing() as connection:
-            statement, names = _due_of(self.database.skip_locked, but, only)
-            wanted = {"now": at, "limit": limit, **names}
-            for row in connection.execute(statement, wanted).fetchall():
+            for row in connection.execute(
+                _due(self.database.skip_locked), {"now": at, "limit": limit}
+            ).fetchall():
                 lease = secrets.token_hex(8)
                 told = rows.told(row, wanted=True)
                 values = {"id": row.id, "lease": lease, "until": until, "told": " ".join(told)}
@@ -168,13 +153,10 @@ class Deliveries:
             }
             connection.execute(NOTE_SHOWN, values)
 
-    def next_due(self, *, but: Collection[str] = ()) -> datetime | None:
-        """When the next delivery is due, other than of the registrations `but`, or None."""
+    def next_due(self) -> datetime | None:
+        """When the next delivery is due, or None when there is none."""
         with self.database.reading() as connection:
-            if but:
-                value = connection.execute(NEXT_DUE_BUT, {"but": list(but)}).scalar_one_or_none()
-            else:
-                value = connection.execute(NEXT_DUE).scalar_one_or_none()
+            value = connection.execute(NEXT_DUE).scalar_one_or_none()
         return rows.moment(value) if value is not None else None
 
     def delivery_counts(self) -> dict[str, int]:
@@ -221,23 +203,13 @@ def _stamp(connection: Any, row: Any, now: int) -> int:
     return int(stamp)
 
 
-def _due_of(skip_locked: str, but: Collection[str], only: str) -> tuple[TextClause, dict[str, Any]]:
-    """What claims the grades of those registrations, and its values beside time and number."""
-    if only:
-        return _due(skip_locked, " AND registration = :only"), {"only": only}
-    if but:
-        return _due(skip_locked, " AND registration NOT IN :but"), {"but": list(but)}
-    return _due(skip_locked, ""), {}
-
-
 @cache
-def _due(skip_locked: str, which: str) -> TextClause:
-    made = text(
-        f"SELECT {GRADE_COLUMNS} FROM grades WHERE due_at <= :now{which}"  # noqa: S608 - constants
+def _due(skip_locked: str) -> TextClause:
+    return text(
+        f"SELECT {GRADE_COLUMNS} FROM grades WHERE due_at <= :now"  # noqa: S608 - constants
         " AND (lease IS NULL OR leased_until <= :now)"
         f" ORDER BY due_at LIMIT :limit {skip_locked}"
     )
-    return made.bindparams(BUT) if ":but" in which else made
 
 
 @cache

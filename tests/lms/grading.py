@@ -196,9 +196,7 @@ class Bridge:
         self.passback = Passback(
             self.store, self.gradebook, self.clock, lambda: 0.5, lambda lms, activity: self.keep
         )
-        self.readback = ReadBack(
-            self.store, self.gradebook, self.clock, lambda: 0.5, self.passback.next_due
-        )
+        self.readback = ReadBack(self.store, self.gradebook, self.clock, lambda: 0.5)
         self._event = 0
 
     def close(self) -> None:

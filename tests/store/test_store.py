@@ -244,19 +244,6 @@ def test_a_claimed_grade_is_left_alone_until_its_lease_ends(desk: Desk) -> None:
     assert desk.store.next_due() is None
 
 
-def test_grades_are_claimed_without_some_lmss_or_of_one(desk: Desk) -> None:
-    for user in ("ann", "ben"):
-        desk.score(desk.attempt(user), "0.5")
-    now = desk.clock()
-    assert desk.store.next_due(but=["campus"]) is None
-    assert desk.store.claim_deliveries(now, 10, 5, but=["campus"]) == []
-    assert desk.store.claim_deliveries(now, 10, 5, only="elsewhere") == []
-    (one,) = desk.store.claim_deliveries(now, 10, 1, only="campus")
-    (other,) = desk.store.claim_deliveries(now, 10, 5, but=["elsewhere"])
-    assert {one.registration, other.registration} == {"campus"}
-    assert one.grade_id != other.grade_id
-
-
 class SlowGradebook:
     """Takes each grade when told to."""
 

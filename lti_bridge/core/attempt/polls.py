@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,16 +15,16 @@ from lti_bridge.core.attempt.states import SILENT_AFTER, is_news, on_look
 from lti_bridge.core.attempt.subject import other_name
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import Results
-from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.records import Attempt, Incoming, Poll
 from lti_bridge.core.store import Store
-from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson, ProviderBusy
+from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson
 
 log = logging.getLogger("lti_bridge.polling")
 
 # Seconds between two questions about one attempt; the last one repeats.
 INTERVALS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 LEASE_S = 90.0
+BATCH = 16
 SEVERAL = 3  # such attempts, and never a grade: the activity is to be looked at
 LOOK_AGAIN_AFTER = timedelta(days=1)  # at the silence of a provider that cannot be asked
 
@@ -49,31 +49,18 @@ class Polling:
     clock: Callable[[], datetime]
     pairwise: Callable[[str, str], str]
     settings: Callable[[Attempt], Any]
-    lanes: Lanes[Poll] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "lanes", Lanes(self.clock, lambda one: one.attempt.connection, "connection")
-        )
 
     def poll_due(self, pool: ThreadPoolExecutor) -> int:
         """Ask about every attempt that is due now; returns how many were asked about."""
-        return self.lanes.run(pool, self._claim, self.poll)
+        asked = 0
+        while claimed := self.store.claim_polls(self.clock(), LEASE_S, BATCH):
+            list(pool.map(self.poll, claimed))
+            asked += len(claimed)
+        return asked
 
-    def next_due(self) -> datetime | None:
-        """When a provider is to be asked next, or tried that does not answer."""
-        times = [self.store.next_poll(but=self.lanes.down()), self.lanes.next_try()]
-        return min((time for time in times if time is not None), default=None)
-
-    def _claim(self, limit: int, *, but: Collection[str] = (), only: str = "") -> Sequence[Poll]:
-        return self.store.claim_polls(self.clock(), LEASE_S, limit, but=but, only=only)
-
-    def poll(self, poll: Poll) -> bool:
-        """Ask about one attempt and record the answer; raises nothing.
-
-        False when its provider could not be reached, or is not well.
-        """
-        attempt, answered = poll.attempt, True
+    def poll(self, poll: Poll) -> None:
+        """Ask about one attempt and record the answer; raises nothing."""
+        attempt = poll.attempt
         try:
             asks = capabilities.can(self._connection(attempt), capabilities.FETCH)
             report = self.ask(attempt, poll.created_at) if asks else Report()
@@ -85,11 +72,9 @@ class Polling:
             if isinstance(error, OtherPerson):
                 self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
             log.warning("poll.failed", extra={"attempt": attempt.id, "reason": reason})
-            answered = not error.retry or isinstance(error, ProviderBusy)
         except Exception:
             log.exception("poll.broke", extra={"attempt": attempt.id})
         self._plan_next(poll)
-        return answered
 
     def ask(self, attempt: Attempt, created_at: datetime) -> Report:
         """What the provider says about an attempt now. Raises a ProviderError."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core.grade import read_back
 from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
-from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.records import Delivery
 from lti_bridge.core.store import Store
 from lti_bridge.errors import BridgeError, DeliveryConflict, DeliveryHeld, DeliveryRefused
@@ -22,6 +21,7 @@ DELAYS_S = (2, 5, 15, 60, 300, 1200, 3600, 7200, 14400)
 GIVE_UP_AFTER = 200  # tries: about a month, then a person has to look
 LEASE_S = 10.0  # what a killed worker held waits this long; a living one renews its leases
 HELD = timedelta(seconds=1)  # until another worker has probably done what is needed first
+UNDER_WAY = 32  # claimed grades at most
 # A value of a teacher's may be there: how long, and how often, we wait until we can see.
 UNREADABLE_FOR = timedelta(hours=1)
 UNREADABLE = timedelta(minutes=1)
@@ -29,6 +29,7 @@ OVERRIDDEN = "the LMS shows a grade that is not from here: resend with --force, 
 # The LMS has listed the learner as gone since it last let them in: how long until another look.
 DEPARTED_FOR = timedelta(days=1)
 DEPARTED = "the LMS lists this learner as no longer active in the course"
+LOOK_S = 0.05  # how often, while some are under way, others are claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +44,30 @@ class Passback:
     clock: Callable[[], datetime]
     spread: Callable[[], float]
     keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
-    lanes: Lanes[Delivery] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "lanes", Lanes(self.clock, lambda one: one.registration, "registration")
-        )
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> int:
         """Deliver everything that is due now; returns how many deliveries were tried."""
-        return self.lanes.run(
-            pool,
-            self._claim,
-            self.deliver,
-            meanwhile=_Renewing(self.store, self.clock),
-        )
+        tried = 0
+        under_way: dict[Future[None], Delivery] = {}
+        renewed = self.clock()
+        while True:
+            now = self.clock()
+            if (now - renewed).total_seconds() > LEASE_S / 3:
+                self.store.renew_leases(list(under_way.values()), now, LEASE_S)
+                renewed = now
+            if room := UNDER_WAY - len(under_way):
+                for one in self.store.claim_deliveries(now, LEASE_S, room):
+                    under_way[pool.submit(self.deliver, one)] = one
+            if not under_way:
+                return tried
+            # a slow LMS keeps its own grades waiting, not those that come due meanwhile
+            for future in wait(under_way, timeout=LOOK_S).done:
+                del under_way[future]
+                tried += 1
 
-    def next_due(self) -> datetime | None:
-        """When there is something to deliver next, or to try at an LMS that does not answer."""
-        times = [self.store.next_due(but=self.lanes.down()), self.lanes.next_try()]
-        return min((time for time in times if time is not None), default=None)
-
-    def _claim(
-        self, limit: int, *, but: Collection[str] = (), only: str = ""
-    ) -> Sequence[Delivery]:
-        return self.store.claim_deliveries(self.clock(), LEASE_S, limit, but=but, only=only)
-
-    def deliver(self, delivery: Delivery) -> bool:
-        """Send one claimed grade and record how it went; raises nothing.
-
-        False when its LMS could not be reached, or is not well.
-        """
+    def deliver(self, delivery: Delivery) -> None:
+        """Send one claimed grade and record how it went; raises nothing."""
         started = self.clock()
-        answered = True
         try:
             outcome = self._deliver(delivery)
         except DeliveryConflict as error:
@@ -85,7 +77,6 @@ class Passback:
         except DeliveryRefused as error:
             outcome = Outcome("refused", error=error.detail or error.code)
         except BridgeError as error:
-            answered = False
             outcome = self._failed(delivery, error.detail or error.code)
         except Exception as error:
             log.exception("grade.delivery-broke", extra={"grade": delivery.grade_id})
@@ -96,7 +87,7 @@ class Passback:
         except Exception:
             # the lease ends by itself, and then the same grade is sent with the same stamp
             log.exception("grade.unsettled", extra={"grade": delivery.grade_id})
-            return answered
+            return
         log.info(
             f"grade.{outcome.state}",
             extra={
@@ -107,7 +98,6 @@ class Passback:
                 "ms": (now - started) // timedelta(milliseconds=1),
             },
         )
-        return answered
 
     def _deliver(self, delivery: Delivery) -> Outcome:
         if delivery.departed and not delivery.forced:
@@ -144,16 +134,3 @@ class Passback:
         seconds = DELAYS_S[min(delivery.tries, len(DELAYS_S) - 1)]
         wait = timedelta(seconds=seconds * (0.75 + 0.5 * self.spread()))
         return Outcome("pending", due_at=self.clock() + wait, error=reason)
-
-
-class _Renewing:
-    """Renews the leases of what is under way, in good time before they end."""
-
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
-        self.store, self.clock, self.renewed = store, clock, clock()
-
-    def __call__(self, under_way: Sequence[Delivery]) -> None:
-        now = self.clock()
-        if (now - self.renewed).total_seconds() > LEASE_S / 3:
-            self.store.renew_leases(list(under_way), now, LEASE_S)
-            self.renewed = now

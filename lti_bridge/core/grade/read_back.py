@@ -32,23 +32,19 @@ _TAG = re.compile(r"<[^<>]*>")
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """Looks at gradebooks. `spread` returns a number in 0..1, so that looks do not come at once.
-
-    `next_due` tells when there is something to deliver next, which goes before any look.
-    """
+    """Looks at gradebooks. `spread` returns a number in 0..1, so that looks do not come at once."""
 
     store: Store
     gradebook: Gradebook
     clock: Callable[[], datetime]
     spread: Callable[[], float]
-    next_due: Callable[[], datetime | None]
 
     def read_due(self, pool: ThreadPoolExecutor) -> int:
         """Look at all that is due, but at nothing while grades are due; returns how many."""
         looked = 0
         while True:
             now = self.clock()
-            due = self.next_due()
+            due = self.store.next_due()
             if due is not None and due <= now:
                 return looked
             claimed = self.store.claim_reads(now, LEASE_S, BATCH)
