@@ -37,7 +37,8 @@ waiting    pending  pending  .
 
 def test_what_follows_each_event_in_each_state() -> None:
     said = {
-        state: [states.after(state, event) or "." for event in EVENTS] for state in states.STATES
+        state: [states.MOVES[event].after(state) or "." for event in EVENTS]
+        for state in states.STATES
     }
     assert said == {row[0]: row[1:] for row in map(str.split, AFTER.strip().splitlines())}
     assert set(EVENTS) == states.MOVES.keys()

@@ -7,11 +7,12 @@ workers race it writes only while the attempt is still what was judged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from lti_bridge.core.attempt.provider import Report
+from lti_bridge.core.moves import Move
 from lti_bridge.core.records import Attempt, AttemptState, GradeCell, Incoming, OfCell
 
 STATES: tuple[AttemptState, ...] = get_args(AttemptState)
@@ -33,20 +34,12 @@ OnLook = Literal["again", "never", "expire"]
 Stuck = Literal["", "unclear", "held", "no-grade", "silent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What an event makes of an attempt, and of which: those in any other state it leaves."""
-
-    of: frozenset[AttemptState]
-    to: AttemptState
-
-
-def _move(to: AttemptState, *of: AttemptState) -> Move:
+def _move(to: AttemptState, *of: AttemptState) -> Move[AttemptState]:
     return Move(frozenset(of), to)
 
 
 # What results say is in `received`.
-MOVES: Mapping[Event, Move] = {
+MOVES: Mapping[Event, Move[AttemptState]] = {
     # a click takes the right to start: nobody knows how that ends before the provider has answered
     "start": _move("unclear", "created"),
     # and takes over what another one left, where starting twice gives the same attempt
@@ -63,12 +56,6 @@ MOVES: Mapping[Event, Move] = {
     "left": Move(OPEN, "expired"),
     "forgotten": Move(OPEN, "expired"),
 }
-
-
-def after(state: AttemptState, event: Event) -> AttemptState | None:
-    """The state after an event; None: it leaves attempts of this state as they are."""
-    move = MOVES[event]
-    return move.to if state in move.of else None
 
 
 def on_click(attempt: Attempt, now: datetime, *, repeatable: bool) -> OnClick:

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from lti_bridge.core.grade.gradebook import Outcome, View
 from lti_bridge.core.grade.scores import GradePolicy, Score, Scored, grade_of
 from lti_bridge.core.launch.message import GradeTarget
+from lti_bridge.core.moves import Move
 from lti_bridge.core.records import AttemptState, Delivery, DeliveryState, GradeCell
 
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
@@ -28,24 +29,14 @@ Event = Literal["sent again", "stuck sent again", "column lost"]
 AtLaunch = Literal["", "again", "due"]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What an event makes of a delivery, and of which: those in any other state it leaves.
-
-    Each makes a new version: an LMS may refuse the time of a score that it was told before.
-    """
-
-    of: frozenset[DeliveryState]
-    to: DeliveryState = "pending"
-
-
-# What a wish, a launch, a try and a look make of it is in the functions below.
-MOVES: Mapping[Event, Move] = {
+# What a wish, a launch, a try and a look make of it is in the functions below. Each of these makes
+# a new version: an LMS may refuse the time of a score that it was told before.
+MOVES: Mapping[Event, Move[DeliveryState]] = {
     # a person wants it sent, whatever became of it, or all that came to nothing
-    "sent again": Move(SETTLED),
-    "stuck sent again": Move(STUCK),
+    "sent again": Move(SETTLED, "pending"),
+    "stuck sent again": Move(STUCK, "pending"),
     # its column was found empty in the place of another
-    "column lost": Move(frozenset({"delivered"})),
+    "column lost": Move(frozenset({"delivered"}), "pending"),
 }
 
 
@@ -66,12 +57,6 @@ class Settled:
     error: str
     tries: int
     delivered: bool
-
-
-def after(state: DeliveryState, event: Event) -> DeliveryState | None:
-    """The state after an event; None: it leaves deliveries of this state as they are."""
-    move = MOVES[event]
-    return move.to if state in move.of else None
 
 
 def grade(cell: GradeCell, policy: GradePolicy) -> Score | None:
