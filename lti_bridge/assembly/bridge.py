@@ -45,9 +45,6 @@ class Bridge:
     """All parts of a running bridge."""
 
     basics: Basics
-    settings: Settings
-    keyring: Keyring
-    store: Store
     catalogue: Catalogue
     launching: Launching
     results: Results
@@ -62,6 +59,21 @@ class Bridge:
     tool_store: ToolStore
     waker: Waker
 
+    @property
+    def settings(self) -> Settings:
+        """What it was built from."""
+        return self.basics.settings
+
+    @property
+    def keyring(self) -> Keyring:
+        """Its keys."""
+        return self.basics.keyring
+
+    @property
+    def store(self) -> Store:
+        """Its database."""
+        return self.basics.store
+
     def close(self) -> None:
         """Close every connection of the database and of the queue."""
         self.store.database.close()
@@ -73,7 +85,7 @@ def build(settings: Settings) -> Bridge:
     basics = Basics.of(settings)
     store, clock = basics.store, basics.clock
     owners = Owners(store, basics.key, clock)
-    toolbox = Toolbox(settings.bridge, store, basics.keyring.secret("hooks"), owners)
+    toolbox = Toolbox(basics, owners)
     tool_store = ToolStore(store.database)
     catalogue = Catalogue(settings, toolbox.tools, toolbox.hook_token, tool_store)
     waker = Waker(open_queue(settings.bridge.queue_url))
@@ -93,9 +105,6 @@ def build(settings: Settings) -> Bridge:
     )
     return Bridge(
         basics=basics,
-        settings=settings,
-        keyring=basics.keyring,
-        store=store,
         catalogue=catalogue,
         launching=_launching(basics, catalogue, waker),
         results=results,

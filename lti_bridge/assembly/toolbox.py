@@ -8,11 +8,9 @@ import hmac
 import secrets
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlsplit
 
-from lti_bridge import __version__
+from lti_bridge.assembly.basics import Basics
 from lti_bridge.core.attempt.owners import Name, Owners
 from lti_bridge.core.attempt.provider import Session
 from lti_bridge.core.tool.launches import Origin
@@ -22,54 +20,48 @@ from lti_bridge.platform.launch11 import Platform, Tool11
 from lti_bridge.platform.launch13 import Tool13
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.routes import HOOKS_PATH
-from lti_bridge.settings import BridgeTable, ConnectionTable, is_loopback
+from lti_bridge.settings import ConnectionTable
 from lti_bridge.store.rosters import Rosters
-from lti_bridge.store.store import Store
 from lti_bridge.store.tools13 import Tools13
 
 WAIT_S = 5.0  # how long a click waits for its turn at a busy connection
 
 
 class Toolbox:
-    """Makes the tools of every connection. `key` derives hook tokens and MACs."""
+    """Makes the tools of every connection."""
 
-    def __init__(self, bridge: BridgeTable, store: Store, key: bytes, owners: Owners) -> None:
-        self._bridge = bridge
-        self._store = store
-        self._key = key
+    def __init__(self, basics: Basics, owners: Owners) -> None:
+        self._basics = basics
+        self._key = basics.keyring.secret("hooks")  # derives hook tokens and MACs
         self._owners = owners
-        self._launches = Tools13(store.database)
-        self._rosters = Rosters(store.database)
-        self._client = Client(
-            allow_private=bridge.allow_private,
-            loopback=is_loopback(urlsplit(bridge.public_url).hostname or ""),
-            user_agent=f"lti-bridge/{__version__}",
-        )
+        self._launches = Tools13(basics.store.database)
+        self._rosters = Rosters(basics.store.database)
 
     def tools(self, table: ConnectionTable) -> Tools:
         """The tools of one connection."""
+        basics, store = self._basics, self._basics.store
         hook_token = table.hook_token or self.hook_token(table.name)
         platform = Platform(
-            clock=lambda: datetime.now(UTC),
+            clock=basics.clock,
             new_nonce=lambda: secrets.token_urlsafe(16),
-            public_url=self._bridge.public_url,
-            issuer=self._bridge.issuer,
-            name=self._bridge.name,
+            public_url=basics.url,
+            issuer=basics.table.issuer,
+            name=basics.table.name,
             sign=lambda text: self._mac("sign", table.name, text),
-            keep_launch=lambda launch: self._launches.keep(launch, datetime.now(UTC)),
+            keep_launch=lambda launch: self._launches.keep(launch, basics.clock()),
             has_roster=self._has_roster,
         )
         return Tools(
             clock=platform.clock,
             connection=table.name,
-            send=_Turnstile(self._client, table.timeout_s, table.max_in_flight).send,
-            next_number=lambda name: self._store.next_number(f"{table.name}:{name}"),
-            last_number=lambda name: self._store.last_number(f"{table.name}:{name}"),
-            reserve=partial(self._store.reserve, table.name),
-            give_back=partial(self._store.give_back, table.name),
+            send=_Turnstile(basics.client, table.timeout_s, table.max_in_flight).send,
+            next_number=lambda name: store.next_number(f"{table.name}:{name}"),
+            last_number=lambda name: store.last_number(f"{table.name}:{name}"),
+            reserve=partial(store.reserve, table.name),
+            give_back=partial(store.give_back, table.name),
             sign=platform.sign,
             claim=partial(self._claim, table.name),
-            hook_url=f"{self._bridge.public_url}{HOOKS_PATH}{table.name}/{hook_token}",
+            hook_url=f"{basics.url}{HOOKS_PATH}{table.name}/{hook_token}",
             tool11=lambda url, credentials: Tool11(url, credentials, platform),
             tool13=lambda registration, allow: Tool13(registration, platform, allow),
         )
