@@ -12,6 +12,8 @@ import secrets
 from flask import Response, after_this_request, g, request
 
 from lti_bridge.core.launch import once
+from lti_bridge.core.launch.handoff import Cookie
+from lti_bridge.web.responses import set_cookie
 
 PAGE_PATH = "/course/page/"
 OURS = "__Host-lti"  # how the names of all our cookies begin that browsers send to every page
@@ -56,14 +58,5 @@ def keeps_cookies() -> bool:
 
 
 def _give(response: Response) -> Response:
-    response.set_cookie(
-        once.COOKIE,
-        g.browser,
-        max_age=once.COOKIE_S,
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="None",
-        partitioned=True,
-    )
+    set_cookie(response, Cookie(once.COOKIE, g.browser, "/", once.COOKIE_S))
     return response
