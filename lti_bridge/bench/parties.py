@@ -21,14 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lti_bridge.bench import floor
 from lti_bridge.bench.client import pin
-from lti_bridge.bench.fill import (
-    ACTIVITY,
-    ACTIVITY13,
-    CONNECTION,
-    CONNECTION13,
-    LMS11,
-    LMS13,
-)
+from lti_bridge.bench.fill import ACTIVITY, ACTIVITY13, CONNECTION, CONNECTION13, LMS11, LMS13
 from lti_bridge.bench.tool_traffic import CLIENT, LAUNCH_URL
 from lti_bridge.bench.traffic import CLIENT13, KEY11, SECRET11, TOOL_KEY, TOOL_SECRET
 from lti_bridge.errors import BridgeError

@@ -13,10 +13,7 @@ from lti_bridge.core.course.activities import ActivitySteps
 from lti_bridge.core.grade.gradebook import Outcome, View
 from lti_bridge.core.grade.scores import Scored
 from lti_bridge.core.grade.states import Wish
-from lti_bridge.core.launch.message import (
-    Launch,
-    Once,
-)
+from lti_bridge.core.launch.message import Launch, Once
 from lti_bridge.core.records import (
     Activity,
     Adjustment,

@@ -7,11 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, jsonify, request
 
 from lti_bridge.errors import BridgeError, TooLarge
-from lti_bridge.platform.registration import (
-    CONFIGURATION_PATH,
-    REGISTER_PATH,
-    ToolRegistering,
-)
+from lti_bridge.platform.registration import CONFIGURATION_PATH, REGISTER_PATH, ToolRegistering
 from lti_bridge.platform.routes_services import refused
 
 MAX_BODY = 65_536  # bytes

@@ -10,12 +10,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Text, bindparam, text
 
 from lti_bridge.core.attempt.polls import SEVERAL
-from lti_bridge.core.attempt.states import (
-    GIVE_UP_AFTER,
-    NO_GRADE_AFTER,
-    SILENT_AFTER,
-    UNDER_WAY,
-)
+from lti_bridge.core.attempt.states import GIVE_UP_AFTER, NO_GRADE_AFTER, SILENT_AFTER, UNDER_WAY
 from lti_bridge.core.records import Attempt, Unheard
 from lti_bridge.store import rows
 from lti_bridge.store.attempts import ATTEMPT_COLUMNS, CHANGES

@@ -18,13 +18,7 @@ from lti_bridge.core.launch.message import Launch
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.tool.choices import ToolAnswer
 from lti_bridge.core.tool.deep_linking import AtTools
-from lti_bridge.errors import (
-    BadRequest,
-    BrowserRefused,
-    LaunchRefused,
-    LoginFailed,
-    PageExpired,
-)
+from lti_bridge.errors import BadRequest, BrowserRefused, LaunchRefused, LoginFailed, PageExpired
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.store import Store
 from lti_bridge.web import visitors

@@ -13,15 +13,7 @@ import pytest
 
 from lti_bridge.lti import ags, claims
 from lti_bridge.lti.scopes import BASIC_OUTCOME_SCOPE
-from tests.platform.bridge13 import (
-    LTI,
-    MEMBERSHIP,
-    PUBLIC,
-    TOOL,
-    Bridge13,
-    another_browser,
-    answer,
-)
+from tests.platform.bridge13 import LTI, MEMBERSHIP, PUBLIC, TOOL, Bridge13, another_browser, answer
 
 PERSONAL = (
     "name",

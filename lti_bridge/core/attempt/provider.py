@@ -10,16 +10,8 @@ from typing import Any, Protocol
 from lti_bridge.core.attempt.extra_time import ExtraTime
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.handoff import Handoff
-from lti_bridge.core.launch.message import (
-    Context,
-    Person,
-    Platform,
-    Presentation,
-    ResourceLink,
-)
-from lti_bridge.core.records import (
-    AttemptState,
-)
+from lti_bridge.core.launch.message import Context, Person, Platform, Presentation, ResourceLink
+from lti_bridge.core.records import AttemptState
 from lti_bridge.core.tool.launches import Origin
 
 
@@ -31,8 +23,7 @@ class Session:
     `attempt_id` is empty for a preview; `sourced_id` is empty when no grade may come back.
     `custom` holds the activity's parameters with substitution variables resolved; `earlier` is the
     reference of the learner's own finished test that this attempt is about, if the kind builds on
-    one. `origin` is
-    for the bridge's own tables, never for the provider.
+    one. `origin` is for the bridge's own tables, never for the provider.
     """
 
     attempt_id: str

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from lti_bridge.core.attempt.provider import Connection
-from lti_bridge.core.records import (
-    Activity,
-)
+from lti_bridge.core.records import Activity
 
 
 class Catalogue(Protocol):

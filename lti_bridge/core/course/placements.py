@@ -182,7 +182,7 @@ class Placing:
         return self.kept_under(digest(token))
 
     def kept_under(self, kept: str) -> Launch:
-        """The launch of a token whose digest was kept. Raises as `held`."""
+        """The launch of a token whose digest was kept. Raises as `kept`."""
         text = self.store.held_launch(kept)
         if text is None:
             raise PageExpired("no held launch")

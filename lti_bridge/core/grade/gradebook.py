@@ -7,12 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from lti_bridge.core.records import (
-    Column,
-    Delivery,
-    DeliveryState,
-    Shown,
-)
+from lti_bridge.core.records import Column, Delivery, DeliveryState, Shown
 
 
 class Columns(Protocol):

@@ -16,11 +16,7 @@ from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.rosters import members_url
 from lti_bridge.core.launch import held_launch, once
 from lti_bridge.core.launch.handoff import ConfirmPage, Handoff, InfoPage
-from lti_bridge.core.launch.message import (
-    DEEP_LINKING,
-    RESOURCE_LINK,
-    Launch,
-)
+from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, Launch
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.launch.sessions import Sessions
 from lti_bridge.core.launch.variables import Resolved

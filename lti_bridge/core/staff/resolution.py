@@ -17,13 +17,7 @@ from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import Attempt, Incoming
 from lti_bridge.core.staff.files import ImportedLine
 from lti_bridge.core.store import Store
-from lti_bridge.errors import (
-    BridgeError,
-    ByHandRefused,
-    CandidateTaken,
-    OutcomeRefused,
-    TestTaken,
-)
+from lti_bridge.errors import BridgeError, ByHandRefused, CandidateTaken, OutcomeRefused, TestTaken
 
 PERSON, FILE = "person", "import"  # where a result came from
 

@@ -22,11 +22,7 @@ from lti_bridge.providers.isograd.connections import ApiConnection
 from lti_bridge.providers.isograd.credits import CreditWatch
 from lti_bridge.providers.isograd.errors import CandidateExists, CandidateUnknown
 from lti_bridge.providers.isograd.grades import SCALES
-from lti_bridge.providers.isograd.settings import (
-    AddTest,
-    CreateCandidate,
-    custom_parameters,
-)
+from lti_bridge.providers.isograd.settings import AddTest, CreateCandidate, custom_parameters
 from lti_bridge.providers.isograd.wire import Wire
 
 log = logging.getLogger("lti_bridge.isograd")

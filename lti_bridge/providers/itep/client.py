@@ -9,13 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lti_bridge.errors import (
-    AnswerLost,
-    BridgeError,
-    NetworkFailed,
-    ProviderBusy,
-    ProviderDown,
-)
+from lti_bridge.errors import AnswerLost, BridgeError, NetworkFailed, ProviderBusy, ProviderDown
 from lti_bridge.net import Response
 from lti_bridge.providers.contract import Tools
 from lti_bridge.providers.itep.errors import (

@@ -19,14 +19,7 @@ from pydantic import (
 
 from lti_bridge.lti import oidc
 from lti_bridge.providers.addresses import Address
-from lti_bridge.providers.tool_settings import (
-    GRADES,
-    Allow,
-    DeepLink,
-    InFrame,
-    PublicKey,
-    Services,
-)
+from lti_bridge.providers.tool_settings import GRADES, Allow, DeepLink, InFrame, PublicKey, Services
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$", max_length=1023)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]

@@ -17,13 +17,7 @@ from sqlalchemy import text
 
 from lti_bridge.bench.statements import counted
 from lti_bridge.lti import ags
-from tests.platform.services.platform import (
-    RESULT,
-    SCORE,
-    SCORE_TYPE,
-    Learner,
-    Platform,
-)
+from tests.platform.services.platform import RESULT, SCORE, SCORE_TYPE, Learner, Platform
 
 _users = iter(range(10_000))
 

@@ -11,13 +11,7 @@ from typing import Any
 import pytest
 
 from lti_bridge.core.launch.handoff import InfoPage
-from lti_bridge.errors import (
-    AnswerLost,
-    BridgeError,
-    NetworkRefused,
-    ProviderBusy,
-    ProviderDown,
-)
+from lti_bridge.errors import AnswerLost, BridgeError, NetworkRefused, ProviderBusy, ProviderDown
 from lti_bridge.providers.itep import KIND, errors, oids
 from lti_bridge.providers.itep.kind import Itep
 from tests.providers.itep.account import ANN, ATTEMPT, Account, session

@@ -11,13 +11,7 @@ from typing import Any
 import pytest
 
 from lti_bridge.core.launch.handoff import InfoPage, Redirect
-from lti_bridge.errors import (
-    AnswerLost,
-    BridgeError,
-    NetworkRefused,
-    ProviderBusy,
-    ProviderDown,
-)
+from lti_bridge.errors import AnswerLost, BridgeError, NetworkRefused, ProviderBusy, ProviderDown
 from lti_bridge.providers.prov import KIND, errors
 from lti_bridge.providers.prov.kind import Prov
 from tests.providers.prov.customer import (
