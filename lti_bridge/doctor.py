@@ -57,10 +57,10 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _unheard(bridge)
         yield _purchases(bridge)
         yield _services(bridge)
+        yield _clashes(bridge)
+        yield _strangers(bridge)
+        yield _trust(bridge)
     yield _kinds()
-    yield _clashes(bridge)
-    yield _strangers(bridge)
-    yield _trust(bridge)
     with ThreadPoolExecutor(AT_ONCE) as pool:  # each that is down takes as long as a call may
         looks = [pool.submit(look) for look in _key_sets(bridge)]
         yield from (look.result() for look in looks)
@@ -175,10 +175,10 @@ def _kinds() -> Finding:
 
 
 def _clashes(bridge: Bridge) -> Finding:
-    found = _try("registrations", lambda: "; ".join(bridge.lms.directory.clashes()), "")
-    if not found.said:
-        return Finding(found.what, "file and database agree")
-    return Finding(found.what, found.said, "Rename the LMS in the file, or retire the other one.")
+    found = "; ".join(bridge.lms.directory.clashes())
+    if not found:
+        return Finding("registrations", "file and database agree")
+    return Finding("registrations", found, "Rename the LMS in the file, or retire the other one.")
 
 
 def _strangers(bridge: Bridge) -> Finding:
