@@ -137,8 +137,7 @@ def tool(tab: Page) -> Frame:
 def tool_with(tab: Page, url: str, see: Callable[[Frame], Locator]) -> Frame:
     """Open an address of the course, until its tool's frame shows this.
 
-    Not always at once: on a busy machine the LMS's storage may answer later than the bridge waits,
-    and Playwright has been seen to lose a frame that changes its process.
+    Not always at once: on a busy machine the LMS's storage may answer later than the bridge waits.
     """
     for tries_left in (2, 1, 0):
         tab.goto(url)
