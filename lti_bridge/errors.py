@@ -706,6 +706,22 @@ class DeliveryConflict(DeliveryFailed):
     code = "delivery-conflict"
 
 
+class LmsAway(DeliveryFailed):
+    """The LMS cannot be reached, or says that it is not there now: no grade can come to it."""
+
+    code = "lms-away"
+
+
+class LmsBusy(DeliveryFailed):
+    """The LMS says that too many requests come; `pause_s` are the seconds that it asks for."""
+
+    code = "lms-busy"
+
+    def __init__(self, detail: str = "", pause_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.pause_s = pause_s
+
+
 class DeliveryHeld(DeliveryFailed):
     """Not sent yet: another worker is busy with what this delivery needs first."""
 

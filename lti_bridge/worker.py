@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
@@ -16,8 +17,6 @@ from lti_bridge.assembly.bridge import Bridge
 
 log = logging.getLogger("lti_bridge.worker")
 
-IN_FLIGHT = 16  # deliveries at the same time in one worker
-LOOKS = 4  # gradebooks looked at, at the same time: beside deliveries, never in their way
 SOON = timedelta(seconds=5)  # a sweep at least this often: a hint may be lost with its sender
 A_MOMENT = timedelta(seconds=0.1)
 PARENT_CHECK_S = 1.0
@@ -27,15 +26,15 @@ class Worker:
     """Runs the queue's consumer until it is told to stop.
 
     Every sweep delivers all that is due; nothing is kept in the job itself, so a lost job costs
-    at most the wait for the next sweep, and a killed worker at most that for its leases.
+    at most the wait for the next sweep, and a killed worker at most that for its leases. Asking
+    providers and looking at gradebooks have threads of their own, beside deliveries.
     """
 
     def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge
-        self.pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="deliver")
-        self.eyes = ThreadPoolExecutor(LOOKS, thread_name_prefix="look")
-        self._looker = ThreadPoolExecutor(1, thread_name_prefix="looker")
-        self._looking: Future[int] | None = None
+        self.pool = ThreadPoolExecutor(bridge.passback.lanes.most, thread_name_prefix="deliver")
+        self._polls = _Beside("ask", bridge.polling.lanes.most, bridge.polling.poll_due)
+        self._looks = _Beside("look", bridge.readback.lanes.most, bridge.readback.read_due)
         self._sweeping = threading.Lock()
         self._wake: threading.Timer | None = None
         self.queue = bridge.waker.queue
@@ -43,12 +42,14 @@ class Worker:
         self.queue.periodic_task(crontab(minute="*"), name="minute")(self.minute)
 
     def sweep(self) -> None:
-        """Deliver what is due, and come back in time for what is due soon."""
+        """Deliver what is due, and come back in time for what is due soon; raises nothing."""
         with self._sweeping:
             try:
-                self.bridge.polling.poll_due(self.pool)
+                self._polls.start()
                 self.bridge.passback.deliver_due(self.pool)
-                self._look()
+                self._looks.start()
+            except Exception as error:  # a database that is away is looked for until it is back
+                log.error("worker.sweep-failed", extra={"reason": type(error).__name__})
             finally:
                 self._come_back()
 
@@ -63,7 +64,6 @@ class Worker:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; deliveries under way are finished first."""
         log.info("worker.started", extra={"kind": type(self.queue).__name__})
-        self.sweep()
         consumer = self.queue.create_consumer(
             workers=2,
             periodic=True,
@@ -72,31 +72,61 @@ class Worker:
             max_delay=0.5,
             check_worker_health=True,
         )
+        self._come_back(timedelta())  # once the consumer hears signals
         consumer.run()
-        for pool in (self.pool, self._looker, self.eyes):
-            pool.shutdown(wait=True)
+        self._end()
         log.info("worker.stopped")
 
-    def _look(self) -> None:
-        """Look at gradebooks beside the next sweeps, unless that is still going on."""
-        if self._looking is None or self._looking.done():
-            self._looking = self._looker.submit(self.bridge.readback.read_due, self.eyes)
-
-    def _come_back(self) -> None:
+    def _end(self) -> None:
+        """Begin nothing more, and wait for what is under way."""
+        bridge = self.bridge
+        for one in (bridge.passback, bridge.polling, bridge.readback):
+            one.lanes.close()
         if self._wake is not None:
             self._wake.cancel()
-        self._wake = threading.Timer(self._pause().total_seconds(), self.sweep)
+        with self._sweeping:
+            self.pool.shutdown(wait=True)
+        for beside in (self._polls, self._looks):
+            beside.end()
+
+    def _come_back(self, pause: timedelta | None = None) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+        seconds = (self._pause() if pause is None else pause).total_seconds()
+        self._wake = threading.Timer(seconds, self.sweep)
         self._wake.daemon = True
         self._wake.start()
 
     def _pause(self) -> timedelta:
         try:
-            store = self.bridge.store
-            times = [time for time in (store.next_due(), store.next_poll()) if time]
+            due = (self.bridge.passback.next_due(), self.bridge.polling.next_due())
+            times = [time for time in due if time]
         except Exception as error:  # the database is away; it may be back by then
             log.warning("worker.no-database", extra={"reason": type(error).__name__})
             return SOON
         return min(max(min(times) - now(), A_MOMENT), SOON) if times else SOON
+
+
+class _Beside:
+    """Work that has threads of its own, and goes on while sweeps come and go."""
+
+    def __init__(self, name: str, threads: int, work: Callable[[ThreadPoolExecutor], int]) -> None:
+        self._work = work
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-all")
+        self._done: Future[int] | None = None
+
+    def start(self) -> None:
+        """Begin, unless it is still going on. Raises what the work before ended with."""
+        if self._done is None or self._done.done():
+            before, self._done = self._done, self._thread.submit(self._work, self._pool)
+            if before is not None:
+                before.result()
+
+    def end(self) -> None:
+        """Wait until it is done."""
+        self._thread.shutdown(wait=True)
+        self._pool.shutdown(wait=True)
 
 
 def stop_with_parent(parent: int) -> None:

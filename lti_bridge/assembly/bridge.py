@@ -97,6 +97,7 @@ def build(settings: Settings) -> Bridge:
         clock=clock,
         pairwise=partial(pairwise, basics.key),
         settings=partial(settings_of, store, catalogue),
+        spread=spread,
     )
     lms = build_lms(basics, {activity.id: activity.title for activity in catalogue.activities()})
     gradebooks = lms.gradebooks

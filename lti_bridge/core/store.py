@@ -166,8 +166,13 @@ class Store(Protocol):
         With `claimed` (a poll's `until`) nothing changes when a hint has come since the claim.
         """
 
-    def claim_polls(self, now: datetime, lease_s: float, limit: int) -> list[Poll]:
-        """Lease attempts whose provider is to be asked now, at most `limit`."""
+    def polls_due(self) -> Mapping[str, datetime]:
+        """The connections that are to be asked about attempts, and when each is first."""
+
+    def claim_polls(
+        self, connection_name: str, now: datetime, lease_s: float, limit: int
+    ) -> list[Poll]:
+        """Lease attempts of a connection that is to be asked about them now, at most `limit`."""
 
     def acknowledge(self, connection: str, learner_id: str, now: datetime) -> None:
         """The learner has read the connection's notice."""
@@ -175,8 +180,13 @@ class Store(Protocol):
     def acknowledged(self, connection: str, learner_id: str) -> bool:
         """Whether the learner has read the connection's notice."""
 
-    def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
-        """Lease grades that are due, oldest first, at most `limit`."""
+    def deliveries_due(self) -> Mapping[str, datetime]:
+        """The registrations to which grades are to be brought, and when the first of each is."""
+
+    def claim_deliveries(
+        self, registration: str, now: datetime, lease_s: float, limit: int
+    ) -> list[Delivery]:
+        """Lease grades of an LMS that are due, oldest first, at most `limit`."""
 
     def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
         """Let the leases last longer of those deliveries that are not settled."""
@@ -184,12 +194,14 @@ class Store(Protocol):
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back."""
 
-    def next_due(self) -> datetime | None:
-        """When the next delivery is due, or None when there is none."""
+    def reads_due(self) -> Mapping[str, datetime]:
+        """The registrations whose gradebooks are to be looked at, and when each is first."""
 
-    def claim_reads(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
-        """Delivered grades whose LMS is to be looked at now, at most `limit`; nobody else gets
-        them for `lease_s` seconds."""
+    def claim_reads(
+        self, registration: str, now: datetime, lease_s: float, limit: int
+    ) -> list[Delivery]:
+        """Delivered grades of an LMS that is to be looked at now, at most `limit`; nobody else
+        gets them for `lease_s` seconds."""
 
     def note_shown(self, delivery: Delivery, now: datetime, view: View) -> None:
         """Record what the LMS shows, unless it was told something else meanwhile.

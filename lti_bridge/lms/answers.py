@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from lti_bridge.errors import DeliveryFailed, DeliveryRefused
+from lti_bridge.errors import DeliveryFailed, DeliveryRefused, LmsAway, LmsBusy
 from lti_bridge.lms import reasons
 from lti_bridge.net import Response
 
@@ -16,6 +16,7 @@ Meaning = Literal["taken", "temporary", "gone", "refused"]
 # so. 401 comes from a server whose clock or keys are being changed, too.
 _TEMPORARY = frozenset({302, 303, 307, 401, 408, 425})
 _GONE = frozenset({404, 410})
+_AWAY = frozenset({502, 503, 504})  # of a proxy, or of an LMS that is being looked after
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,16 @@ def refusal(
 ) -> DeliveryFailed | DeliveryRefused:
     """The error to raise for an answer that does not help: later again, or refused for good."""
     answer = read(reply, private)
-    for_good = answer.meaning in ("gone", "refused")
-    return (DeliveryRefused if for_good else DeliveryFailed)(f"{what}: {answer.said}")
+    if answer.meaning in ("gone", "refused"):
+        return DeliveryRefused(f"{what}: {answer.said}")
+    return failure(reply, f"{what}: {answer.said}")
+
+
+def failure(reply: Response, said: str) -> DeliveryFailed:
+    """The error for an answer that may be another one later, and whether the LMS is the reason."""
+    if reply.too_many or (reply.status in _AWAY and reply.pause_s):
+        return LmsBusy(said, reply.pause_s)
+    return (LmsAway if reply.status in _AWAY else DeliveryFailed)(said)
 
 
 def _meaning(reply: Response) -> Meaning:

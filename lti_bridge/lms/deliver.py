@@ -17,6 +17,7 @@ from lti_bridge.errors import (
     DeliveryConflict,
     DeliveryFailed,
     DeliveryRefused,
+    LmsAway,
     NetworkFailed,
     NetworkRefused,
     OutcomeRefused,
@@ -63,7 +64,7 @@ class Gradebooks:
             said = self._outcome(delivery, registration, operation).description[:200]
             return Receipt(said)
         except NetworkFailed as error:
-            raise DeliveryFailed(error.detail) from error
+            raise LmsAway(error.detail) from error
         except NetworkRefused as error:
             raise DeliveryRefused(error.detail) from error
 
@@ -88,7 +89,7 @@ class Gradebooks:
                 return self._result(delivery, registration)
             return self._read_outcome(delivery, registration)
         except NetworkFailed as error:
-            raise DeliveryFailed(error.detail) from error
+            raise LmsAway(error.detail) from error
         except NetworkRefused as error:
             raise DeliveryRefused(error.detail) from error
 

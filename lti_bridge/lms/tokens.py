@@ -6,12 +6,13 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from lti_bridge.errors import DeliveryFailed, DeliveryRefused
+from lti_bridge.errors import BridgeError, DeliveryFailed, DeliveryRefused
 from lti_bridge.lms import answers, belonging
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lti import jwt
@@ -33,6 +34,8 @@ class _Entry:
     token: str = ""
     granted: frozenset[str] = frozenset()
     usable_until: datetime | None = None
+    failures: int = 0
+    failure: BridgeError = field(default_factory=DeliveryFailed)  # the newest
 
 
 class Tokens:
@@ -63,20 +66,38 @@ class Tokens:
         """Return a token that was granted these scopes; one request at a time asks for it.
 
         Raises DeliveryRefused when the LMS does not grant a scope, DeliveryFailed when it
-        answers with another error, and the errors of `send`.
+        answers with another error, and the errors of `send`. Those who waited for the answer
+        share it, also one that never came: in a line of hundreds before an endpoint that hangs,
+        each would else wait for one time limit more than the one before.
         """
         name = (registration.name, deployment_id, scopes)
         entry = self._entries.get(name) or self._entries.setdefault(name, _Entry())
+        failures = entry.failures
         with entry.lock:
-            now = self._clock()
-            if entry.usable_until is None or now >= entry.usable_until:
-                answer = self._ask(registration, scopes, deployment_id, now)
-                entry.token, entry.granted, life = _read(answer, scopes)
-                entry.usable_until = now + life - SKEW
+            if entry.usable_until is None or self._clock() >= entry.usable_until:
+                if entry.failures > failures:  # while this one waited
+                    raise copy(entry.failure)
+                self._renew(entry, registration, scopes, deployment_id)
             missing = scopes - entry.granted
             if missing:
                 raise DeliveryRefused(f"the LMS did not grant {' '.join(sorted(missing))}")
             return entry.token
+
+    def _renew(
+        self,
+        entry: _Entry,
+        registration: Registration13,
+        scopes: frozenset[str],
+        deployment_id: str,
+    ) -> None:
+        now = self._clock()
+        try:
+            answer = self._ask(registration, scopes, deployment_id, now)
+            entry.token, entry.granted, life = _read(answer, scopes)
+        except BridgeError as error:
+            entry.failure, entry.failures = error, entry.failures + 1
+            raise
+        entry.usable_until = now + life - SKEW
 
     def forget(
         self,
@@ -188,8 +209,8 @@ def _refusal(answer: Response, error: object) -> DeliveryFailed | DeliveryRefuse
         and not answer.too_many
         and answer.status < 500
     )
-    failure = DeliveryRefused if for_good else DeliveryFailed
-    return failure(f"no token: {answers.read(answer).said}")
+    said = f"no token: {answers.read(answer).said}"
+    return DeliveryRefused(said) if for_good else answers.failure(answer, said)
 
 
 def _members(body: bytes) -> dict[str, Any]:

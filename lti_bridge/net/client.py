@@ -61,6 +61,15 @@ class Response:
             self.status == 403 and bool(_TOO_MANY.search(self.body[:2000]))
         )
 
+    @property
+    def pause_s(self) -> float | None:
+        """The seconds that its Retry-After asks for; None without one that is a number.
+
+        A date there would have to be read by a clock that may differ from ours.
+        """
+        text = self.headers.get("Retry-After", "").strip()
+        return float(text) if text.isascii() and text.isdecimal() and len(text) <= 6 else None
+
 
 class Send(Protocol):
     """Sends one HTTP request, as `Client.send` does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, TextClause, text
 from lti_bridge.core.grade.gradebook import Outcome, View
 from lti_bridge.core.grade.states import is_free_again, settled
 from lti_bridge.core.records import Delivery
-from lti_bridge.store import rows
+from lti_bridge.store import lanes, rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import DEPARTED
 
@@ -61,8 +62,8 @@ NOTE_SHOWN = text(
     " overridden = :overridden, read_at = CAST(:read_at AS BIGINT), delivery = :delivery,"
     " due_at = CAST(:due_at AS BIGINT) WHERE id = :id"
 )
-NEXT_DUE = text("SELECT min(due_at) FROM grades WHERE due_at IS NOT NULL")
-NEXT_READ = text("SELECT 1 FROM grades WHERE read_at <= :now LIMIT 1")
+DELIVERIES_DUE = lanes.first_of_each("grades", "registration", "due_at")
+READS_DUE = lanes.first_of_each("grades", "registration", "read_at")
 REASONS = text(
     "SELECT delivery, last_error, count(*) FROM grades WHERE last_error <> ''"
     " AND delivery IN ('pending', 'refused', 'waiting')"
@@ -76,23 +77,24 @@ class Deliveries:
 
     database: Database
 
-    def claim_deliveries(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
-        """Lease grades that are due, oldest first, at most `limit`.
+    def deliveries_due(self) -> Mapping[str, datetime]:
+        """The registrations to which grades are to be brought, and when the first of each is."""
+        return lanes.read(self.database, DELIVERIES_DUE)
+
+    def claim_deliveries(
+        self, registration: str, now: datetime, lease_s: float, limit: int
+    ) -> list[Delivery]:
+        """Lease grades of an LMS that are due, oldest first, at most `limit`.
 
         A lease is also the next due time: if its holder dies, the grade is due again when the
         lease ends, without anybody having to notice.
         """
         at = rows.ms(now)
         until = rows.ms(now + timedelta(seconds=lease_s))
-        with self.database.reading() as connection:
-            next_due = connection.execute(NEXT_DUE).scalar_one_or_none()
-        if next_due is None or next_due > at:
-            return []
+        wanted = {"party": registration, "now": at, "limit": limit}
         claimed = []
         with self.database.writing() as connection:
-            for row in connection.execute(
-                _due(self.database.skip_locked), {"now": at, "limit": limit}
-            ).fetchall():
+            for row in connection.execute(_due(self.database.skip_locked), wanted).fetchall():
                 lease = secrets.token_hex(8)
                 told = rows.told(row, wanted=True)
                 values = {"id": row.id, "lease": lease, "until": until, "told": " ".join(told)}
@@ -115,16 +117,19 @@ class Deliveries:
                 moved = {"id": delivery.grade_id, "stamp": stamp, "version": -delivery.version}
                 connection.execute(STAMP, moved)
 
-    def claim_reads(self, now: datetime, lease_s: float, limit: int) -> list[Delivery]:
-        """Delivered grades whose LMS is to be looked at now, at most `limit`; nobody else gets
-        them for `lease_s` seconds."""
+    def reads_due(self) -> Mapping[str, datetime]:
+        """The registrations whose gradebooks are to be looked at, and when each is first."""
+        return lanes.read(self.database, READS_DUE)
+
+    def claim_reads(
+        self, registration: str, now: datetime, lease_s: float, limit: int
+    ) -> list[Delivery]:
+        """Delivered grades of an LMS that is to be looked at now, at most `limit`; nobody else
+        gets them for `lease_s` seconds."""
         until = rows.ms(now + timedelta(seconds=lease_s))
-        with self.database.reading() as connection:
-            if connection.execute(NEXT_READ, {"now": rows.ms(now)}).first() is None:
-                return []
+        wanted = {"party": registration, "now": rows.ms(now), "limit": limit}
         claimed = []
         with self.database.writing() as connection:
-            wanted = {"now": rows.ms(now), "limit": limit}
             for row in connection.execute(_to_read(self.database.skip_locked), wanted).fetchall():
                 connection.execute(PLAN_READ, {"id": row.id, "until": until})
                 claimed.append(rows.delivery(row, "", row.stamp, rows.told(row, wanted=False)))
@@ -152,12 +157,6 @@ class Deliveries:
                 "due_at": rows.ms(now) if free else row.due_at,
             }
             connection.execute(NOTE_SHOWN, values)
-
-    def next_due(self) -> datetime | None:
-        """When the next delivery is due, or None when there is none."""
-        with self.database.reading() as connection:
-            value = connection.execute(NEXT_DUE).scalar_one_or_none()
-        return rows.moment(value) if value is not None else None
 
     def delivery_counts(self) -> dict[str, int]:
         """How many grades are in each delivery state."""
@@ -206,8 +205,8 @@ def _stamp(connection: Any, row: Any, now: int) -> int:
 @cache
 def _due(skip_locked: str) -> TextClause:
     return text(
-        f"SELECT {GRADE_COLUMNS} FROM grades WHERE due_at <= :now"  # noqa: S608 - constants
-        " AND (lease IS NULL OR leased_until <= :now)"
+        f"SELECT {GRADE_COLUMNS} FROM grades WHERE registration = :party"  # noqa: S608 - constants
+        " AND due_at <= :now AND (lease IS NULL OR leased_until <= :now)"
         f" ORDER BY due_at LIMIT :limit {skip_locked}"
     )
 
@@ -215,8 +214,8 @@ def _due(skip_locked: str) -> TextClause:
 @cache
 def _to_read(skip_locked: str) -> TextClause:
     return text(
-        f"SELECT {GRADE_COLUMNS} FROM grades WHERE read_at <= :now"  # noqa: S608 - constants
-        f" AND lease IS NULL ORDER BY read_at LIMIT :limit {skip_locked}"
+        f"SELECT {GRADE_COLUMNS} FROM grades WHERE registration = :party"  # noqa: S608 - constants
+        f" AND read_at <= :now AND lease IS NULL ORDER BY read_at LIMIT :limit {skip_locked}"
     )
 
 

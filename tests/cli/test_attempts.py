@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lti_bridge.core.launch.handoff import ConfirmPage, InfoPage, Redirect
+from tests import claims
 from tests.cli.office import Office
 
 WEEK_AND_A_DAY = 8 * 24 * 60
@@ -265,5 +266,5 @@ def test_a_database_without_schema_is_named(office: Office) -> None:
 
 def _poll(office: Office) -> None:
     """Ask about what is due, as a worker does."""
-    for poll in office.bridge.store.claim_polls(office.bridge.store.clock(), 60, 100):
+    for poll in claims.polls(office.bridge.store, office.bridge.store.clock(), 60, 100):
         office.bridge.polling.poll(poll)

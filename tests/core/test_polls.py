@@ -31,6 +31,7 @@ from lti_bridge.core.launch.message import (
 from lti_bridge.core.records import Attempt, Poll
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
+from tests import claims
 
 KEY = b"k" * 16
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -87,11 +88,17 @@ class Bench:
     def polling(self) -> Polling:
         results = Results(self.store, lambda: f"r{self.clock().timestamp()}", lambda: None)
         return Polling(
-            self.store, self, results, self.clock, lambda *names: "p", lambda attempt: None
+            store=self.store,
+            catalogue=self,
+            results=results,
+            clock=self.clock,
+            pairwise=lambda *names: "p",
+            settings=lambda attempt: None,
+            spread=lambda: 0.5,
         )
 
     def claim(self) -> Poll:
-        (poll,) = self.store.claim_polls(self.clock(), LEASE_S, 16)
+        (poll,) = claims.polls(self.store, self.clock(), LEASE_S, 16)
         return poll
 
     def tell(self, told: Report) -> None:
@@ -163,12 +170,12 @@ def test_a_hint_during_a_question_is_another_question(started: Bench) -> None:
     started.provider.told = SEVEN
     started.polling.poll(started.claim())  # due at once, not in some minutes
     assert started.attempt.score == SEVEN.score
-    assert started.store.next_poll() is None
+    assert claims.first(started.store.polls_due()) is None
 
 
 def test_without_a_hint_the_next_question_is_later(started: Bench) -> None:
     started.polling.poll(started.claim())
-    later = started.store.next_poll()
+    later = claims.first(started.store.polls_due())
     assert later is not None
     assert later == started.now + timedelta(seconds=60)
 
@@ -212,10 +219,18 @@ def test_a_hook_reaches_attempts_of_its_own_connection_only(
     """Whatever a kind reads in it: the kind is not asked whose attempt it is."""
     started.provider.told = report
     token = attempt_token(KEY, name, "a1")
-    before = started.store.next_poll(), started.attempt, started.store.attempt_changes("a1")
+    before = (
+        claims.first(started.store.polls_due()),
+        started.attempt,
+        started.store.attempt_changes("a1"),
+    )
     callbacks = Callbacks(started.store, started, started.polling, KEY, started.clock, started.wake)
     callbacks.receive(name, token, Callback("POST", {}, {}, {}, b""))
-    after = started.store.next_poll(), started.attempt, started.store.attempt_changes("a1")
+    after = (
+        claims.first(started.store.polls_due()),
+        started.attempt,
+        started.store.attempt_changes("a1"),
+    )
     assert (after != before) == reached
 
 
@@ -236,7 +251,7 @@ def test_a_test_that_is_over_is_asked_about_at_once(started: Bench) -> None:
     started.store.poll_at("a1", NOW + timedelta(hours=4))
     started.provider.handoff = Redirect("https://test.example.org")
     assert click(started) == started.provider.handoff
-    assert started.store.claim_polls(started.now, LEASE_S, 16) == []
+    assert claims.polls(started.store, started.now, LEASE_S, 16) == []
     started.provider.handoff = MARKING
     assert click(started) is MARKING
     assert started.woken == 1
@@ -250,7 +265,7 @@ def test_how_soon_a_start_is_asked_about(bench: Bench, handoff: Any, wait_s: int
     bench.store.release_start("a1", bench.clock(), "")
     bench.provider.handoff = handoff
     assert click(bench) is handoff
-    due = bench.store.next_poll()
+    due = claims.first(bench.store.polls_due())
     assert due is not None
     assert abs((due - bench.now).total_seconds() - wait_s) < 1
     assert bench.woken == (wait_s == 0)

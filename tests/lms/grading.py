@@ -39,6 +39,7 @@ from lti_bridge.sandbox import serving
 from lti_bridge.store.columns import Columns
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
+from tests import claims
 from tests.lms.platform13 import NOW, Clock, random_bytes, rsa_key
 from tests.lms.platform13 import Platform as Signer
 
@@ -254,7 +255,7 @@ class Bridge:
 
     def deliver(self, seconds: float = 2) -> dict[str, Any]:
         """Deliver what is due; the row of the first learner, after that time."""
-        for delivery in self.store.claim_deliveries(self.clock(), 15, 32):
+        for delivery in claims.deliveries(self.store, self.clock(), 15, 32):
             self.passback.deliver(delivery)
         self.clock.forward(seconds=seconds)
         return self.row()
@@ -262,7 +263,7 @@ class Bridge:
     def look(self, seconds: float = 10) -> dict[str, Any]:
         """Look at what the LMS shows, when it is time; the row of the first learner."""
         self.clock.forward(seconds=seconds)
-        for delivery in self.store.claim_reads(self.clock(), 60, 32):
+        for delivery in claims.reads(self.store, self.clock(), 60, 32):
             self.readback.look(delivery)
         return self.row()
 

@@ -29,6 +29,7 @@ from lti_bridge.sandbox import serving
 from lti_bridge.store.columns import Columns
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
+from tests import claims
 from tests.lms.platform13 import NOW, Clock, Platform, random_bytes, rsa_key
 
 ALL = (ags.LINE_ITEM, ags.LINE_ITEM_READ, ags.RESULT_READ, ags.SCORE)
@@ -168,7 +169,7 @@ class Bridge:
             wish = wanted(cell, Score(Decimal(4), Decimal(5)), "")
             assert wish is not None
             assert tx.save_wish(cell, wish, self.clock())
-        [delivery] = self.store.claim_deliveries(self.clock(), 15, 1)
+        [delivery] = claims.deliveries(self.store, self.clock(), 15, 1)
         return delivery
 
     def deliver(self, *args: str, **target: Any) -> None:

@@ -14,6 +14,7 @@ from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lti import ags, outcomes
 from lti_bridge.sandbox import serving
 from lti_bridge.store import grades
+from tests import claims
 from tests.lms.grading import Bridge, Gradebook, bridge_before
 
 
@@ -95,7 +96,7 @@ def test_a_teachers_grade_stays_and_ours_waits(either: Bridge, lms: Gradebook) -
     assert "not from here" in row["last_error"]
     assert "70" not in row["last_error"]  # it stands in the log, too
     assert [score["scoreGiven"] for score in lms.scores] == [80]
-    assert bridge.store.claim_deliveries(bridge.clock(), 15, 9) == []
+    assert claims.deliveries(bridge.store, bridge.clock(), 15, 9) == []
     # a resend by hand does not replace it either, unless the person says so
     grades.resend(bridge.database, ["grade-u1"], stuck=False, now=bridge.clock())
     assert bridge.deliver()["delivery"] == "waiting"
@@ -236,7 +237,7 @@ def test_two_readers_share_the_work_and_never_while_grades_are_due(
 def test_a_look_that_is_overtaken_changes_nothing(bridge: Bridge, lms: Gradebook) -> None:
     delivered(bridge)
     bridge.clock.forward(seconds=10)
-    [claimed] = bridge.store.claim_reads(bridge.clock(), 60, 9)
+    [claimed] = claims.reads(bridge.store, bridge.clock(), 60, 9)
     bridge.report("90", number=2)
     bridge.deliver()
     lms.cells["u1"]["score"] = 10

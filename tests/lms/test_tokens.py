@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from lti_bridge.errors import DeliveryFailed, DeliveryRefused, NetworkFailed
+from lti_bridge.errors import DeliveryFailed, DeliveryRefused, LmsAway, NetworkFailed
 from lti_bridge.lms.tokens import Tokens
 from lti_bridge.lti import ags
 from lti_bridge.lti.keys import SigningKey
@@ -268,6 +269,19 @@ def test_a_failure_is_not_kept() -> None:
         rig.tokens.get(LMS, SCORE)
     rig.endpoint.status = 200
     assert rig.tokens.get(LMS, SCORE) == "token-2"
+
+
+def test_who_waited_for_a_token_that_failed_does_not_ask_again() -> None:
+    rig = Rig()
+    rig.endpoint.status = 503
+    rig.endpoint.go.clear()
+    with ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(rig.tokens.get, LMS, SCORE) for _ in range(6)]
+        assert rig.endpoint.entered.wait(60)
+        time.sleep(0.2)  # so that all wait
+        rig.endpoint.go.set()
+        assert {type(one.exception(60)) for one in waiting} == {LmsAway}
+    assert rig.asked() == 1
 
 
 def test_an_lms_that_is_down_is_the_network_s_failure() -> None:

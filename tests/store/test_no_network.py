@@ -12,6 +12,7 @@ from lti_bridge.errors import DeliveryRefused, NetworkFailed, NetworkRefused
 from lti_bridge.net import Client
 from lti_bridge.store.engine import Database
 from lti_bridge.transactions import in_database
+from tests import claims
 from tests.flow.world import free_port
 from tests.lms.grading import Gradebook, bridge_before
 
@@ -56,7 +57,7 @@ def test_a_grade_is_not_sent_within_a_transaction(database_url: str) -> None:
     try:
         with bridge_before(database_url, lms) as bridge:
             bridge.report("80")
-            [delivery] = bridge.store.claim_deliveries(bridge.clock(), 15, 9)
+            [delivery] = claims.deliveries(bridge.store, bridge.clock(), 15, 9)
             with bridge.store.transaction(), pytest.raises(DeliveryRefused, match="in hand"):
                 bridge.gradebook.deliver(delivery)
             assert lms.asked == []

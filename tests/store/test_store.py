@@ -25,6 +25,7 @@ from lti_bridge.errors import OutcomeRefused, SignatureRefused
 from lti_bridge.store.engine import Database, reachable
 from lti_bridge.store.store import Store
 from lti_bridge.store.transaction import Steps
+from tests import claims
 
 NOW = datetime(2026, 3, 29, 0, 59, 59, 999_000, tzinfo=UTC)
 ONE = Decimal(1)
@@ -93,7 +94,7 @@ class Desk:
         self.results.record(None, attempt.id, "tosa", incoming, self.clock())
 
     def claim(self, limit: int = 10) -> list[Delivery]:
-        return self.store.claim_deliveries(self.clock(), 10, limit)
+        return claims.deliveries(self.store, self.clock(), 10, limit)
 
     def settle(self, delivery: Delivery, outcome: Outcome = DELIVERED) -> None:
         self.store.settle(delivery, self.clock(), outcome)
@@ -230,7 +231,7 @@ def test_a_claimed_grade_is_left_alone_until_its_lease_ends(desk: Desk) -> None:
     desk.store.renew_leases([first], desk.clock(), 10)
     desk.clock.move(9)
     assert desk.claim() == []
-    assert desk.store.next_due() == desk.clock() + timedelta(seconds=1)
+    assert claims.first(desk.store.deliveries_due()) == desk.clock() + timedelta(seconds=1)
     desk.clock.move(1)
     (second,) = desk.claim()
     assert (second.stamp, second.version, second.tries) == (first.stamp, 1, 0)
@@ -241,7 +242,7 @@ def test_a_claimed_grade_is_left_alone_until_its_lease_ends(desk: Desk) -> None:
     ]
     desk.settle(second)
     assert desk.store.delivery_counts() == {"delivered": 1}
-    assert desk.store.next_due() is None
+    assert claims.first(desk.store.deliveries_due()) is None
 
 
 class SlowGradebook:
@@ -270,12 +271,16 @@ def test_a_worker_keeps_what_it_is_still_delivering(desk: Desk) -> None:
     slow = SlowGradebook()
     passback = Passback(desk.store, slow, desk.clock, lambda: 0.5)
     desk.score(desk.attempt(), "0.5")
+
+    def next_due() -> datetime | None:
+        return claims.first(desk.store.deliveries_due())
+
     with ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(1) as worker:
         delivering = worker.submit(passback.deliver_due, pool)
         for _ in range(4):
-            due = until(desk.store.next_due, lambda due: due is not None and due > desk.clock())
+            due = until(next_due, lambda due: due is not None and due > desk.clock())
             desk.clock.move(LEASE_S * 0.6)
-            until(desk.store.next_due, lambda now_due, due=due: now_due > due)
+            until(next_due, lambda now_due, due=due: now_due > due)
             assert desk.claim() == []
         slow.go.set()
         assert delivering.result(timeout=60) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,16 +15,24 @@ from lti_bridge.core.attempt.states import SILENT_AFTER, is_news, on_look
 from lti_bridge.core.attempt.subject import other_name
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import Results
+from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.records import Attempt, Incoming, Poll
 from lti_bridge.core.store import Store
-from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson
+from lti_bridge.errors import (
+    BridgeError,
+    NetworkFailed,
+    NotConfigured,
+    OtherPerson,
+    ProviderBusy,
+    ProviderDown,
+)
 
 log = logging.getLogger("lti_bridge.polling")
 
 # Seconds between two questions about one attempt; the last one repeats.
 INTERVALS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 LEASE_S = 90.0
-BATCH = 16
+ROOM, MOST = 8, 32  # questions at the same time: to one connection, and to all
 SEVERAL = 3  # such attempts, and never a grade: the activity is to be looked at
 LOOK_AGAIN_AFTER = timedelta(days=1)  # at the silence of a provider that cannot be asked
 
@@ -41,7 +49,10 @@ def first_poll(connection: Connection) -> timedelta | None:
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """Asks providers. `pairwise` gives a learner's id towards a connection."""
+    """Asks providers. `pairwise` gives a learner's id towards a connection.
+
+    `spread` returns a number in 0..1 for the jitter of pauses.
+    """
 
     store: Store
     catalogue: Catalogue
@@ -49,14 +60,25 @@ class Polling:
     clock: Callable[[], datetime]
     pairwise: Callable[[str, str], str]
     settings: Callable[[Attempt], Any]
+    spread: Callable[[], float]
+    lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = Lanes(self.clock, self.spread, "connection", room=ROOM, most=MOST)
+        object.__setattr__(self, "lanes", made)
 
     def poll_due(self, pool: ThreadPoolExecutor) -> int:
         """Ask about every attempt that is due now; returns how many were asked about."""
-        asked = 0
-        while claimed := self.store.claim_polls(self.clock(), LEASE_S, BATCH):
-            list(pool.map(self.poll, claimed))
-            asked += len(claimed)
-        return asked
+        return self.lanes.run(
+            pool,
+            self.store.polls_due,
+            lambda name, limit: self.store.claim_polls(name, self.clock(), LEASE_S, limit),
+            self.poll,
+        )
+
+    def next_due(self) -> datetime | None:
+        """When a provider is to be asked next; None: never."""
+        return self.lanes.next_time(self.store.polls_due())
 
     def poll(self, poll: Poll) -> None:
         """Ask about one attempt and record the answer; raises nothing."""
@@ -64,6 +86,7 @@ class Polling:
         try:
             asks = capabilities.can(self._connection(attempt), capabilities.FETCH)
             report = self.ask(attempt, poll.created_at) if asks else Report()
+            self.lanes.answered(attempt.connection)
             # The same answer may be news again: 7 marks, corrected to 8, corrected back to 7.
             event = f"{report.event} after {attempt.changed_at}"
             self.record(attempt.connection, attempt, replace(report, event=event), fetched=True)
@@ -71,10 +94,19 @@ class Polling:
             reason = error.detail or error.code
             if isinstance(error, OtherPerson):
                 self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
+            self._lane_hears(attempt.connection, error)
             log.warning("poll.failed", extra={"attempt": attempt.id, "reason": reason})
         except Exception:
             log.exception("poll.broke", extra={"attempt": attempt.id})
         self._plan_next(poll)
+
+    def _lane_hears(self, name: str, error: BridgeError) -> None:
+        if isinstance(error, ProviderBusy):
+            self.lanes.busy(name, None)
+        elif isinstance(error, ProviderDown | NetworkFailed):
+            self.lanes.unreached(name)
+        else:
+            self.lanes.answered(name)
 
     def ask(self, attempt: Attempt, created_at: datetime) -> Report:
         """What the provider says about an attempt now. Raises a ProviderError."""

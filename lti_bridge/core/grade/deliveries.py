@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core.grade import read_back
 from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
+from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.records import Delivery
 from lti_bridge.core.store import Store
-from lti_bridge.errors import BridgeError, DeliveryConflict, DeliveryHeld, DeliveryRefused
+from lti_bridge.errors import (
+    BridgeError,
+    DeliveryConflict,
+    DeliveryHeld,
+    DeliveryRefused,
+    LmsAway,
+    LmsBusy,
+)
 
 log = logging.getLogger("lti_bridge.passback")
 
@@ -21,7 +29,9 @@ DELAYS_S = (2, 5, 15, 60, 300, 1200, 3600, 7200, 14400)
 GIVE_UP_AFTER = 200  # tries: about a month, then a person has to look
 LEASE_S = 10.0  # what a killed worker held waits this long; a living one renews its leases
 HELD = timedelta(seconds=1)  # until another worker has probably done what is needed first
-UNDER_WAY = 32  # claimed grades at most
+# Until a grade is tried again that found its LMS away, as others have: none of its tries is spent,
+# and it comes soon after the LMS does.
+AWAY_S = 10.0
 # A value of a teacher's may be there: how long, and how often, we wait until we can see.
 UNREADABLE_FOR = timedelta(hours=1)
 UNREADABLE = timedelta(minutes=1)
@@ -29,7 +39,6 @@ OVERRIDDEN = "the LMS shows a grade that is not from here: resend with --force, 
 # The LMS has listed the learner as gone since it last let them in: how long until another look.
 DEPARTED_FOR = timedelta(days=1)
 DEPARTED = "the LMS lists this learner as no longer active in the course"
-LOOK_S = 0.05  # how often, while some are under way, others are claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +53,29 @@ class Passback:
     clock: Callable[[], datetime]
     spread: Callable[[], float]
     keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
+    lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lanes", Lanes(self.clock, self.spread, "registration"))
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> int:
         """Deliver everything that is due now; returns how many deliveries were tried."""
-        tried = 0
-        under_way: dict[Future[None], Delivery] = {}
-        renewed = self.clock()
-        while True:
-            now = self.clock()
-            if (now - renewed).total_seconds() > LEASE_S / 3:
-                self.store.renew_leases(list(under_way.values()), now, LEASE_S)
-                renewed = now
-            if room := UNDER_WAY - len(under_way):
-                for one in self.store.claim_deliveries(now, LEASE_S, room):
-                    under_way[pool.submit(self.deliver, one)] = one
-            if not under_way:
-                return tried
-            # a slow LMS keeps its own grades waiting, not those that come due meanwhile
-            for future in wait(under_way, timeout=LOOK_S).done:
-                del under_way[future]
-                tried += 1
+        return self.lanes.run(
+            pool,
+            self.store.deliveries_due,
+            lambda lms, limit: self.store.claim_deliveries(lms, self.clock(), LEASE_S, limit),
+            self.deliver,
+            meanwhile=_Renewing(self.store, self.clock),
+        )
+
+    def next_due(self) -> datetime | None:
+        """When there is a grade to bring somewhere next; None: there is none."""
+        return self.lanes.next_time(self.store.deliveries_due())
 
     def deliver(self, delivery: Delivery) -> None:
         """Send one claimed grade and record how it went; raises nothing."""
         started = self.clock()
-        try:
-            outcome = self._deliver(delivery)
-        except DeliveryConflict as error:
-            outcome = Outcome("pending", self.clock(), error.detail, later_stamp=True)
-        except DeliveryHeld as error:
-            outcome = Outcome("pending", self.clock() + HELD, error.detail, count_try=False)
-        except DeliveryRefused as error:
-            outcome = Outcome("refused", error=error.detail or error.code)
-        except BridgeError as error:
-            outcome = self._failed(delivery, error.detail or error.code)
-        except Exception as error:
-            log.exception("grade.delivery-broke", extra={"grade": delivery.grade_id})
-            outcome = self._failed(delivery, type(error).__name__)
+        outcome = self._tried(delivery)
         now = self.clock()
         try:
             self.store.settle(delivery, now, outcome)
@@ -98,6 +93,31 @@ class Passback:
                 "ms": (now - started) // timedelta(milliseconds=1),
             },
         )
+
+    def _tried(self, delivery: Delivery) -> Outcome:
+        """How a try ended, and how its LMS did, which its lane is told."""
+        lms = delivery.registration
+        try:
+            outcome = self._deliver(delivery)
+        except LmsAway as error:
+            self.lanes.unreached(lms)
+            return self._unreached(delivery, error.detail)
+        except LmsBusy as error:
+            self.lanes.busy(lms, error.pause_s)
+            return self._failed(delivery, error.detail)
+        except DeliveryHeld as error:
+            return Outcome("pending", self.clock() + HELD, error.detail, count_try=False)
+        except DeliveryConflict as error:
+            outcome = Outcome("pending", self.clock(), error.detail, later_stamp=True)
+        except DeliveryRefused as error:
+            outcome = Outcome("refused", error=error.detail or error.code)
+        except BridgeError as error:
+            outcome = self._failed(delivery, error.detail or error.code)
+        except Exception as error:
+            log.exception("grade.delivery-broke", extra={"grade": delivery.grade_id})
+            return self._failed(delivery, type(error).__name__)
+        self.lanes.answered(lms)
+        return outcome
 
     def _deliver(self, delivery: Delivery) -> Outcome:
         if delivery.departed and not delivery.forced:
@@ -128,9 +148,29 @@ class Passback:
         self.store.note_shown(delivery, self.clock(), View(shown, True, again))
         return Outcome("waiting", error=OVERRIDDEN)
 
+    def _unreached(self, delivery: Delivery, reason: str) -> Outcome:
+        """A grade that others have failed before, for the same reason, has failed nothing."""
+        if not self.lanes.is_away(delivery.registration):
+            return self._failed(delivery, reason)
+        due_at = self.clock() + timedelta(seconds=AWAY_S * (0.75 + 0.5 * self.spread()))
+        return Outcome("pending", due_at, reason, count_try=False)
+
     def _failed(self, delivery: Delivery, reason: str) -> Outcome:
         if delivery.tries + 1 >= GIVE_UP_AFTER:
             return Outcome("waiting", error=reason)
         seconds = DELAYS_S[min(delivery.tries, len(DELAYS_S) - 1)]
         wait = timedelta(seconds=seconds * (0.75 + 0.5 * self.spread()))
         return Outcome("pending", due_at=self.clock() + wait, error=reason)
+
+
+class _Renewing:
+    """Renews the leases of what is under way, in good time before they end."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self.store, self.clock, self.renewed = store, clock, clock()
+
+    def __call__(self, under_way: Sequence[Delivery]) -> None:
+        now = self.clock()
+        if (now - self.renewed).total_seconds() > LEASE_S / 3:
+            self.store.renew_leases(list(under_way), now, LEASE_S)
+            self.renewed = now

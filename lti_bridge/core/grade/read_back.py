@@ -5,16 +5,17 @@ from __future__ import annotations
 import html
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lti_bridge.core.grade.gradebook import Gradebook, View
+from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.records import Delivery, Shown
 from lti_bridge.core.store import Store
-from lti_bridge.errors import BridgeError, DeliveryRefused
+from lti_bridge.errors import BridgeError, DeliveryRefused, LmsAway, LmsBusy
 
 log = logging.getLogger("lti_bridge.readback")
 
@@ -23,7 +24,7 @@ LOOKS_S = (3, 3600, 86_400, 604_800)
 WAITING_S = 86_400  # while a grade of ours waits for a teacher's to go
 MAX_LOOKS = 60
 LEASE_S = 60.0
-BATCH = 8
+ROOM, MOST = 2, 8  # looks at the same time: at one LMS, and in all
 TOLERANCE = Decimal("0.005")  # of the maximum: some gradebooks keep two decimals of one point
 NOTHING = "-"
 
@@ -38,20 +39,29 @@ class ReadBack:
     gradebook: Gradebook
     clock: Callable[[], datetime]
     spread: Callable[[], float]
+    lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = Lanes(self.clock, self.spread, "registration", room=ROOM, most=MOST)
+        object.__setattr__(self, "lanes", made)
 
     def read_due(self, pool: ThreadPoolExecutor) -> int:
-        """Look at all that is due, but at nothing while grades are due; returns how many."""
-        looked = 0
-        while True:
-            now = self.clock()
-            due = self.store.next_due()
-            if due is not None and due <= now:
-                return looked
-            claimed = self.store.claim_reads(now, LEASE_S, BATCH)
-            if not claimed:
-                return looked
-            list(pool.map(self.look, claimed))
-            looked += len(claimed)
+        """Look at all that is due; returns how many."""
+        return self.lanes.run(
+            pool,
+            self._due,
+            lambda lms, limit: self.store.claim_reads(lms, self.clock(), LEASE_S, limit),
+            self.look,
+        )
+
+    def _due(self) -> Mapping[str, datetime]:
+        """The LMSs to look at: none that grades are to be brought to now, which go first."""
+        now, deliveries = self.clock(), self.store.deliveries_due()
+        return {
+            lms: at
+            for lms, at in self.store.reads_due().items()
+            if lms not in deliveries or deliveries[lms] > now
+        }
 
     def look(self, delivery: Delivery) -> None:
         """Look at one grade and record what is there; raises nothing."""
@@ -70,9 +80,15 @@ class ReadBack:
         again = next_look(reads, now, self.spread)
         try:
             shown = self.gradebook.read(delivery)
+            self.lanes.answered(delivery.registration)
         except DeliveryRefused:
+            self.lanes.answered(delivery.registration)
             return View(None, None, None)
         except BridgeError as error:
+            if isinstance(error, LmsAway):
+                self.lanes.unreached(delivery.registration)
+            elif isinstance(error, LmsBusy):
+                self.lanes.busy(delivery.registration, error.pause_s)
             extra = {"grade": delivery.grade_id, "reason": error.detail}
             log.info("grade.not-readable", extra=extra)
             return View(None, None, again or while_waiting(reads, now))

@@ -31,7 +31,7 @@ ATTEMPTS = table(
     UniqueConstraint("link_id", "learner_id", "number"),
     index("one_open_attempt", "link_id", "learner_id", where="is_open = 1", unique=True),
     index("attempts_by_reference", "connection", "reference", where="reference <> ''"),
-    index("attempts_to_poll", "poll_at", where="poll_at IS NOT NULL"),
+    index("attempts_to_poll", "connection", "poll_at", where="poll_at IS NOT NULL"),
     index("attempts_by_activity", "activity_id"),
     index("attempts_by_learner", "learner_id"),
     index("attempts_for_people", "changed_at", where="state IN ('unclear', 'held')"),

@@ -48,8 +48,8 @@ GRADES = table(
     time("shown_at", nullable=True),
     time("read_at", "when to look; empty: never", nullable=True),
     UniqueConstraint("link_id", "learner_id"),
-    index("grades_due", "due_at", where="due_at IS NOT NULL"),
-    index("grades_to_read", "read_at", where="read_at IS NOT NULL"),
+    index("grades_due", "registration", "due_at", where="due_at IS NOT NULL"),
+    index("grades_to_read", "registration", "read_at", where="read_at IS NOT NULL"),
 )
 LINE_ITEMS = table(
     "line_items",

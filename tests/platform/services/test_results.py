@@ -9,6 +9,7 @@ import pytest
 
 from lti_bridge.assembly.basics import now
 from lti_bridge.core.grade.gradebook import View
+from tests import claims
 from tests.platform.services.platform import RESULT, Learner, Platform, next_page, query_of
 
 TYPE = "application/vnd.ims.lis.v2.resultcontainer+json"
@@ -103,7 +104,7 @@ def test_what_a_teacher_wrote_into_the_gradebook_is_the_result(fresh: Platform) 
         assert fresh.quiz.score(ann, item=item, scoreGiven=0.5, comment="mine").status_code == 200
     fresh.quiz.score(ben, scoreGiven=0.25)
     store = fresh.bridge.store
-    for delivery in store.claim_deliveries(now(), 15, 32):
+    for delivery in claims.deliveries(store, now(), 15, 32):
         if delivery.user_id == "ann":
             store.note_shown(delivery, now(), View("8/10", True, None))
     found = {one["userId"]: one for one in fresh.quiz.results(ann.line_item)}
