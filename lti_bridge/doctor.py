@@ -25,11 +25,13 @@ from lti_bridge.private import open_to_others
 from lti_bridge.providers.registry import kinds
 from lti_bridge.queue import queue_files
 from lti_bridge.settings import strangers
+from lti_bridge.store.clock import DatabaseClock
 from lti_bridge.store.engine import reachable
 from lti_bridge.store.purchases import bought_on
 from lti_bridge.store.rosters import services
 
 AT_ONCE = 16  # key sets
+CLOCK_OFF = timedelta(seconds=5)
 REASONS = 5  # why grades are not delivered: the most frequent ones
 
 
@@ -52,6 +54,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
     yield _files(bridge)
     yield _try("keys", lambda: f"tool key {bridge.keyring.signing('tool').kid}", "See keys_dir.")
     if not database.remedy:
+        yield _clock(bridge)
         yield _deliveries(bridge)
         yield _attempts(bridge)
         yield _unheard(bridge)
@@ -90,6 +93,17 @@ def _database(bridge: Bridge) -> Finding:
     return Finding("database", "does not answer", "Check database_url; run lti-bridge migrate.")
 
 
+def _clock(bridge: Bridge) -> Finding:
+    """Whether this machine's time of day is the database's, by which the bridge goes."""
+    if not isinstance(bridge.clock, DatabaseClock):
+        return Finding("clock", "this machine's")
+    off = bridge.clock.ahead()
+    said = f"the database's; this machine's is {abs(off).total_seconds():.1f} s "
+    said += "ahead" if off > timedelta() else "behind"
+    remedy = "Set the clock of this machine, by NTP: its log and other programs go by it."
+    return Finding("clock", said, remedy if abs(off) > CLOCK_OFF else "")
+
+
 def _files(bridge: Bridge) -> Finding:
     keys = Path(bridge.settings.bridge.keys_dir)
     files = [*bridge.store.database.files, *queue_files(bridge.waker.queue)]
@@ -111,7 +125,7 @@ def _deliveries(bridge: Bridge) -> Finding:
 
 
 def _attempts(bridge: Bridge) -> Finding:
-    counts = bridge.store.stuck_attempts(now(), pushing(bridge.catalogue.connections()))
+    counts = bridge.store.stuck_attempts(bridge.clock(), pushing(bridge.catalogue.connections()))
     said = ", ".join(f"{count} {why}" for why, count in sorted(counts.items()))
     remedy = "See lti-bridge attempts list --stuck." if counts else ""
     return Finding("attempts", said or "none waits for a person", remedy)
@@ -119,7 +133,7 @@ def _attempts(bridge: Bridge) -> Finding:
 
 def _unheard(bridge: Bridge) -> Finding:
     """Activities that are opened by LTI and of which no grade has ever come."""
-    found = bridge.store.never_graded(now(), pushing(bridge.catalogue.connections()))
+    found = bridge.store.never_graded(bridge.clock(), pushing(bridge.catalogue.connections()))
     said = "; ".join(
         f"no grade has ever come of {one.activity_id} from {one.connection}, "
         f"{one.count} attempts since {one.since.date()}"
@@ -134,7 +148,7 @@ def _unheard(bridge: Bridge) -> Finding:
 
 def _purchases(bridge: Bridge) -> Finding:
     """What LMSs have bought today, and where a limit is near or there is none."""
-    today = now().date().isoformat()
+    today = bridge.clock().date().isoformat()
     limits = {
         one.name: one.daily_limit for one in bridge.catalogue.connections() if can(one, COSTS)
     }

@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from huey import crontab
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.assembly.bridge import Bridge
 
 log = logging.getLogger("lti_bridge.worker")
@@ -55,10 +54,12 @@ class Worker:
 
     def minute(self) -> None:
         """What happens every minute: a sweep, and forgetting what has expired."""
-        self.bridge.store.forget(now(), self.bridge.settings.bridge.keep_launches_days)
+        self.bridge.store.forget(
+            self.bridge.clock(), self.bridge.settings.bridge.keep_launches_days
+        )
         if days := self.bridge.settings.bridge.rotate_keys_days:
             for role in self.bridge.keyring.roles():
-                self.bridge.keyring.rotate_old(role, now(), timedelta(days=days))
+                self.bridge.keyring.rotate_old(role, self.bridge.clock(), timedelta(days=days))
         self.sweep()
 
     def run(self) -> None:
@@ -104,7 +105,7 @@ class Worker:
         except Exception as error:  # the database is away; it may be back by then
             log.warning("worker.no-database", extra={"reason": type(error).__name__})
             return SOON
-        return min(max(min(times) - now(), A_MOMENT), SOON) if times else SOON
+        return min(max(min(times) - self.bridge.clock(), A_MOMENT), SOON) if times else SOON
 
 
 class _Beside:

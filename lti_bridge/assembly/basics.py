@@ -13,6 +13,7 @@ from lti_bridge import __version__
 from lti_bridge.keyring import Keyring
 from lti_bridge.net import Client
 from lti_bridge.settings import BridgeTable, Settings, is_loopback
+from lti_bridge.store.clock import DatabaseClock
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
 
@@ -20,7 +21,10 @@ ID_BYTES = 16  # 128 bits
 
 
 def now() -> datetime:
-    """The present time, aware and in UTC."""
+    """The present time by this machine, aware and in UTC.
+
+    Where machines share a database, `Basics.clock` tells the time that holds between them.
+    """
     return datetime.now(UTC)
 
 
@@ -57,13 +61,15 @@ class Basics:
     def of(cls, settings: Settings) -> Basics:
         """Opened as the settings say. Raises ConfigurationError for what cannot be opened."""
         keyring = Keyring.open(Path(settings.bridge.keys_dir), now)
+        database = Database(settings.bridge.database_url)
+        clock = now if database.is_sqlite else DatabaseClock(database, now)
         return cls(
             settings=settings,
             keyring=keyring,
-            store=Store(Database(settings.bridge.database_url), now),
+            store=Store(database, clock),
             client=http_client(settings.bridge),
             key=keyring.secret("sourcedids"),
-            clock=now,
+            clock=clock,
             new_id=new_id,
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from lti_bridge import log
@@ -32,6 +33,7 @@ from lti_bridge.platform.routes_services import Services
 from lti_bridge.providers.routes import HOOKS_PATH
 from lti_bridge.queue import Waker, open_queue
 from lti_bridge.settings import Settings
+from lti_bridge.store.clock import DatabaseClock
 from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
 from lti_bridge.store.tools import ToolStore
@@ -70,12 +72,19 @@ class Bridge:
         return self.basics.keyring
 
     @property
+    def clock(self) -> Callable[[], datetime]:
+        """What tells the time, the same on all machines of this bridge."""
+        return self.basics.clock
+
+    @property
     def store(self) -> Store:
         """Its database."""
         return self.basics.store
 
     def close(self) -> None:
         """Close every connection of the database and of the queue."""
+        if isinstance(self.clock, DatabaseClock):
+            self.clock.close()
         self.store.database.close()
         self.waker.close()
 

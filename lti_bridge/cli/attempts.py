@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import click
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import (
     IDS,
     by_hand,
@@ -58,7 +57,7 @@ def list_attempts(
     if connection:
         bridge.catalogue.connection(connection)
     rows = bridge.store.list_attempts(
-        now(),
+        bridge.clock(),
         state=state or "",
         connection=connection,
         stuck=stuck,
@@ -88,7 +87,7 @@ def show(config: Path, attempt_id: str, as_json: bool) -> None:
     bridge = open_bridge(config)
     store = bridge.store
     names = pushing(bridge.catalogue.connections())
-    found = store.attempt_overview(attempt_id, now(), names)
+    found = store.attempt_overview(attempt_id, bridge.clock(), names)
     if found is None:
         refuse(f"There is no attempt {attempt_id!r}.")
     found["changes"] = store.attempt_changes(attempt_id)
@@ -129,7 +128,7 @@ def resolve(
         raise click.UsageError("--with goes with --started only")
     known = _facts(facts)
     bridge = open_bridge(config)
-    overview = bridge.store.attempt_overview(attempt_id, now())
+    overview = bridge.store.attempt_overview(attempt_id, bridge.clock())
     if overview is None:
         refuse(f"There is no attempt {attempt_id!r}.")
     who = "{activity} of {registration} user {user} at {connection}".format(**overview)

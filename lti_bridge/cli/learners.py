@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lti_bridge.assembly.basics import new_id, now
+from lti_bridge.assembly.basics import new_id
 from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     FAILED,
@@ -64,7 +64,7 @@ def forget(
     failed = any(one.failed for one in found)
     counts = {}
     if not failed or anyway:
-        counts = bridge.store.forget_learner(learner_id, now())
+        counts = bridge.store.forget_learner(learner_id, bridge.clock())
     if as_json:
         write_json({"providers": [asdict(one) for one in found], "here": counts})
     else:
@@ -110,7 +110,7 @@ def adjust(
         refuse(f"Extra time at {activity} reaches nobody, so it is not given. {rule.note}")
     was_here = bridge.store.learner_id(registration, user_id) is not None
     with bridge.store.transaction() as tx:
-        learner_id = tx.learner(registration, user_id, new_id(), now())
+        learner_id = tx.learner(registration, user_id, new_id(), bridge.clock())
     more = bridge.store.adjustment(known.id, learner_id)
     if extra_attempts is not None:
         more = replace(more, extra_attempts=extra_attempts)

@@ -11,7 +11,6 @@ from typing import Any, TextIO
 
 import click
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     config_option,
@@ -113,8 +112,8 @@ def invite(config: Path, name: str, approve: bool, days: int, as_json: bool) -> 
     bridge = open_bridge(config)
     if problem := bridge.lms.directory.clash(name):
         refuse(problem)
-    token, until = secrets.token_urlsafe(TOKEN_BYTES), now() + timedelta(days=days)
-    bridge.lms.store.invite(token, name, now(), until, approve=approve, purpose=PURPOSE)
+    token, until = secrets.token_urlsafe(TOKEN_BYTES), bridge.clock() + timedelta(days=days)
+    bridge.lms.store.invite(token, name, bridge.clock(), until, approve=approve, purpose=PURPOSE)
     address = f"{bridge.settings.bridge.public_url}{REGISTER_PATH}?invitation={token}"
     if as_json:
         write_json({"name": name, "address": address, "expires_at": until, "approve": approve})
@@ -146,7 +145,7 @@ def approve(config: Path, name: str, yes: bool) -> None:
         hosts = sorted(waiting.service_hosts | said)
         if hosts and not bridge.lms.store.change(name, {"service_hosts": hosts}):
             refuse(f"{name!r} was changed meanwhile: look at it again.")
-    if not bridge.lms.store.approve(name, now()):
+    if not bridge.lms.store.approve(name, bridge.clock()):
         refuse(f"No registration named {name!r} waits for approval.")
     click.echo(f"{name} may launch; all processes know it within seconds.")
 
@@ -224,7 +223,7 @@ def link(config: Path, former: str, current: str) -> None:
     """
     bridge = open_bridge(config)
     _check_pair(bridge, former, current)
-    bridge.lms.store.link(current, former, now())
+    bridge.lms.store.link(current, former, bridge.clock())
     click.echo(f"Launches of {current} continue what was begun by {former}.")
 
 
@@ -239,7 +238,7 @@ def unlink(config: Path, former: str, current: str) -> None:
     """
     bridge = open_bridge(config)
     _check_pair(bridge, former, current)
-    bridge.lms.store.part(current, former, now())
+    bridge.lms.store.part(current, former, bridge.clock())
     click.echo(f"{current} and {former} are two LMSs again.")
 
 
@@ -254,12 +253,12 @@ def retire(config: Path, name: str) -> None:
     bridge = open_bridge(config)
     if name in bridge.lms.directory.in_file:
         refuse(f"{name!r} is in {config}: take it out there, and restart.")
-    if bridge.lms.store.withdraw(name, PURPOSE, now()):
+    if bridge.lms.store.withdraw(name, PURPOSE, bridge.clock()):
         click.echo(f"The invitation {name} is withdrawn.")
         return
-    if not bridge.lms.store.retire(name, now()):
+    if not bridge.lms.store.retire(name, bridge.clock()):
         refuse(f"There is no registration named {name!r} that could be retired.")
-    bridge.keyring.end_own(name, now())
+    bridge.keyring.end_own(name, bridge.clock())
     click.echo(f"{name} is retired; all processes know it within seconds.")
 
 
@@ -298,7 +297,7 @@ def _moved(bridge: Bridge, name: str, yes: bool) -> bool:
     address = f"{bridge.settings.bridge.public_url}{JWKS_PATH}/{name}"
     say(f"{address} is its own key set from now on; with the old address no grade would arrive.")
     confirm("Is this address entered in the LMS, as the tool's key set?", yes)
-    bridge.keyring.make_own(name, now())
+    bridge.keyring.make_own(name, bridge.clock())
     click.echo("Its own key is published, and signs in an hour.")
     return True
 

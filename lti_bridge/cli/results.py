@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -84,7 +83,7 @@ def resend(config: Path, stuck: bool, force: bool, ids: tuple[str, ...]) -> None
     if not ids and not stuck:
         raise click.UsageError("name grades by their ids, or give --stuck")
     bridge = open_bridge(config)
-    count = grades.resend(bridge.store.database, ids, stuck=stuck, now=now(), force=force)
+    count = grades.resend(bridge.store.database, ids, stuck=stuck, now=bridge.clock(), force=force)
     bridge.waker.sweep_now()
     click.echo(f"{count} grade{' is' if count == 1 else 's are'} on their way again.")
     if not count:
@@ -104,7 +103,7 @@ def enter(config: Path, attempt_id: str, given: Decimal, maximum: Decimal, yes: 
     except OutcomeRefused as error:
         raise click.UsageError(error.detail) from error
     bridge = open_bridge(config)
-    overview = bridge.store.attempt_overview(attempt_id, now())
+    overview = bridge.store.attempt_overview(attempt_id, bridge.clock())
     if overview is None:
         refuse(f"There is no attempt {attempt_id!r}.")
     who = "{activity}, attempt {number} of {registration} user {user}".format(**overview)
@@ -136,7 +135,7 @@ def refuse_result(config: Path, attempt_id: str, yes: bool) -> None:
 
 def _decide(config: Path, attempt_id: str, yes: bool, *, counts: bool) -> None:
     bridge = open_bridge(config)
-    found = bridge.store.attempt_overview(attempt_id, now())
+    found = bridge.store.attempt_overview(attempt_id, bridge.clock())
     if found is None:
         refuse(f"There is no attempt {attempt_id!r}.")
     who = "{activity}, attempt {number} of {registration} user {user}".format(**found)

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import click
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
 from lti_bridge.cli.registrations import NAME, TOKEN_BYTES, name_argument, said
 from lti_bridge.platform.registration import CONFIGURATION_PATH, PURPOSE
@@ -42,8 +41,8 @@ def invite(config: Path, name: str, address: str, hours: int, as_json: bool) -> 
     bridge = open_bridge(config)
     if bridge.catalogue.in_file(name) or name in {one["name"] for one in bridge.tool_store.tools()}:
         refuse(f"{name!r} is the name of a connection already.")
-    token, until = secrets.token_urlsafe(TOKEN_BYTES), now() + timedelta(hours=hours)
-    bridge.lms.store.invite(token, name, now(), until, approve=False, purpose=PURPOSE)
+    token, until = secrets.token_urlsafe(TOKEN_BYTES), bridge.clock() + timedelta(hours=hours)
+    bridge.lms.store.invite(token, name, bridge.clock(), until, approve=False, purpose=PURPOSE)
     issuer = bridge.settings.bridge.issuer  # a tool may want both to be of one host
     added = {
         "openid_configuration": issuer + CONFIGURATION_PATH,
@@ -103,7 +102,7 @@ def approve(config: Path, name: str, privacy: tuple[str, ...], lms: tuple[str, .
     """Make a registered tool a connection that instructors can choose."""
     bridge = open_bridge(config)
     more = {"privacy": list(privacy), "lms": list(lms)}
-    if not bridge.tool_store.approve(name, more, now()):
+    if not bridge.tool_store.approve(name, more, bridge.clock()):
         refuse(f"No tool named {name!r} waits for approval.")
     click.echo(f"{name} is a connection now; all processes know it within seconds.")
 
@@ -117,9 +116,9 @@ def retire(config: Path, name: str) -> None:
     An open invitation of this name is withdrawn.
     """
     bridge = open_bridge(config)
-    if bridge.lms.store.withdraw(name, PURPOSE, now()):
+    if bridge.lms.store.withdraw(name, PURPOSE, bridge.clock()):
         click.echo(f"The invitation {name} is withdrawn.")
         return
-    if not bridge.tool_store.retire(name, now()):
+    if not bridge.tool_store.retire(name, bridge.clock()):
         refuse(f"There is no tool named {name!r} that could be retired.")
     click.echo(f"{name} is retired; all processes know it within seconds.")

@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, TextClause, text
 
 from lti_bridge.core.grade.gradebook import Outcome, View
-from lti_bridge.core.grade.states import is_free_again, settled
+from lti_bridge.core.grade.states import MOVES, is_free_again, may_have_overtaken, settled
 from lti_bridge.core.records import Delivery
 from lti_bridge.store import lanes, rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import DEPARTED
+from lti_bridge.store.statements import one_of
 
 GRADE_COLUMNS = (
     "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"  # noqa: S608 - constants
@@ -56,6 +57,15 @@ SETTLE = {
     for delivered in (True, False)
     for superseded in (True, False)
 }
+TOLD = text("SELECT told FROM grades WHERE id = :id")
+# A new version: its time is later than that of all that was sent. Who has the lease now finds it
+# superseded in the end, and it is due then.
+OVERTAKEN = text(
+    f"UPDATE grades SET delivery = '{MOVES['overtaken'].to}', tries = 0, told = :told,"  # noqa: S608 - constants
+    " due_at = CASE WHEN lease IS NULL THEN :now ELSE due_at END, version = version + 1,"
+    " forced_version = CASE WHEN forced_version = version THEN version + 1 ELSE forced_version END"
+    f" WHERE id = :id AND version > :version AND delivery IN {one_of(MOVES['overtaken'].of)}"
+)
 PLAN_READ = text("UPDATE grades SET read_at = :until WHERE id = :id")
 NOTE_SHOWN = text(
     "UPDATE grades SET shown = :shown, shown_at = CAST(:shown_at AS BIGINT), reads = reads + 1,"
@@ -110,9 +120,16 @@ class Deliveries:
                 connection.execute(RENEW, {"id": one.grade_id, "lease": one.lease, "until": until})
 
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
-        """Record how a delivery ended and give the lease back."""
+        """Record how a delivery ended and give the lease back.
+
+        One whose lease is another worker's by now settles nothing. But where a newer grade has
+        been sent meanwhile, the LMS may show the older one instead: then the newer is sent again.
+        """
         with self.database.writing() as connection:
-            if _settle(connection, delivery, now, outcome) and outcome.later_stamp:
+            if not _settle(connection, delivery, now, outcome):
+                if may_have_overtaken(outcome):
+                    _send_after(connection, delivery, now)
+            elif outcome.later_stamp:
                 stamp = max(rows.ms(now), rows.ms(delivery.stamp)) + CLOCKS_APART
                 moved = {"id": delivery.grade_id, "stamp": stamp, "version": -delivery.version}
                 connection.execute(STAMP, moved)
@@ -188,6 +205,15 @@ def _settle(connection: Connection, delivery: Delivery, now: datetime, outcome: 
         if connection.execute(SETTLE[then.delivered, superseded], values).rowcount:
             return True
     return False
+
+
+def _send_after(connection: Connection, delivery: Delivery, now: datetime) -> None:
+    """Let what is newer than this delivery be sent after it."""
+    row = connection.execute(TOLD, {"id": delivery.grade_id}).first()
+    if row is not None:
+        told = dict.fromkeys([*row.told.split(), *delivery.told])
+        values = {"id": delivery.grade_id, "version": delivery.version, "now": rows.ms(now)}
+        connection.execute(OVERTAKEN, {**values, "told": " ".join(told)})
 
 
 def _stamp(connection: Any, row: Any, now: int) -> int:

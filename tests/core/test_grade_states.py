@@ -25,13 +25,13 @@ SCOPES = (
 AGS = GradeTarget("", "", "https://lms/item", "", SCOPES)
 OUTCOMES = GradeTarget("https://lms/outcomes", "cell", "", "", ())
 
-EVENTS: tuple[Event, ...] = ("sent again", "stuck sent again", "column lost")
+EVENTS: tuple[Event, ...] = ("sent again", "stuck sent again", "column lost", "overtaken")
 AFTER = """
-none       .        .        .
-pending    pending  .        .
-delivered  pending  .        pending
-refused    pending  pending  .
-waiting    pending  pending  .
+none       .        .        .        .
+pending    pending  .        .        pending
+delivered  pending  .        pending  pending
+refused    pending  pending  .        .
+waiting    pending  pending  .        .
 """
 
 

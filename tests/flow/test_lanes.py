@@ -17,10 +17,10 @@ from tests.flow.rig import Rig, Sitting
 from tests.flow.school import Err
 from tests.flow.world import Forked, eventually
 
-HANGING, OTHERS = 60, 5
-SOON_S = 5.0  # the others' grades, which are there within a second where nobody hangs
+HANGING, OTHERS = 100, 5  # more than a worker has threads
+SOON_S = 3.0  # the others' grades, which are there within a second where nobody hangs
 AWAY = 40
-TRIES = 4  # that an LMS may cost which is away: before it is known to be, and one by chance
+TRIES = 6  # in all that an LMS may cost which is away, before it is known to be
 
 
 @pytest.fixture
@@ -67,7 +67,6 @@ def test_grades_of_others_do_not_wait_for_an_lms_that_hangs(rig: Rig, deaf: str)
     report_all(rig, others)
     started(rig)
     eventually(lambda: delivered(rig, others), OTHERS, SOON_S)
-    assert sum(bool(rig.grade(one)["tries"]) for one in first) <= 2 * HANGING // 3
 
 
 def test_grades_of_others_do_not_wait_for_an_lms_that_is_slow_to_say_no(rig: Rig) -> None:
@@ -104,7 +103,7 @@ def test_an_lms_that_comes_back_has_all_its_grades_soon_and_none_has_spent_its_t
     started(rig)
     eventually(lambda: "lane.away" in rig.bridge.log(), True)
     time.sleep(20)  # by then what had only pauses of its own would come back after minutes
-    assert max(rig.grade(one)["tries"] for one in grades) <= TRIES
+    assert sum(rig.grade(one)["tries"] for one in grades) <= TRIES
     rig.school.up()
     eventually(lambda: delivered(rig, grades) > 0, True, 7)
     eventually(lambda: delivered(rig, grades), AWAY, 15)

@@ -329,6 +329,69 @@ def test_a_grade_that_changed_on_its_way_is_due_at_once(desk: Desk) -> None:
     ]
 
 
+def taken_over(desk: Desk) -> tuple[Delivery, Delivery]:
+    """A grade that a worker claimed and slept over, and the newer one that another delivered."""
+    attempt = desk.attempt()
+    desk.score(attempt, "0.5")
+    (late,) = desk.claim()
+    desk.clock.move(11)
+    desk.score(attempt, "0.7")
+    (new,) = desk.claim()
+    desk.settle(new)
+    return late, new
+
+
+@pytest.mark.parametrize("outcome", [DELIVERED, Outcome("pending", NOW, "no answer in time")])
+def test_what_a_worker_sends_after_its_lease_is_sent_over(desk: Desk, outcome: Outcome) -> None:
+    late, new = taken_over(desk)
+    desk.settle(late, outcome)
+    (again,) = desk.claim()
+    assert (again.score, again.tries) == (new.score, 0)
+    assert again.version > new.version
+    assert again.stamp > new.stamp > late.stamp
+    assert set(again.told) == {"0.5/1", "0.7/1"}  # neither is a teacher's
+    desk.settle(again)
+    assert desk.store.delivery_counts() == {"delivered": 1}
+    assert desk.claim() == []
+
+
+def test_while_another_worker_has_it_what_was_sent_late_waits_for_its_end(desk: Desk) -> None:
+    attempt = desk.attempt()
+    desk.score(attempt, "0.5")
+    (late,) = desk.claim()
+    desk.clock.move(11)
+    desk.score(attempt, "0.7")
+    (new,) = desk.claim()
+    desk.settle(late)
+    assert desk.claim() == []
+    desk.settle(new)
+    (again,) = desk.claim()
+    assert again.score == new.score
+    assert again.stamp > new.stamp
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome("refused", error="HTTP 404"), Outcome("pending", NOW, "held", count_try=False)],
+)
+def test_what_a_late_worker_did_not_bring_changes_nothing(desk: Desk, outcome: Outcome) -> None:
+    late, _ = taken_over(desk)
+    before = desk.rows("SELECT * FROM grades")
+    desk.settle(late, outcome)
+    assert desk.rows("SELECT * FROM grades") == before
+
+
+def test_the_same_version_sent_by_two_is_sent_no_third_time(desk: Desk) -> None:
+    desk.score(desk.attempt(), "0.5")
+    (late,) = desk.claim()
+    desk.clock.move(11)
+    (same,) = desk.claim()
+    desk.settle(same)
+    before = desk.rows("SELECT * FROM grades")
+    desk.settle(late)
+    assert desk.rows("SELECT * FROM grades") == before
+
+
 def test_a_refusal_is_remembered_and_ends_with_the_next_grade(desk: Desk) -> None:
     attempt = desk.attempt()
     desk.score(attempt, "0.5")

@@ -25,7 +25,7 @@ BEING_MARKED: frozenset[AttemptState] = frozenset({"awaiting-marks", "held"})
 SCORE_SCOPE = "/lti-ags/scope/score"
 PENDING = "Pending"  # AGS 2.0 section 3.4.8
 
-Event = Literal["sent again", "stuck sent again", "column lost"]
+Event = Literal["sent again", "stuck sent again", "column lost", "overtaken"]
 AtLaunch = Literal["", "again", "due"]
 
 
@@ -37,6 +37,8 @@ MOVES: Mapping[Event, Move[DeliveryState]] = {
     "stuck sent again": Move(STUCK, "pending"),
     # its column was found empty in the place of another
     "column lost": Move(frozenset({"delivered"}), "pending"),
+    # a worker that had lost its lease has told the LMS an older version after this one
+    "overtaken": Move(SETTLED - STUCK, "pending"),
 }
 
 
@@ -112,6 +114,14 @@ def settled(delivery: Delivery, outcome: Outcome, now: datetime, *, superseded: 
         return Settled("pending", now, "", 0, delivered)
     tries = delivery.tries + (1 if outcome.count_try else 0)
     return Settled(outcome.state, outcome.due_at, outcome.error, tries, delivered)
+
+
+def may_have_overtaken(outcome: Outcome) -> bool:
+    """Whether the LMS may hold what was sent by a worker that had lost its lease by the end.
+
+    It has taken it, or nobody knows: only what it refused, or was never sent, it has not.
+    """
+    return outcome.state == "delivered" or (outcome.state == "pending" and outcome.count_try)
 
 
 def is_free_again(state: DeliveryState, *, overridden: bool, view: View) -> bool:
