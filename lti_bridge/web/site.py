@@ -67,6 +67,7 @@ class Site:
     def launched(self, launch: Launch) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
         frame_ancestors = self.errors.remember(launch)
+        g.launch = launch
         framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         opened = dispatch(self.launching, launch, framed=framed)
         if isinstance(opened, Choice):

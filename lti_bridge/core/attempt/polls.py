@@ -15,6 +15,7 @@ from lti_bridge.core.attempt.states import SILENT_AFTER, is_news, on_look
 from lti_bridge.core.attempt.subject import other_name
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import Results
+from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.records import Attempt, Incoming, Poll
 from lti_bridge.core.store import Store
 from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson
@@ -49,6 +50,7 @@ class Polling:
     clock: Callable[[], datetime]
     pairwise: Callable[[str, str], str]
     settings: Callable[[Attempt], Any]
+    observer: Observer = NOBODY
 
     def poll_due(self, pool: ThreadPoolExecutor) -> int:
         """Ask about every attempt that is due now; returns how many were asked about."""
@@ -67,12 +69,16 @@ class Polling:
             # The same answer may be news again: 7 marks, corrected to 8, corrected back to 7.
             event = f"{report.event} after {attempt.changed_at}"
             self.record(attempt.connection, attempt, replace(report, event=event), fetched=True)
+            if asks:
+                self.observer.asked(attempt.connection, "answered")
         except BridgeError as error:
             reason = error.detail or error.code
             if isinstance(error, OtherPerson):
                 self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
+            self.observer.asked(attempt.connection, "failed")
             log.warning("poll.failed", extra={"attempt": attempt.id, "reason": reason})
         except Exception:
+            self.observer.asked(attempt.connection, "broke")
             log.exception("poll.broke", extra={"attempt": attempt.id})
         self._plan_next(poll)
 

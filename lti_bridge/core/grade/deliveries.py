@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from lti_bridge.core.grade import read_back
 from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
+from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.records import Delivery
 from lti_bridge.core.store import Store
 from lti_bridge.errors import BridgeError, DeliveryConflict, DeliveryHeld, DeliveryRefused
@@ -44,6 +45,7 @@ class Passback:
     clock: Callable[[], datetime]
     spread: Callable[[], float]
     keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
+    observer: Observer = NOBODY
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> int:
         """Deliver everything that is due now; returns how many deliveries were tried."""
@@ -88,6 +90,9 @@ class Passback:
             # the lease ends by itself, and then the same grade is sent with the same stamp
             log.exception("grade.unsettled", extra={"grade": delivery.grade_id})
             return
+        self.observer.delivered(
+            delivery.registration, outcome.state, (now - started).total_seconds()
+        )
         log.info(
             f"grade.{outcome.state}",
             extra={
