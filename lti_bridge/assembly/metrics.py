@@ -50,6 +50,10 @@ def recorder_of(settings: Settings) -> Recorder | None:
 def add_metrics(app: Flask, bridge: Bridge, recorder: Recorder) -> None:
     """Count launches and grade messages of this app, and let it answer a scraper."""
     told = _Figures(bridge)
+    recorder.expect(
+        [lms.name for lms in bridge.settings.lms],
+        [connection.name for connection in bridge.settings.connection],
+    )
     token = bridge.settings.bridge.metrics_token.get_secret_value().encode()
     app.before_request_funcs.setdefault(None, []).insert(0, _begin)
     app.after_request(partial(_count, recorder))

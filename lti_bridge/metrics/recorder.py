@@ -15,6 +15,9 @@ from prometheus_client.registry import Collector
 from lti_bridge.metrics.folder import Folder
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+DELIVERED = ("delivered", "pending", "refused", "waiting")
+ASKED = ("answered", "failed", "broke")
+WAYS, TOLD = ("outcome", "score", "hook"), ("taken", "refused", "failed")
 Figures = Mapping[str, Mapping[Any, float]]
 """By the name of a gauge its values, by those of its labels, a tuple of texts."""
 
@@ -85,6 +88,15 @@ class Recorder:
             )
             for name, (meaning, labels) in HISTOGRAMS.items()
         }
+
+    def expect(self, registrations: Iterable[str], connections: Iterable[str]) -> None:
+        """Begin what these will be counted by at zero, so that the first one is an increase."""
+        for label in ((name, end) for name in registrations for end in DELIVERED):
+            self._count["deliveries"].labels(*label)
+        for label in ((name, end) for name in connections for end in ASKED):
+            self._count["polls"].labels(*label)
+        for label in ((way, end) for way in WAYS for end in TOLD):
+            self._count["grade_messages"].labels(*label)
 
     def launched(self, labels: tuple[str, str, str, str], seconds: float) -> None:
         """A launch was answered: registration, LTI version, message, outcome."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from tests.flow.school import Err
 from tests.flow.world import HTTP, PATIENCE_S, eventually
 from tests.test_budgets import children
 
+MONITORING = Path(__file__).parents[2] / "docs/monitoring"
 TOKEN = "token-of-the-scraper"
 SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
 AT_ONCE = 12
@@ -212,3 +214,44 @@ def test_no_count_falls_when_processes_die(seen: Rig) -> None:
     assert value(after, "lti_bridge_launches_total") == total
     seen.report(seen.sit("new"), "0.5", ONE)
     eventually(lambda: launched(seen), total + 1)
+
+
+def test_rules_board_and_handbook_name_metrics_that_there_are(seen: Rig) -> None:
+    sitting = seen.sit("new")
+    seen.report(sitting, "0.5")
+    eventually(lambda: seen.grade(sitting)["delivery"], "delivered")
+    told = page(seen)
+    gauges = set(
+        re.findall(r"^# TYPE (\w+) gauge$", told, re.M)
+    )  # without samples when all is well
+    there = gauges | {name for name, _ in samples(seen)}
+    for path in (MONITORING / "alerts.yml", MONITORING / "board.json"):
+        text = path.read_text(encoding="utf-8")
+        named = set(re.findall(r"\blti_bridge_\w+", text))
+        assert len(named) > 8
+        assert named - there == set(), path.name
+    families = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in there}
+    handbook = (MONITORING.parent / "operating.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(lti_bridge_\w+)`", handbook, re.M)) == families
+
+
+def test_the_board_and_the_rules_are_whole() -> None:
+    board = json.loads((MONITORING / "board.json").read_text(encoding="utf-8"))
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(set(ids)) == len(ids)
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            assert target["expr"].count("(") == target["expr"].count(")"), panel["title"]
+    rules = (MONITORING / "alerts.yml").read_text(encoding="utf-8").split("- alert: ")[1:]
+    for rule in rules:
+        for key in ("expr:", "severity:", "summary:", "action:"):
+            assert rule.count(key) == 1, rule
+        assert rule.count("(") == rule.count(")")
+
+
+def test_what_will_be_counted_begins_at_zero(seen: Rig) -> None:
+    found = samples(seen)
+    waiting = {"registration": "next", "outcome": "refused"}
+    assert found["lti_bridge_deliveries_total", frozenset(waiting.items())] == 0
+    asked = {"connection": "one", "outcome": "failed"}
+    assert found["lti_bridge_polls_total", frozenset(asked.items())] == 0
