@@ -26,12 +26,13 @@ from lti_bridge.providers.registry import kinds
 from lti_bridge.queue import queue_files
 from lti_bridge.settings import strangers
 from lti_bridge.store.clock import DatabaseClock
-from lti_bridge.store.engine import reachable
+from lti_bridge.store.health import Health
 from lti_bridge.store.purchases import bought_on
 from lti_bridge.store.rosters import services
 
 AT_ONCE = 16  # key sets
 CLOCK_OFF = timedelta(seconds=5)
+DATABASE_S = 10.0  # for the database to be written
 REASONS = 5  # why grades are not delivered: the most frequent ones
 
 
@@ -46,14 +47,15 @@ class Finding:
 
 def examine(bridge: Bridge) -> Iterator[Finding]:
     """Look at the database, the queue, the keys, attempts, grades and everybody's key sets."""
-    database = _database(bridge)
-    yield database
+    trouble = Health(bridge.store.database).trouble(DATABASE_S)
+    said = trouble.said if trouble else "answers, and can be written"
+    yield Finding("database", said, trouble.remedy if trouble else "")
     yield _try(
         "queue", lambda: f"{bridge.waker.queue.pending_count()} hints waiting", "Check queue_url."
     )
     yield _files(bridge)
     yield _try("keys", lambda: f"tool key {bridge.keyring.signing('tool').kid}", "See keys_dir.")
-    if not database.remedy:
+    if trouble is None or trouble.readable:
         yield _clock(bridge)
         yield _deliveries(bridge)
         yield _attempts(bridge)
@@ -85,12 +87,6 @@ def tool_keys(bridge: Bridge, tool: ToolRegistration) -> Finding:
     if tool.public_key:
         return Finding(what, "1 key, given by hand")
     return _key_set(bridge, what, tool.jwks_url)
-
-
-def _database(bridge: Bridge) -> Finding:
-    if reachable(bridge.store.database):
-        return Finding("database", "answers")
-    return Finding("database", "does not answer", "Check database_url; run lti-bridge migrate.")
 
 
 def _clock(bridge: Bridge) -> Finding:

@@ -22,6 +22,7 @@ import uvicorn
 
 from lti_bridge import worker
 from lti_bridge.assembly.bridge import build, start_log
+from lti_bridge.assembly.metrics import recorder_of
 from lti_bridge.assembly.web import BODIES, web_app
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.front import Connection, Front
@@ -200,7 +201,7 @@ def _web(settings: Settings, listener: socket.socket, ready: Pipe, most: int) ->
     """Answer requests, with that many connections at most."""
     start_log(settings)
     config = uvicorn.Config(
-        Front(web_app(build(settings)), BODIES),
+        Front(web_app(build(settings, recorder_of(settings))), BODIES),
         http=Connection,
         loop="asyncio",
         ws="none",
@@ -235,7 +236,7 @@ class _Server(uvicorn.Server):
 def _worker(settings: Settings) -> None:
     """Deliver grades."""
     start_log(settings)
-    worker.run(build(settings))
+    worker.run(build(settings, recorder_of(settings)))
 
 
 def _more_files() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Container, Mapping
 from ipaddress import ip_address
@@ -72,6 +73,13 @@ def base_address(value: str) -> str:
     return web_address(value).rstrip("/")
 
 
+def bearer_token(value: SecretStr) -> SecretStr:
+    """A secret that can stand in an Authorization header and cannot be guessed, or none."""
+    if not re.fullmatch(OPAQUE, value.get_secret_value()):
+        raise ValueError("must have 16 to 200 characters of A-Z a-z 0-9 . _ ~ - only")
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(web_address)]
 BaseAddress = Annotated[str, AfterValidator(base_address)]
 
@@ -96,6 +104,8 @@ class BridgeTable(_Table):
     keep_launches_days: int = Field(180, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
+    metrics_token: Annotated[SecretStr, AfterValidator(bearer_token)] = SecretStr("")
+    metrics_dir: Short = "metrics"
 
     @property
     def issuer(self) -> str:
@@ -261,6 +271,11 @@ def _from_file(path: str, key: str) -> tuple[str, list[str]]:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), []
     except (OSError, UnicodeDecodeError) as error:
         return "", [f"{key}: cannot read {path}: {type(error).__name__}"]
+
+
+def tell_library(name: str, value: str) -> None:
+    """Set a variable of the environment, for a library that can be told in no other way."""
+    os.environ[name] = value
 
 
 def _contradictions(settings: Settings) -> list[str]:

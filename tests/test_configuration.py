@@ -93,6 +93,17 @@ def test_every_setting_is_in_the_example(table: str, model: type) -> None:
         (("jwks_url = ", "# "), "write either jwks_url or public_keys"),
         (('tst_frm_id = "363"', 'tst_form = "363"'), "tst_form"),
         (("[[lms]]", "[[lms"), "config.toml"),
+        *(
+            (('metrics_token = ""', f'metrics_token = "{wrong}"'), "bridge.metrics_token")
+            for wrong in (
+                "short",
+                "with blanks in between",
+                "x" * 201,
+                "sixteen-or-more-ä",
+                "\\n" * 20,
+            )
+        ),
+        (('metrics_dir = "metrics"', 'metrics_dir = ""'), "bridge.metrics_dir"),
     ],
 )
 @pytest.mark.usefixtures("secrets")
@@ -154,6 +165,7 @@ def test_secrets_never_show_in_errors(tmp_path: Path) -> None:
         '[[lms]]\nname = "a"\nlti = "1.1"\nconsumer_key = "k"\nshared_secret = ["very-secret-1"]\n'
         '[[connection]]\nname = "t"\nkind = "lti"\nlaunch_url = "x"\nconsumer_key = "k"\n'
         'shared_secret = "very-secret-2"\nwrong = "very-secret-3"\n'
+        '[bridge]\nmetrics_token = "very-secret-4 !"\n'
     )
     status, said = check(path)
     assert status == 1

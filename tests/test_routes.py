@@ -48,7 +48,7 @@ GUARDS = {
     "/static/bridge/<stamp>/alone.js": ("public: a file of ours", "GET", 200),
     "/static/bridge/<stamp>/frame.js": ("public: a file of ours", "GET", 200),
     "/healthz": ("public: one word", "GET", 200),
-    "/readyz": ("public: one word", "GET", 200),
+    "/readyz": ("public: one sentence", "GET", 200),
 }
 
 

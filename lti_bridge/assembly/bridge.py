@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from lti_bridge import log
 from lti_bridge.assembly.basics import Basics
@@ -25,6 +26,7 @@ from lti_bridge.core.grade.results import Results
 from lti_bridge.core.launch.identity import pairwise
 from lti_bridge.core.launch.launches import Launching
 from lti_bridge.core.launch.sessions import Sessions
+from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.keyring import Keyring
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.nrps import Memberships
@@ -37,6 +39,9 @@ from lti_bridge.store.clock import DatabaseClock
 from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
 from lti_bridge.store.tools import ToolStore
+
+if TYPE_CHECKING:
+    from lti_bridge.metrics.recorder import Recorder
 
 spread = random.SystemRandom().random
 """How retries of many are kept apart: a number from 0 to 1."""
@@ -60,6 +65,7 @@ class Bridge:
     services: Services
     tool_store: ToolStore
     waker: Waker
+    recorder: Recorder | None
 
     @property
     def settings(self) -> Settings:
@@ -89,9 +95,13 @@ class Bridge:
         self.waker.close()
 
 
-def build(settings: Settings) -> Bridge:
-    """Build every part. Raises ConfigurationError when the settings do not fit together."""
+def build(settings: Settings, recorder: Recorder | None = None) -> Bridge:
+    """Build every part; `recorder` is who counts, where this process is to.
+
+    Raises ConfigurationError when the settings do not fit together.
+    """
     basics = Basics.of(settings)
+    observer = recorder or NOBODY
     store, clock = basics.store, basics.clock
     owners = Owners(store, basics.key, clock)
     toolbox = Toolbox(basics, owners)
@@ -107,6 +117,7 @@ def build(settings: Settings) -> Bridge:
         pairwise=partial(pairwise, basics.key),
         settings=partial(settings_of, store, catalogue),
         spread=spread,
+        observer=observer,
     )
     lms = build_lms(basics, {activity.id: activity.title for activity in catalogue.activities()})
     gradebooks = lms.gradebooks
@@ -121,13 +132,14 @@ def build(settings: Settings) -> Bridge:
         owners=owners,
         polling=polling,
         callbacks=_callbacks(basics, catalogue, polling, waker),
-        passback=_passback(basics, gradebooks),
+        passback=_passback(basics, gradebooks, observer),
         readback=ReadBack(store, gradebooks, clock, spread),
         roster=roster,
         lms=lms,
         services=build_services(basics, catalogue, results, roster),
         tool_store=tool_store,
         waker=waker,
+        recorder=recorder,
     )
 
 
@@ -165,13 +177,14 @@ def _callbacks(basics: Basics, catalogue: Catalogue, polling: Polling, waker: Wa
     )
 
 
-def _passback(basics: Basics, gradebooks: Gradebooks) -> Passback:
+def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer) -> Passback:
     return Passback(
         store=basics.store,
         gradebook=gradebooks,
         clock=basics.clock,
         spread=spread,
         keeps=partial(_keeps, *_overrides(basics.settings)),
+        observer=observer,
     )
 
 

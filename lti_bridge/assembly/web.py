@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from lti_bridge import log
 from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.assembly.lms import key_set, signing_for
+from lti_bridge.assembly.metrics import add_metrics, recorder_of
 from lti_bridge.assembly.platform import (
     build_authorizing,
     build_tool_answers,
@@ -51,7 +52,7 @@ LISTS = 4  # lists of members that are fetched at the same time, beside the requ
 
 def create_app(settings: Settings) -> Flask:
     """The web app: every address, the pages, and one way to answer every error."""
-    return web_app(build(settings))
+    return web_app(build(settings, recorder_of(settings)))
 
 
 def web_app(bridge: Bridge) -> Flask:
@@ -69,6 +70,8 @@ def web_app(bridge: Bridge) -> Flask:
     app.teardown_request(lambda _error: log.end())
     app.register_error_handler(HTTPException, site.errors.http_error)
     app.register_error_handler(Exception, site.errors.failed)
+    if bridge.recorder is not None:
+        add_metrics(app, bridge, bridge.recorder)
     return app
 
 

@@ -39,11 +39,13 @@ def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> 
 @config_option
 def worker(config: Path) -> None:
     """Deliver grades; any number of these may run at the same time."""
+    from lti_bridge.assembly.metrics import recorder_of
     from lti_bridge.worker import run
 
     settings = settings_of(config)
     start_log(settings)
-    run(_prepare(settings))
+    _prepare(settings).close()
+    run(build(settings, recorder_of(settings)))
 
 
 @click.command()

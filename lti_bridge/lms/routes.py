@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Blueprint, Response, after_this_request, request
+from flask import Blueprint, Response, after_this_request, g, request
 from werkzeug.exceptions import NotFound
 
 from lti_bridge.core.launch.handoff import Form, NewWindowPage
@@ -94,7 +94,9 @@ def blueprint(endpoints: LmsEndpoints) -> Blueprint:
         form = request.mimetype == oauth1.FORM_TYPE
         pairs = oauth1.parse_form(request.get_data(cache=False)) if form else []
         fields = _collected(pairs)
-        if "id_token" not in fields and any(name.startswith(LTI_11) for name in fields):
+        lti11 = "id_token" not in fields and any(name.startswith(LTI_11) for name in fields)
+        g.lti = "1.1" if lti11 else "1.3"
+        if lti11:
             query = request.query_string.decode("ascii", "replace")
             answered = endpoints.lms11.launch(pairs, query, request.cookies, endpoints.browser)
             if isinstance(answered, Relaunch):

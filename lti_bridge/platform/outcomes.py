@@ -48,10 +48,11 @@ def media_types(authorization: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer of the service: status and envelope."""
+    """An HTTP answer of the service: status, envelope, and whether that says success."""
 
     status: int
     body: bytes
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class OutcomeService:
             request.operation if request else "",
             score=score,
         )
-        return Answer(status, body)
+        return Answer(status, body, taken=code_major == "success")
 
 
 def signers(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from lti_bridge.lti.outcomes import CONTENT_TYPE as XML
 from lti_bridge.platform.access_tokens import CHALLENGES
@@ -32,6 +32,7 @@ def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> 
             answer = outcomes.answer(
                 request.query_string.decode("ascii", "replace"), authorization, sent, body
             )
+        g.taken = answer.taken
         # the type of the request, if it may be one here
         types = [one for one in media_types(authorization) if one == media_type(sent)]
         response = Response(answer.body, answer.status, content_type="".join(types) or XML)

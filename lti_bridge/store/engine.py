@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
@@ -49,7 +50,10 @@ class Database:
         self._writer: PoolProxiedConnection | None = None  # between two uses, under the lock
         self.for_update = "" if self.is_sqlite else "FOR NO KEY UPDATE"  # as foreign keys want it
         self.skip_locked = "" if self.is_sqlite else "FOR UPDATE SKIP LOCKED"
-        self._unfit = (UnicodeEncodeError, DataError, self.engine.dialect.loaded_dbapi.DataError)
+        driver = self.engine.dialect.loaded_dbapi
+        self._unfit = (UnicodeEncodeError, DataError, driver.DataError)
+        self.driver_error: type[Exception] = driver.Error
+        self._wrote_at = 0.0  # by monotonic(); 0: not yet, or something has failed since
 
     @property
     def files(self) -> list[Path]:
@@ -65,6 +69,11 @@ class Database:
         """One write transaction: committed at the end, rolled back on any error."""
         with self._fitting(), self._write_lock, self.engine.begin() as made, database_in_hand():
             yield made
+        self._wrote_at = monotonic()
+
+    def wrote_within(self, seconds: float) -> bool:
+        """Whether this process has written in that time, and nothing has failed since."""
+        return self._wrote_at > 0 and monotonic() - self._wrote_at < seconds
 
     @contextmanager
     def cursor(self) -> Iterator[Any]:
@@ -89,6 +98,7 @@ class Database:
                     yield cursor
                 cursor.close()
                 connection.commit()
+                self._wrote_at = monotonic()
                 if self.is_sqlite:
                     self._writer = connection
             finally:
@@ -112,6 +122,9 @@ class Database:
             yield
         except self._unfit as error:
             raise BadRequest("a value that the database cannot hold") from error
+        except (SQLAlchemyError, self.driver_error):
+            self._wrote_at = 0.0
+            raise
 
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once."""
@@ -221,7 +234,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def reachable(database: Database) -> bool:
-    """Whether the database answers (for /readyz)."""
+    """Whether the database answers and has a schema; whether it can be written: store.health."""
     try:
         with database.reading() as connection:
             connection.execute(VERSION)

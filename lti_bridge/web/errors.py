@@ -93,6 +93,7 @@ class ErrorPages:
 
     def log_refusal(self, error: BridgeError) -> None:
         """Write down why, under the reference id; a refusal is a warning, a failure an error."""
+        g.code = error.code
         level = logging.WARNING if error.status < 500 else logging.ERROR
         log.log(
             level,

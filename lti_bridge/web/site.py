@@ -19,7 +19,7 @@ from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.tool.choices import ToolAnswer
 from lti_bridge.core.tool.deep_linking import AtTools
 from lti_bridge.errors import BadRequest, BrowserRefused, LaunchRefused, LoginFailed, PageExpired
-from lti_bridge.store.engine import reachable
+from lti_bridge.store.health import Health
 from lti_bridge.store.store import Store
 from lti_bridge.web import visitors
 from lti_bridge.web.errors import ErrorPages
@@ -54,6 +54,7 @@ class Site:
         self.pages = pages
         self.launching = launching
         self.store = store
+        self.health = Health(store.database)
         self.errors = errors
         self.at_tools = at_tools
         root = urlsplit(launching.public_url).path
@@ -66,6 +67,7 @@ class Site:
     def launched(self, launch: Launch) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
         frame_ancestors = self.errors.remember(launch)
+        g.launch = launch
         framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         opened = dispatch(self.launching, launch, framed=framed)
         if isinstance(opened, Choice):
@@ -305,9 +307,9 @@ class Site:
         @routes.get("/readyz")
         def readyz() -> Response:
             """Whether launches and grades can be served."""
-            if reachable(self.store.database):
-                return Response("ready\n", content_type="text/plain")
-            return Response("the database does not answer\n", 503, content_type="text/plain")
+            trouble = self.health.trouble()
+            said, status = (trouble.said, 503) if trouble else ("ready", 200)
+            return Response(f"{said}\n", status, content_type="text/plain")
 
         return routes
 

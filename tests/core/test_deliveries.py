@@ -98,3 +98,31 @@ def test_the_grade_of_somebody_who_has_left_waits_and_is_looked_at_every_day() -
     ] * (GIVE_UP_AFTER + 1)
     (sent,) = outcomes(refused, 1, due=replace(left, forced=True))
     assert (sent.state, sent.error) == ("refused", "the LMS was asked")
+
+
+@dataclass
+class Observed:
+    """What an observer hears."""
+
+    heard: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def delivered(self, registration: str, outcome: str, seconds: float) -> None:
+        self.heard.append((registration, outcome, seconds))
+
+    def asked(self, connection: str, outcome: str) -> None:
+        raise AssertionError("no provider was asked")
+
+
+def test_an_observer_hears_how_each_try_ended_and_how_long_it_took() -> None:
+    observed, clock = Observed(), [NOW]
+
+    def tick() -> datetime:
+        clock[0] += timedelta(seconds=1)
+        return clock[0]
+
+    for error in (DeliveryRefused("no"), DeliveryFailed("down")):
+        gradebook = Gradebook(error)
+        passback = Passback(Settled(), gradebook, tick, lambda: 0.5, observer=observed)  # type: ignore[arg-type]
+        passback.deliver(DUE)
+    assert [one[:2] for one in observed.heard] == [("campus", "refused"), ("campus", "pending")]
+    assert all(seconds >= 1 for *_, seconds in observed.heard)

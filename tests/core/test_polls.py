@@ -28,7 +28,9 @@ from lti_bridge.core.launch.message import (
     Presentation,
     ResourceLink,
 )
+from lti_bridge.core.observer import Nobody
 from lti_bridge.core.records import Attempt, Poll
+from lti_bridge.errors import BridgeError
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
 from tests import claims
@@ -269,3 +271,29 @@ def test_how_soon_a_start_is_asked_about(bench: Bench, handoff: Any, wait_s: int
     assert due is not None
     assert abs((due - bench.now).total_seconds() - wait_s) < 1
     assert bench.woken == (wait_s == 0)
+
+
+class Observed(Nobody):
+    """What an observer hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    def asked(self, connection: str, outcome: str) -> None:
+        self.heard.append((connection, outcome))
+
+
+def fail(error: Exception) -> None:
+    raise error
+
+
+def test_an_observer_hears_how_each_question_ended(started: Bench) -> None:
+    observed = Observed()
+    polling = replace(started.polling, observer=observed)
+    for error in (None, BridgeError("down"), ValueError("a mistake of ours")):
+        started.store.poll_at("a1", started.now)
+        if error is not None:
+            started.provider.meanwhile = lambda error=error: fail(error)
+        polling.poll(started.claim())
+    assert [outcome for _, outcome in observed.heard] == ["answered", "failed", "broke"]
+    assert {connection for connection, _ in observed.heard} == {started.attempt.connection}

@@ -16,6 +16,7 @@ from lti_bridge.core.attempt.subject import other_name
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import Results
 from lti_bridge.core.lanes import Lanes
+from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.records import Attempt, Incoming, Poll
 from lti_bridge.core.store import Store
 from lti_bridge.errors import (
@@ -61,6 +62,7 @@ class Polling:
     pairwise: Callable[[str, str], str]
     settings: Callable[[Attempt], Any]
     spread: Callable[[], float]
+    observer: Observer = NOBODY
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,13 +92,17 @@ class Polling:
             # The same answer may be news again: 7 marks, corrected to 8, corrected back to 7.
             event = f"{report.event} after {attempt.changed_at}"
             self.record(attempt.connection, attempt, replace(report, event=event), fetched=True)
+            if asks:
+                self.observer.asked(attempt.connection, "answered")
         except BridgeError as error:
             reason = error.detail or error.code
             if isinstance(error, OtherPerson):
                 self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
             self._lane_hears(attempt.connection, error)
+            self.observer.asked(attempt.connection, "failed")
             log.warning("poll.failed", extra={"attempt": attempt.id, "reason": reason})
         except Exception:
+            self.observer.asked(attempt.connection, "broke")
             log.exception("poll.broke", extra={"attempt": attempt.id})
         self._plan_next(poll)
 

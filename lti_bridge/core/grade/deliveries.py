@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from lti_bridge.core.grade import read_back
 from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
 from lti_bridge.core.lanes import Lanes
+from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.records import Delivery
 from lti_bridge.core.store import Store
 from lti_bridge.errors import (
@@ -53,6 +54,7 @@ class Passback:
     clock: Callable[[], datetime]
     spread: Callable[[], float]
     keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
+    observer: Observer = NOBODY
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,9 @@ class Passback:
             # the lease ends by itself, and then the same grade is sent with the same stamp
             log.exception("grade.unsettled", extra={"grade": delivery.grade_id})
             return
+        self.observer.delivered(
+            delivery.registration, outcome.state, (now - started).total_seconds()
+        )
         log.info(
             f"grade.{outcome.state}",
             extra={

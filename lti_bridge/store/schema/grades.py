@@ -50,6 +50,12 @@ GRADES = table(
     UniqueConstraint("link_id", "learner_id"),
     index("grades_due", "registration", "due_at", where="due_at IS NOT NULL"),
     index("grades_to_read", "registration", "read_at", where="read_at IS NOT NULL"),
+    index(
+        "grades_for_people",
+        "registration",
+        "delivery",
+        where="delivery IN ('refused', 'waiting')",
+    ),
 )
 LINE_ITEMS = table(
     "line_items",
