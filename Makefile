@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 PYTEST_WORKERS ?= 3
 TESTS  ?= tests
 
-.PHONY: help demo serve test check node conformance bench stress mutants mutants-random clean
+.PHONY: help demo serve test check node conformance bench stress exam mutants mutants-random clean
 
 help:
 	@echo "make demo         a pretend LMS, pretend providers and the bridge, on this machine"
@@ -18,6 +18,7 @@ help:
 	@echo "make node         packages of the Node.js tools that some tests launch"
 	@echo "make conformance  which item of the specifications is proved by which test"
 	@echo "make stress       1,000 clicks of 500 students at once, on two kinds of provider"
+	@echo "make exam         1,000 students in a minute at a provider that is slow, then one that fails"
 	@echo "make mutants      breaks the code at a list of places; the tests named there have to fail"
 	@echo "make mutants-random  the same at 200 places chosen by chance"
 	@echo "make bench        launches and grades per second, beside a floor of the same run"
@@ -68,6 +69,9 @@ bench: $(READY)
 
 stress: $(READY)
 	$(BIN)/python -m tests.flow.stress
+
+exam: $(READY)
+	$(BIN)/python -m tests.flow.exam
 
 # An hour or two of one core: not a part of what CI runs. `ONLY=word` takes the faults that hold it.
 mutants: $(READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import multiprocessing
 import os
@@ -200,8 +201,9 @@ def _as_child(parent: int, task: Callable[..., None], arguments: tuple[Any, ...]
 def _web(settings: Settings, listener: socket.socket, ready: Pipe, most: int) -> None:
     """Answer requests, with that many connections at most."""
     start_log(settings)
+    bridge = build(settings, recorder_of(settings))
     config = uvicorn.Config(
-        Front(web_app(build(settings, recorder_of(settings))), BODIES),
+        Front(web_app(bridge), BODIES),
         http=Connection,
         loop="asyncio",
         ws="none",
@@ -217,20 +219,29 @@ def _web(settings: Settings, listener: socket.socket, ready: Pipe, most: int) ->
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,
     )
-    _Server(config, ready).run(sockets=[listener])
+    _Server(config, ready, bridge.launching.calls.finish).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which says when it takes connections."""
+    """uvicorn's, which says when it takes connections, and ends after what runs beside requests."""
 
-    def __init__(self, config: uvicorn.Config, ready: Pipe) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Pipe, finish: Callable[[float], None]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._finish = finish
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""
         await super().startup(sockets)
         self._ready.send_bytes(b"!")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and let requests and calls to providers come to their end."""
+        until = time.monotonic() + FINISH_S
+        await super().shutdown(sockets)
+        await asyncio.to_thread(self._finish, until - time.monotonic())
 
 
 def _worker(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from lti_bridge.assembly.lms import LmsParts, build_lms
 from lti_bridge.assembly.platform import build_services
 from lti_bridge.assembly.toolbox import Toolbox
 from lti_bridge.core.attempt.callbacks import Callbacks
+from lti_bridge.core.attempt.calls import Calls
 from lti_bridge.core.attempt.owners import Owners
 from lti_bridge.core.attempt.polls import Polling
 from lti_bridge.core.course.links import settings_of
@@ -163,6 +164,7 @@ def _launching(basics: Basics, catalogue: Catalogue, waker: Waker) -> Launching:
         public_url=basics.url,
         clock=basics.clock,
         wake=waker.wake,
+        calls=Calls(spread),
     )
 
 

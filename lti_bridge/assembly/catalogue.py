@@ -274,6 +274,7 @@ class Catalogue:
             notice=table.notice,
             keeps_launches=tool is not None,
             daily_limit=table.daily_limit,
+            max_in_flight=table.max_in_flight,
         )
         return _Made(kind, settings, connection, tool)
 

@@ -149,7 +149,7 @@ def _at_tools(bridge: Bridge) -> AtTools:
         store=bridge.store,
         catalogue=bridge.catalogue,
         answers=answers,
-        choosing=Choosing(basics.clock),
+        choosing=Choosing(basics.clock, seats=bridge.launching.calls.seats),
         new_id=basics.new_id,
         clock=basics.clock,
     )

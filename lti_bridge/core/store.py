@@ -146,6 +146,12 @@ class Store(Protocol):
     def release_start(self, attempt_id: str, now: datetime, reason: str) -> None:
         """The provider certainly did nothing: nothing was bought, and it may be started later."""
 
+    def keep_answer(self, key: str, learner_id: str, text: str, until: datetime) -> None:
+        """Keep what a call brought for the learner's next click, instead of what was kept."""
+
+    def take_answer(self, key: str, now: datetime) -> str | None:
+        """What was kept under this key, while it lasts; nobody gets it again."""
+
     def attempt(self, attempt_id: str) -> Attempt | None:
         """An attempt as it stands now."""
 

@@ -40,6 +40,7 @@ FORGET_LAUNCHES = text("DELETE FROM launches WHERE received_at < :before")
 FORGET_HELD = text("DELETE FROM held_launches WHERE until < :now")
 FORGET_AT_TOOLS = text("DELETE FROM tool_launches WHERE until < :now")
 FORGET_CHOICES = text("DELETE FROM tool_choices WHERE until < :now")
+FORGET_ANSWERS = text("DELETE FROM call_answers WHERE until < :now")
 
 
 class LaunchSteps(Statements):
@@ -98,4 +99,5 @@ class Launches:
             gone += connection.execute(FORGET_HELD, {"now": rows.ms(now)}).rowcount
             gone += connection.execute(FORGET_AT_TOOLS, {"now": rows.ms(now)}).rowcount
             gone += connection.execute(FORGET_CHOICES, {"now": rows.ms(now)}).rowcount
+            gone += connection.execute(FORGET_ANSWERS, {"now": rows.ms(now)}).rowcount
             return gone + connection.execute(FORGET_LAUNCHES, {"before": before}).rowcount

@@ -48,6 +48,7 @@ FORGET = {
     "tool launches": "DELETE FROM tool_launches WHERE EXISTS (SELECT 1 FROM tool_users u"
     " WHERE u.connection = tool_launches.connection AND u.learner_id = :id"
     " AND tool_launches.claims LIKE '%' || u.user_id || '%')",
+    "call answers": "DELETE FROM call_answers WHERE learner_id = :id",
     "tool scores": "DELETE FROM tool_scores WHERE learner_id = :id",
     "tool users": "DELETE FROM tool_users WHERE learner_id = :id",
     "notices read": "DELETE FROM notices_read WHERE learner_id = :id",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from lti_bridge.store.allowances import Allowances
+from lti_bridge.store.answers import Answers
 from lti_bridge.store.attempts import Attempts
 from lti_bridge.store.deliveries import Deliveries
 from lti_bridge.store.engine import Database
@@ -25,6 +26,7 @@ class Store(
     Learners,
     Allowances,
     Attempts,
+    Answers,
     Polls,
     Reservations,
     ListedOwners,

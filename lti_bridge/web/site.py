@@ -141,9 +141,13 @@ class Site:
         *,
         page: bool = False,
     ) -> Response:
-        """The answer to a form, or a `page`: what stays there gets an address of its own."""
+        """The answer to a form, or a `page`: what stays there gets an address of its own.
+
+        A page that waits goes on from where it is: its form counts as often as it is sent.
+        """
         leaves = isinstance(handoff, Form | Redirect)
-        if not page and not leaves and visitors.keeps_cookies():
+        waits = isinstance(handoff, ConfirmPage) and handoff.reload_s and opened.held
+        if not page and not leaves and not waits and visitors.keeps_cookies():
             return self._see(opened.launch)
         if isinstance(handoff, Preview):
             return self._instructor(handoff, frame_ancestors)

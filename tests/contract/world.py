@@ -23,6 +23,7 @@ from lti_bridge import log
 from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.assembly.web import web_app
 from lti_bridge.core.attempt.callbacks import attempt_token
+from lti_bridge.core.attempt.calls import Calls
 from lti_bridge.core.attempt.provider import Connection, Report
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.handoff import ConfirmPage, Handoff
@@ -40,6 +41,7 @@ GRADE = (
     "SELECT g.given, g.maximum FROM grades g JOIN attempts a"
     " ON a.link_id = g.link_id AND a.learner_id = g.learner_id WHERE a.id = :id"
 )
+PATIENCE_S = 60.0  # of a click for its call: what a page does that waits is no kind's
 FINAL = frozenset({"graded", "invalidated", "expired"})
 
 
@@ -269,7 +271,7 @@ def _with_clock(bridge: Bridge, clock: Clock) -> Bridge:
     polling = replace(bridge.polling, clock=clock)
     return replace(
         bridge,
-        launching=replace(bridge.launching, clock=clock),
+        launching=replace(bridge.launching, clock=clock, calls=Calls(lambda: 0.0, PATIENCE_S)),
         polling=polling,
         callbacks=replace(bridge.callbacks, polling=polling, clock=clock),
     )

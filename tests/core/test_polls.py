@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lti_bridge.core.attempt.callbacks import Callbacks, attempt_token
+from lti_bridge.core.attempt.calls import Calls
 from lti_bridge.core.attempt.capabilities import CALLBACK, FETCH
 from lti_bridge.core.attempt.owners import Owners
 from lti_bridge.core.attempt.polls import LEASE_S, Polling
@@ -245,8 +246,8 @@ def click(bench: Bench) -> Any:
         return_url="",
     )
     owners = Owners(bench.store, b"k" * 16, bench.clock)
-    starting = Starting(bench.store, owners, bench.clock, bench.wake)
-    return starting.hand_off(bench.connection("c"), bench.attempt, session)
+    starting = Starting(bench.store, owners, bench.clock, bench.wake, Calls(lambda: 0.0, 60))
+    return starting.hand_off(bench.connection("c"), bench.attempt, session, "a1")
 
 
 def test_a_test_that_is_over_is_asked_about_at_once(started: Bench) -> None:

@@ -168,7 +168,8 @@ class Connection:
     leaves; `pseudonym_domain` makes addresses for those whose own may not leave, and `addresses`
     says which ones leave (identity.address_of). `keeps_launches`: a start calls nobody and keeps
     the launch until the tool comes for it (LTI 1.3). `daily_limit` is how many attempts one LMS
-    may buy there in a day, 0: any number. `extra_time` says for an activity's settings what the
+    may buy there in a day, 0: any number. `max_in_flight` is how many calls of one process may be
+    under way. `extra_time` says for an activity's settings what the
     provider does with a learner's extra time.
     """
 
@@ -187,4 +188,5 @@ class Connection:
     notice: str = ""
     keeps_launches: bool = False
     daily_limit: int = 0
+    max_in_flight: int = 1
     extra_time: Callable[[Any], ExtraTime] = lambda settings: ExtraTime()

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
-from lti_bridge.core.attempt import capabilities, purchases
+from lti_bridge.core.attempt import answers, capabilities, purchases
+from lti_bridge.core.attempt.calls import Calls, Outcome, StillStarting
 from lti_bridge.core.attempt.owners import Owners, names_of
 from lti_bridge.core.attempt.polls import first_poll
 from lti_bridge.core.attempt.provider import Connection, Session, Started
-from lti_bridge.core.attempt.states import UNDER_WAY, OnClick, on_click
+from lti_bridge.core.attempt.states import CLOSED, UNDER_WAY, OnClick, on_click
 from lti_bridge.core.launch.handoff import MARKING, REVIEWED, Handoff
 from lti_bridge.core.records import Attempt
 from lti_bridge.core.store import Store
@@ -27,8 +29,7 @@ from lti_bridge.errors import (
 log = logging.getLogger("lti_bridge.starting")
 
 
-class StillStarting(Exception):  # not an error: another click is doing the work
-    """Another click of the same learner is starting the attempt right now."""
+ENDS: dict[OnClick, Handoff] = {"marking": MARKING, "reviewed": REVIEWED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +43,62 @@ class Starting:
     owners: Owners
     clock: Callable[[], datetime]
     wake: Callable[[], None]
+    calls: Calls
 
     def hand_off(
-        self, connection: Connection, attempt: Attempt | None, session: Session
+        self, connection: Connection, attempt: Attempt | None, session: Session, key: str
     ) -> Handoff:
-        """What the browser gets. Raises StillStarting, AttemptUnclear or a ProviderError."""
-        if attempt is None:
-            return self._preview(connection, session)
-        step = self._step(connection, attempt, session)
-        if step == "start" and self._claim(connection, attempt, session, None):
-            return self._start(connection, attempt, session)
-        if step not in ("marking", "reviewed"):  # as another click may have left it meanwhile
-            attempt = self.store.attempt(attempt.id) or attempt
+        """What the browser gets. Raises StillStarting, AttemptUnclear or a ProviderError.
+
+        `key` is one learner's, at one attempt or preview: what a call brings after this click was
+        answered is kept under it, and is what the learner's next click gets.
+        """
+        step: OnClick = "start"
+        if attempt is not None:
             step = self._step(connection, attempt, session)
-        if step in ("marking", "reviewed"):
-            return MARKING if step == "marking" else REVIEWED
+            if step in ("wait", "person"):  # as another click may have left it meanwhile
+                attempt = self.store.attempt(attempt.id) or attempt
+                step = self._step(connection, attempt, session)
+            if step in ENDS:
+                return ENDS[step]
+        answer = answers.read(self.store.take_answer(key, self.clock()))
+        if answer is not None and (attempt is None or answer.fits(step)):
+            return answer.told()
         if step == "person":
-            raise AttemptUnclear(f"attempt {attempt.id} waits for a person")
-        if step == "start again":
-            before = self.clock() - UNDER_WAY
-            if self._claim(connection, attempt, session, before):
-                return self._start(connection, attempt, session)
-        if step != "resume":  # the other click is doing the work, or it failed in between
+            raise AttemptUnclear(f"attempt {key} waits for a person")
+        if step == "wait":
+            raise StillStarting(self.calls.pause_s(connection))
+        work = partial(self._preview, connection, session)
+        if attempt is not None:
+            work = partial(self._call, connection, attempt, session, step)
+        leave = partial(self._leave, key, session.origin.learner_id, step)
+        return self.calls.result(connection, key, work, leave)
+
+    def _leave(self, key: str, learner_id: str, step: OnClick, outcome: Outcome) -> None:
+        """Keep what a call has brought for the learner's next click, in any process."""
+        text = answers.written(outcome, resumed=step == "resume")
+        self.store.keep_answer(key, learner_id, text, self.clock() + answers.KEPT)
+
+    def _call(
+        self, connection: Connection, attempt: Attempt, session: Session, step: OnClick
+    ) -> Handoff:
+        """Take this step of an attempt, which may have waited for its turn.
+
+        Raises StillStarting where another click has taken it, or nobody goes on with it any more.
+        """
+        if step == "resume":
+            return self._resume(connection, attempt, session)
+        before = None if step == "start" else self.clock() - UNDER_WAY
+        if not self._claim(connection, attempt, session, before):
+            raise StillStarting
+        return self._start(connection, attempt, session)
+
+    def _resume(self, connection: Connection, attempt: Attempt, session: Session) -> Handoff:
+        attempt = self.store.attempt(attempt.id) or attempt
+        step = self._step(connection, attempt, session)
+        if step in ENDS:
+            return ENDS[step]
+        if step != "resume" or attempt.state in CLOSED:
             raise StillStarting
         self._claim_candidate(connection, attempt)
         known = replace(session, reference=attempt.reference, data=attempt.data)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lti_bridge.core.attempt import capabilities
+from lti_bridge.core.attempt.calls import Seats
 from lti_bridge.core.attempt.provider import Choice, Connection
 from lti_bridge.errors import BridgeError
 
@@ -26,11 +27,13 @@ MAX_CHOICES = 2000
 class Choosing:
     """Asks providers for their tests; an answer that comes too late serves the next page.
 
-    `wait_s` is how long a page waits, in seconds.
+    `wait_s` is how long a page waits, in seconds; `seats` are those of all requests that wait for
+    providers, and whoever finds none does not wait.
     """
 
     clock: Callable[[], datetime]
     wait_s: float = WAIT_S
+    seats: Seats = field(default_factory=Seats)
     _asked: dict[str, tuple[datetime, Future[list[Choice]]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "choosing"))
@@ -40,12 +43,20 @@ class Choosing:
         if not capabilities.can(connection, capabilities.CHOICES):
             return []
         try:
-            return self._future(connection).result(self.wait_s)[:MAX_CHOICES]
+            return self._answer(connection, self._future(connection))[:MAX_CHOICES]
         except (TooLate, BridgeError) as error:
             reason = error.detail if isinstance(error, BridgeError) else "no answer in time"
             extra = {"connection": connection.name, "reason": reason}
             log.warning("choices.unknown", extra=extra)
             return None
+
+    def _answer(self, connection: Connection, asked: Future[list[Choice]]) -> list[Choice]:
+        if asked.done() or not self.seats.take(connection.name):
+            return asked.result(0)
+        try:
+            return asked.result(self.wait_s)
+        finally:
+            self.seats.give(connection.name)
 
     def _future(self, connection: Connection) -> Future[list[Choice]]:
         now = self.clock()

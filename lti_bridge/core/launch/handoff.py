@@ -98,7 +98,7 @@ class ConfirmPage:
     paragraphs: tuple[str, ...]
     button: str
     token: str
-    reload_s: int = 0
+    reload_s: float = 0
     number: int = 0
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core.attempt import capabilities, current, purchases
+from lti_bridge.core.attempt.calls import Calls, StillStarting
 from lti_bridge.core.attempt.earlier import with_earlier
 from lti_bridge.core.attempt.owners import Owners
 from lti_bridge.core.attempt.provider import Connection, Session
-from lti_bridge.core.attempt.starts import Starting, StillStarting
+from lti_bridge.core.attempt.starts import Starting
 from lti_bridge.core.course import links, migration, relocation
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.rosters import members_url
@@ -34,7 +35,11 @@ from lti_bridge.errors import (
 HELD_FOR = timedelta(hours=2)
 BEING_PREPARED = ConfirmPage(
     title="Your test is being prepared",
-    paragraphs=("This takes a few seconds, seldom a minute. The page goes on by itself.",),
+    paragraphs=(
+        "This takes a few seconds, and some minutes where many begin at the same time. You keep"
+        " your place: this page goes on by itself, and there is no need to click again.",
+        "If nothing happens for a minute, press the button.",
+    ),
     button="Go on",
     token="",
     reload_s=2,
@@ -67,7 +72,8 @@ class Launching:
     """The launch core, with everything it needs from the outside.
 
     `sessions` makes what a provider is told; `new_id` returns a fresh unguessable id; `public_url`
-    is where the bridge is reached. `wake` tells a worker that a provider is to be asked.
+    is where the bridge is reached. `wake` tells a worker that a provider is to be asked, and
+    `calls` makes the calls of clicks.
     """
 
     store: Store
@@ -77,6 +83,7 @@ class Launching:
     public_url: str
     clock: Callable[[], datetime]
     wake: Callable[[], None]
+    calls: Calls
 
     def open(self, launch: Launch, *, framed: bool = False) -> Opened:
         """Record the click in one transaction, with the attempt if there is to be one.
@@ -203,10 +210,10 @@ class Launching:
         session = with_earlier(self.store, self.catalogue, opened, session)
         try:
             owners = Owners(self.store, self.sessions.key, self.clock)
-            starting = Starting(self.store, owners, self.clock, self.wake)
-            return starting.hand_off(connection, opened.attempt, session)
-        except StillStarting:
-            return replace(BEING_PREPARED, token=self.token_for(opened))
+            starting = Starting(self.store, owners, self.clock, self.wake, self.calls)
+            return starting.hand_off(connection, opened.attempt, session, _call_key(opened))
+        except StillStarting as still:
+            return replace(BEING_PREPARED, token=self.token_for(opened), reload_s=still.pause_s)
 
     def _opened_at_tool(self, opened: Opened, session: Session) -> Handoff:
         """A tool's own launch; where that sells an attempt, it is bought once it is certain."""
@@ -331,6 +338,13 @@ def _may_start(opened: Opened) -> bool:
     if opened.attempt is not None or launch.main_role == "staff":
         return True
     return launch.test_user and launch.main_role != "observer"
+
+
+def _call_key(opened: Opened) -> str:
+    """What tells calls for this click from those for others: its attempt, or who looks at what."""
+    if opened.attempt is not None:
+        return opened.attempt.id
+    return f"{opened.link.id} {opened.learner_id or digest(opened.held or opened.launch_id)}"
 
 
 def _only_looks(opened: Opened) -> bool:

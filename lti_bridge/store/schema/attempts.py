@@ -60,6 +60,14 @@ RESULTS = table(
     time("received_at"),
     UniqueConstraint("attempt_id", "event"),
 )
+CALL_ANSWERS = table(
+    "call_answers",
+    "What a call to a provider brought after its click was answered, for the learner's next one.",
+    key("id", "attempts.id, or what tells one's preview from all others"),
+    text("learner_id", "empty for an anonymous preview", nullable=True, to="learners.id"),
+    json("text", "where the browser is sent or what went wrong, as core.attempt.answers writes it"),
+    time("until"),
+)
 RESERVATIONS = table(
     "reservations",
     "A seat of a slot of a provider's, taken by one learner for one attempt.",
