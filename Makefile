@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 PYTEST_WORKERS ?= 3
 TESTS  ?= tests
 
-.PHONY: help demo serve test check node conformance bench stress exam mutants mutants-random clean
+.PHONY: help demo serve test check node conformance bench stress exam faults mutants mutants-random clean
 
 help:
 	@echo "make demo         a pretend LMS, pretend providers and the bridge, on this machine"
@@ -18,6 +18,7 @@ help:
 	@echo "make node         packages of the Node.js tools that some tests launch"
 	@echo "make conformance  which item of the specifications is proved by which test"
 	@echo "make stress       1,000 clicks of 500 students at once, on two kinds of provider"
+	@echo "make faults       LMSs that hang, clocks that are wrong, workers that sleep, with a ledger"
 	@echo "make exam         1,000 students in a minute at a provider that is slow, then one that fails"
 	@echo "make mutants      breaks the code at a list of places; the tests named there have to fail"
 	@echo "make mutants-random  the same at 200 places chosen by chance"
@@ -69,6 +70,9 @@ bench: $(READY)
 
 stress: $(READY)
 	$(BIN)/python -m tests.flow.stress
+
+faults: $(READY)
+	$(BIN)/python -m tests.flow.faults $(ONLY)
 
 exam: $(READY)
 	$(BIN)/python -m tests.flow.exam

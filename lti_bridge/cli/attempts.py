@@ -21,6 +21,7 @@ from lti_bridge.cli.options import (
 )
 from lti_bridge.core.attempt.capabilities import pushing
 from lti_bridge.core.records import AttemptState
+from lti_bridge.errors import ByHandRefused
 
 STUCK = {
     "held": "Its result is held for a person: lti-bridge results release lets it count, "
@@ -34,6 +35,7 @@ STUCK = {
 }
 
 
+TOLD_EACH = 100  # attempts that are settled together
 MARKS = {"silent": "  SILENT", "no-grade": "  NO GRADE", "held": "  HELD"}
 
 
@@ -95,6 +97,45 @@ def show(config: Path, attempt_id: str, as_json: bool) -> None:
         write_json(found)
         return
     _show(found)
+
+
+@attempts.command("resolve-all")
+@config_option
+@click.argument("connection")
+@click.option("--not-started", is_flag=True, help="None exists there: the next click starts it.")
+@click.option("--expired", is_flag=True, help="Close them: the next click makes another attempt.")
+@click.option("--activity", default="", metavar="ID", help="Only attempts of this activity.")
+@yes_option
+def resolve_all(
+    config: Path, connection: str, not_started: bool, expired: bool, activity: str, yes: bool
+) -> None:
+    """Settle all unclear attempts at a CONNECTION alike, after asking the provider about them.
+
+    For when a provider was away while many clicked, and says that it has started none of them
+    (or that whatever it has may be left). One of which it does have a test is settled first, by
+    itself, with attempts resolve ID --started REFERENCE.
+    """
+    if not_started == expired:
+        raise click.UsageError("say one of --not-started and --expired")
+    bridge = open_bridge(config)
+    bridge.catalogue.connection(connection)
+    ids = bridge.store.unclear_attempts(bridge.clock(), connection, activity)
+    if not ids:
+        refuse(f"No attempt at {connection!r} is unclear.")
+    what = "release" if not_started else "close"
+    many = f"{len(ids)} attempt{'' if len(ids) == 1 else 's'}"
+    after = ", so that the next clicks start (and buy) them" if not_started else " without marks"
+    confirm(f"{many} at {connection}: {what} all{after}?", yes)
+    hand, done = by_hand(bridge), 0
+    for number, attempt_id in enumerate(ids, 1):
+        try:
+            (hand.not_started if not_started else hand.expired)(attempt_id)
+            done += 1
+        except ByHandRefused as error:  # somebody was faster
+            say(f"{attempt_id}: {error.detail}", err=True)
+        if number % TOLD_EACH == 0:
+            say(f"{number} of {len(ids)}", err=True)
+    say(f"{done} attempt{' is' if done == 1 else 's are'} {what}d.")
 
 
 @attempts.command(context_settings=IDS)

@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import click
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.core.staff.resolution import ByHand
 from lti_bridge.settings import Settings, load
@@ -46,7 +45,7 @@ def open_bridge(path: Path) -> Bridge:
 
 def by_hand(bridge: Bridge) -> ByHand:
     """What people do by hand, with the parts of a bridge."""
-    return ByHand(bridge.store, bridge.polling, bridge.results, bridge.owners, now)
+    return ByHand(bridge.store, bridge.polling, bridge.results, bridge.owners, bridge.clock)
 
 
 def refuse(message: str) -> NoReturn:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
 
+from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -45,6 +47,19 @@ class _Number(click.ParamType[Decimal]):
         return number
 
 
+class _Moment(click.ParamType[datetime]):
+    """A time by ISO 8601; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time as 2026-11-29 or 2026-11-29T08:00+01:00", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 @click.group()
 def results() -> None:
     """Grades, and how far they got on their way to the LMS."""
@@ -75,19 +90,70 @@ def list_grades(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
 
 @results.command(context_settings=IDS)
 @config_option
-@click.option("--stuck", is_flag=True, help="All grades that wait for a person.")
+@click.option("--stuck", is_flag=True, help="Only grades that wait for a person.")
+@click.option("--lms", default="", metavar="NAME", help="Only grades of this LMS.")
+@click.option("--activity", default="", metavar="ID", help="Only grades of this activity.")
+@click.option(
+    "--since", type=_Moment(), help="Only grades that changed since, as 2026-11-29T08:00."
+)
 @click.option("--force", is_flag=True, help="Replace also what a teacher has entered.")
+@yes_option
 @click.argument("ids", nargs=-1)
-def resend(config: Path, stuck: bool, force: bool, ids: tuple[str, ...]) -> None:
-    """Send grades again: those named by IDS (see results list --json), or all --stuck ones."""
-    if not ids and not stuck:
-        raise click.UsageError("name grades by their ids, or give --stuck")
+def resend(
+    config: Path,
+    stuck: bool,
+    lms: str,
+    activity: str,
+    since: datetime | None,
+    force: bool,
+    yes: bool,
+    ids: tuple[str, ...],
+) -> None:
+    """Send grades again: those named by IDS (see results list --json), or all that the options say.
+
+    An LMS gets the same grade, with a later time. What a teacher has entered there stays, unless
+    --force is given.
+    """
+    chosen = grades.Chosen(stuck, lms, activity, since)
+    if bool(ids) == (chosen != grades.Chosen()):
+        raise click.UsageError(
+            "name grades by their ids, or give --stuck, --lms, --activity or --since"
+        )
     bridge = open_bridge(config)
-    count = grades.resend(bridge.store.database, ids, stuck=stuck, now=bridge.clock(), force=force)
+    database, now = bridge.store.database, bridge.clock()
+    if ids:
+        count = grades.resend(database, ids, now=now, force=force)
+    else:
+        _check_names(bridge, lms, activity)
+        there = grades.count_chosen(database, chosen)
+        if there and (force or not stuck):
+            also = ", and replace what teachers have entered" if force else ""
+            confirm(f"Send {there} grade{'' if there == 1 else 's'} again{also}?", yes)
+        count = _with_progress(grades.resend_chosen(database, chosen, now=now, force=force), there)
     bridge.waker.sweep_now()
     click.echo(f"{count} grade{' is' if count == 1 else 's are'} on their way again.")
     if not count:
         sys.exit(FAILED)
+
+
+def _check_names(bridge: Bridge, lms: str, activity: str) -> None:
+    """A name that is mistyped must not look like one that nothing is wrong with."""
+    if lms and bridge.lms.directory.get(lms) is None:
+        refuse(f"There is no LMS {lms!r}: see lti-bridge registrations list.")
+    if activity and bridge.catalogue.activity(activity) is None:
+        with bridge.store.transaction() as tx:
+            if tx.stored_activity(activity) is None:
+                refuse(f"There is no activity {activity!r}: see its link, or the configuration.")
+
+
+def _with_progress(parts: Iterator[int], there: int) -> int:
+    """How many in all; said as it goes on where it takes a while."""
+    count = 0
+    for part in parts:
+        count += part
+        if there > grades.AT_ONCE:
+            say(f"{count} of {there}", err=True)
+    return count
 
 
 @results.command(context_settings=IDS)

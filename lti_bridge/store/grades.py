@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -67,9 +68,17 @@ RESEND = text(
     f"UPDATE grades SET delivery = '{MOVES['sent again'].to}', due_at = :now, tries = 0,"  # noqa: S608 - constants
     " version = version + 1,"
     " forced_version = CASE WHEN :force = 1 THEN version + 1 ELSE forced_version END"
-    f" WHERE version > 0 AND ((id IN :ids AND delivery IN {one_of(MOVES['sent again'].of)})"
-    f" OR (:stuck = 1 AND delivery IN {one_of(MOVES['stuck sent again'].of)}))"
+    f" WHERE id IN :ids AND version > 0 AND delivery IN {one_of(MOVES['sent again'].of)}"
 ).bindparams(bindparam("ids", expanding=True, type_=Text))
+OF_CHOICE = (
+    f" FROM grades g WHERE g.version > 0 AND g.delivery IN {one_of(MOVES['sent again'].of)}"  # noqa: S608 - constants
+    f" AND (:stuck = 0 OR g.delivery IN {one_of(MOVES['stuck sent again'].of)})"
+    " AND (:lms = '' OR g.registration = :lms) AND g.changed_at >= :since"
+    " AND (:activity = '' OR g.link_id IN (SELECT id FROM links WHERE activity_id = :activity))"
+)
+COUNT_CHOSEN = text(f"SELECT count(*){OF_CHOICE}")
+SOME_CHOSEN = text(f"SELECT g.id{OF_CHOICE} AND g.id > :after ORDER BY g.id LIMIT :limit")
+AT_ONCE = 500  # grades that one transaction sends again
 
 
 class GradeSteps(Statements):
@@ -126,14 +135,60 @@ def list_grades(database: Database, *, stuck: bool, limit: int) -> list[dict[str
     ]
 
 
-def resend(
-    database: Database, ids: Sequence[str], *, stuck: bool, now: datetime, force: bool = False
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Grades that have something in common; what is empty does not limit.
+
+    `stuck`: those that wait for a person. `since`: when what they are to show changed last.
+    """
+
+    stuck: bool = False
+    lms: str = ""
+    activity: str = ""
+    since: datetime | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As the queries take them."""
+        since = rows.ms(self.since) if self.since else 0
+        return {
+            "stuck": int(self.stuck),
+            "lms": self.lms,
+            "activity": self.activity,
+            "since": since,
+        }
+
+
+def count_chosen(database: Database, chosen: Chosen) -> int:
+    """How many grades `resend_chosen` would send again now."""
+    with database.reading() as connection:
+        return int(connection.execute(COUNT_CHOSEN, chosen.values).scalar_one())
+
+
+def resend_chosen(
+    database: Database, chosen: Chosen, *, now: datetime, force: bool = False
+) -> Iterator[int]:
+    """Let all these grades be delivered again, some hundred at a time: how many each time.
+
+    Each time is a transaction of its own, so that no grade that comes meanwhile waits long.
+    """
+    after = ""
+    while True:
+        with database.reading() as connection:
+            wanted = {**chosen.values, "after": after, "limit": AT_ONCE}
+            ids = [row.id for row in connection.execute(SOME_CHOSEN, wanted)]
+        if not ids:
+            return
+        after = ids[-1]
+        yield resend(database, ids, now=now, force=force)
+
+
+def resend(database: Database, ids: Sequence[str], *, now: datetime, force: bool = False) -> int:
     """Let grades be delivered again; returns how many.
 
     `force` replaces also what a teacher has entered instead.
     """
-    values = {"ids": list(ids), "stuck": int(stuck), "now": rows.ms(now), "force": int(force)}
+    values = {"ids": list(ids), "now": rows.ms(now), "force": int(force)}
     with database.writing() as connection:
         return connection.execute(RESEND, values).rowcount
 

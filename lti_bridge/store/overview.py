@@ -53,6 +53,11 @@ LIST = text(f"{OVERVIEW}{ASKED}{NEWEST}").bindparams(PUSHING)
 LIST_STUCK = text(
     f"{OVERVIEW}{ASKED} AND a.id IN ({STUCK_IDS}) AND {STUCK} <> ''{NEWEST}"
 ).bindparams(PUSHING)
+UNCLEAR = text(
+    "SELECT id FROM attempts WHERE state = 'unclear' AND changed_at <= :under_way"
+    " AND connection = :connection AND (:activity = '' OR activity_id = :activity)"
+    " ORDER BY changed_at, id"
+)
 ONE = text(f"{OVERVIEW} WHERE a.id = :id").bindparams(PUSHING)
 RESULTS = text(
     "SELECT received_at, source, given, maximum, raw FROM results WHERE attempt_id = :id"
@@ -105,6 +110,13 @@ class Overview:
         with self.database.reading() as reading:
             found = reading.execute(query, {**asked, **_ages(now, pushing)}).fetchall()
         return [_overview(row) for row in found]
+
+    def unclear_attempts(self, now: datetime, connection: str, activity: str = "") -> list[str]:
+        """The ids of attempts at a connection that nobody knows to be started, oldest first."""
+        asked = {"connection": connection, "activity": activity}
+        before = {"under_way": rows.ms(now - UNDER_WAY)}
+        with self.database.reading() as reading:
+            return [row.id for row in reading.execute(UNCLEAR, {**asked, **before})]
 
     def attempt_overview(
         self, attempt_id: str, now: datetime, pushing: Sequence[str] = ()

@@ -227,6 +227,43 @@ def test_unknown_names(office: Office) -> None:
     office.refused("attempts", "list", "--state", "x", status=2)
 
 
+def test_all_unclear_attempts_at_a_connection_are_settled_at_once(office: Office) -> None:
+    lost = [office.lose(user, "demo") for user in ("many-1", "many-2", "many-3")]
+    other = office.lose("many-4", "mettl")
+    asked = office.run("attempts", "resolve-all", "demo", "--not-started", answer="n\n")
+    assert asked.exit_code == 1
+    assert "3 attempts at demo: release all, so that the next clicks start (and buy) them?" in (
+        asked.stderr
+    )
+    assert {office.state(one)[0] for one in lost} == {"unclear"}
+    said = office.ok("attempts", "resolve-all", "demo", "--not-started", "--yes")
+    assert said == "3 attempts are released.\n"
+    assert [office.state(one)[0] for one in (*lost, other)] == [*["created"] * 3, "unclear"]
+    assert "No attempt at 'demo' is unclear." in office.refused(
+        "attempts", "resolve-all", "demo", "--expired", "--yes"
+    )
+    said = office.ok("attempts", "resolve-all", "mettl", "--expired", "--yes")
+    assert said == "1 attempt is closed.\n"
+    assert office.state(other)[0] == "expired"
+
+
+def test_only_those_of_an_activity_are_settled_where_one_is_named(office: Office) -> None:
+    lost = office.lose("one-1", "demo")
+    nothing = ("attempts", "resolve-all", "demo", "--expired", "--activity", "other", "--yes")
+    assert "is unclear" in office.refused(*nothing)
+    office.ok("attempts", "resolve-all", "demo", "--expired", "--activity", "demo", "--yes")
+    assert office.state(lost)[0] == "expired"
+
+
+@pytest.mark.parametrize("how", [(), ("--not-started", "--expired")])
+def test_what_is_found_of_all_is_said_once(office: Office, how: tuple[str, ...]) -> None:
+    said = office.refused("attempts", "resolve-all", "demo", *how, status=2)
+    assert "say one of --not-started and --expired" in said
+    assert "no connection named 'x'" in office.refused(
+        "attempts", "resolve-all", "x", "--expired", "--yes"
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from lti_bridge.bench.fill import LMS11, fill
 from lti_bridge.core.attempt.provider import Callback
+from lti_bridge.core.grade.gradebook import Outcome
 from lti_bridge.providers.itep import oids
+from lti_bridge.store import grades
+from lti_bridge.store.engine import Database
+from tests import claims
 from tests.cli.office import Office
 
 ITEP = "OID,Overall_Level,Status\n"
@@ -65,6 +72,79 @@ def test_only_grades_that_exist_are_sent_again(office: Office) -> None:
     for which in ("nobody", "--stuck"):
         said = office.run("results", "resend", which)
         assert (said.exit_code, said.output) == (1, "0 grades are on their way again.\n")
+
+
+def sent(office: Office) -> list[str]:
+    """Let all grades be delivered; the learners of those that were due."""
+    store, now = office.bridge.store, office.bridge.clock()
+    found = claims.deliveries(store, now, 15, 999)
+    for one in found:
+        store.settle(one, now, Outcome("delivered"))
+    return sorted(one.user_id for one in found)
+
+
+def graded(office: Office, user: str, activity: str) -> None:
+    office.click(user, activity)
+    (attempt,) = [one["id"] for one in office.json("attempts", "list") if one["user"] == user]
+    office.ok("results", "enter", attempt, "5", "10", "--yes")
+
+
+def test_grades_of_an_lms_an_activity_or_a_time_are_sent_again(office: Office) -> None:
+    sent(office)
+    graded(office, "resent-1", "demo")
+    graded(office, "resent-2", "files")
+    assert sent(office) == ["resent-1", "resent-2"]
+    office.ok("results", "resend", "--activity", "files", "--yes")
+    assert ("resent-2" in (again := sent(office)), "resent-1" in again) == (True, False)
+    today = office.bridge.clock().replace(microsecond=0)
+    since = (today - timedelta(seconds=50)).isoformat()
+    office.ok("results", "resend", "--lms", "campus", "--since", since, "--yes")
+    again = sent(office)
+    assert {"resent-1", "resent-2"} <= set(again)
+    tomorrow = (today + timedelta(days=1)).date().isoformat()
+    nothing = office.run("results", "resend", "--since", tomorrow)
+    assert (nothing.exit_code, nothing.output) == (1, "0 grades are on their way again.\n")
+    assert office.run("results", "resend", "--lms", "campus", "--stuck").exit_code == 1
+    assert sent(office) == []
+
+
+def test_many_grades_are_sent_again_only_after_a_question(office: Office) -> None:
+    graded(office, "asked-1", "demo")
+    sent(office)
+    said = office.run("results", "resend", "--activity", "demo", answer="n\n")
+    assert said.exit_code == 1
+    assert "again?" in said.stderr
+    forced = office.run("results", "resend", "--activity", "demo", "--force", answer="n\n")
+    assert "and replace what teachers have entered?" in forced.stderr
+    assert sent(office) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "status"),
+    [
+        ((), "name grades by their ids, or give", 2),
+        (("an-id", "--stuck"), "name grades by their ids, or give", 2),
+        (("--lms", "campsu"), "There is no LMS 'campsu'", 1),
+        (("--activity", "excle"), "There is no activity 'excle'", 1),
+        (("--since", "yesterday"), "is no time as 2026-11-29", 2),
+    ],
+)
+def test_what_is_mistyped_sends_nothing_again(
+    office: Office, wrong: tuple[str, ...], said: str, status: int
+) -> None:
+    assert said in office.refused("results", "resend", *wrong, status=status)
+
+
+def test_hundreds_are_sent_again_in_parts_that_are_told(database_url: str) -> None:
+    database = Database(database_url)
+    fill(database, 0, 2 * grades.AT_ONCE + 10, "http://127.0.0.1:9", lambda text: None)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE grades SET version = 1, delivery = 'delivered'"))
+    chosen, now = grades.Chosen(lms=LMS11), datetime.now(UTC)
+    there = grades.count_chosen(database, chosen)
+    assert list(grades.resend_chosen(database, chosen, now=now)) == [grades.AT_ONCE, 5]
+    assert there == grades.AT_ONCE + 5
+    database.close()
 
 
 def test_marks_settle_an_unclear_attempt_and_extra_credit_is_named(office: Office) -> None:
