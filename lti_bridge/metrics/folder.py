@@ -14,8 +14,9 @@ from prometheus_client.mmap_dict import MmapedDict
 if sys.platform != "win32":
     import fcntl
 
-KINDS = ("counter", "histogram")
-BYTES = 262_144  # of each file, written at once: a full disk must not end a process that counts
+# What a process counts into, and how many bytes of it are written at once: a full disk must not end
+# a process that counts. A sample has about 200.
+KINDS = {"counter": 2**20, "histogram": 2**17}
 GONE = "gone"  # what processes counted that are dead
 TURN = "turn.lock"  # who reads all, or changes which files there are, has it
 ALIVE = ".alive"
@@ -38,7 +39,7 @@ class Folder:
             self._alive = _open(path / f"{self.name}{ALIVE}")
             _locked(self._alive, wait=False)
             for kind in KINDS:
-                _make(self._file(kind, self.name))
+                _make(self._file(kind, self.name), KINDS[kind])
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -70,7 +71,7 @@ class Folder:
         if not source.exists():
             return
         if not target.exists():
-            _make(target)
+            _make(target, KINDS[kind])
         sums = MmapedDict(str(target))
         for key, value, time, _ in MmapedDict.read_all_values_from_file(str(source)):
             sums.write_value(key, sums.read_value(key)[0] + value, time)
@@ -78,9 +79,9 @@ class Folder:
         source.unlink()
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, size: int) -> None:
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(bytes(BYTES))
+        file.write(bytes(size))
 
 
 def _open(path: Path) -> int:

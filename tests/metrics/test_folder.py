@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lti_bridge.metrics.folder import BYTES, Folder
+from lti_bridge.metrics.folder import KINDS, Folder
 from lti_bridge.metrics.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
@@ -68,8 +68,9 @@ def test_files_are_their_owners_alone_and_take_their_room_at_once(tmp_path: Path
     assert folder.path.stat().st_mode & 0o077 == 0
     for path in folder.path.iterdir():
         assert path.stat().st_mode & 0o077 == 0
-    for path in folder.path.glob("*.db"):
-        assert path.stat().st_blocks * 512 >= BYTES
+    for kind, size in KINDS.items():
+        (path,) = folder.path.glob(f"{kind}_*.db")
+        assert path.stat().st_blocks * 512 >= size
 
 
 def test_a_full_disk_is_an_error_at_the_start_and_no_crash(tmp_path: Path) -> None:
