@@ -161,7 +161,7 @@ def test_two_may_wait_where_calls_are_known_to_be_fast(party: Party) -> None:
     made = Calls(lambda: 0.0, 60)
     party.go.set()
     made.result(connection(), "before", party.work("before"), party.leave("before"))
-    eventually(lambda: made.pause_s(connection()), 1.0)  # its time is known
+    eventually(lambda: made.pause_s(connection(), "next"), 1.0)  # its time is known
     party.go.clear()
     with ThreadPoolExecutor(2) as pool:
         both = [

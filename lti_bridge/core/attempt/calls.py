@@ -103,9 +103,10 @@ class _Lane:
     def rest_s(self, now: float, job: _Job | None) -> float:
         """About how long it takes until a piece of work is done."""
         each = self.took_s or WAIT_S
-        if job is not None and job.key in self.queued:
-            return each * (1 + (len(self.queue) - (self.added - job.place)) / self.limit)
-        return each - (now - job.begun if job is not None else 0.0)
+        if job is not None and job.begun:
+            return each - (now - job.begun)
+        before = len(self.queue) - (self.added - job.place if job is not None and job.place else 0)
+        return each * (1 + before / self.limit)
 
 
 class Calls:
@@ -133,11 +134,15 @@ class Calls:
         work's thread, unless the work itself ends with StillStarting. The same key is not worked
         on twice at the same time.
         """
+        mine = _Job(key, work, leave)
         with self._lock:
-            lane = self._lanes.setdefault(connection.name, _Lane(connection.max_in_flight))
-            job = self._add(lane, connection.name, _Job(key, work, leave))
-            if job is None or not job.waited:
-                raise StillStarting(self._pause_s(lane, job or lane.running.get(key)))
+            lane = self._lane(connection)
+            job = self._add(lane, connection.name, mine)
+            begins, pause_s = mine.begun > 0, self._pause_s(lane, job)
+        if begins:  # outside the lock: a thread takes a moment to start
+            self._begin(lane, connection.name, mine)
+        if job is not mine or not mine.waited:
+            raise StillStarting(pause_s)
         try:
             job.done.wait(self._wait_s)
         finally:
@@ -150,11 +155,11 @@ class Calls:
             raise job.outcome
         return job.outcome
 
-    def pause_s(self, connection: Connection) -> float:
-        """When to look again for what another process is at, in seconds."""
+    def pause_s(self, connection: Connection, key: str) -> float:
+        """When to look again for what this process or another one is at, in seconds."""
         with self._lock:
-            lane = self._lanes.setdefault(connection.name, _Lane(connection.max_in_flight))
-            return self._pause_s(lane, None)
+            lane = self._lane(connection)
+            return self._pause_s(lane, lane.running.get(key))
 
     def finish(self, timeout_s: float) -> None:
         """Begin no more calls, and wait so long for those under way."""
@@ -169,13 +174,16 @@ class Calls:
                     log.warning("calls.unfinished")
                     return
 
-    def _add(self, lane: _Lane, name: str, job: _Job) -> _Job | None:
-        """Begin or queue a piece of work; None where that has happened already, or has to wait."""
+    def _lane(self, connection: Connection) -> _Lane:
+        return self._lanes.setdefault(connection.name, _Lane(connection.max_in_flight))
+
+    def _add(self, lane: _Lane, name: str, job: _Job) -> _Job:
+        """Let a piece of work be the next to begin, or queue it: it, or the same of before."""
         if same := lane.running.get(job.key) or lane.queued.get(job.key):
             same.asked = True
-            return same if same.key in lane.queued else None
+            return same
         if self._closing:
-            return None
+            return job
         now = time.monotonic()
         if len(lane.running) >= lane.limit:
             lane.wait(job)
@@ -185,17 +193,20 @@ class Calls:
         job.begun = now
         job.waited = slowest_s < self._wait_s and self.seats.take(name, most)
         lane.running[job.key] = job
-        thread = threading.Thread(
-            target=self._work, args=(lane, job), name=f"call {name}", daemon=True
-        )
+        return job
+
+    def _begin(self, lane: _Lane, name: str, job: _Job) -> None:
+        """Begin a piece of work in a thread of its own. Raises RuntimeError where none is had."""
+        work = (lane, job)
         try:
-            thread.start()
-        except RuntimeError:  # no thread is to be had: nothing has begun
-            del lane.running[job.key]
+            threading.Thread(target=self._work, args=work, name=f"call {name}", daemon=True).start()
+        except RuntimeError:
+            with self._ended:
+                del lane.running[job.key]
+                self._ended.notify_all()
             if job.waited:
                 self.seats.give(name)
             raise
-        return job
 
     def _work(self, lane: _Lane, job: _Job | None) -> None:
         """Do a piece of work, and those that wait for their turn."""

@@ -67,7 +67,7 @@ class Starting:
         if step == "person":
             raise AttemptUnclear(f"attempt {key} waits for a person")
         if step == "wait":
-            raise StillStarting(self.calls.pause_s(connection))
+            raise StillStarting(self.calls.pause_s(connection, key))
         work = partial(self._preview, connection, session)
         if attempt is not None:
             work = partial(self._call, connection, attempt, session, step)
