@@ -230,13 +230,15 @@ class Door:
     client: FlaskClient
 
     def everything(self) -> dict[str, list[str]]:
-        """All rows of all tables."""
+        """All rows of all tables, but the one that readiness writes over and nobody reads."""
         engine = self.bridge.store.database.engine
         with engine.connect() as connection:
-            return {
+            found = {
                 name: sorted(map(str, connection.execute(text(f'SELECT * FROM "{name}"'))))  # noqa: S608
                 for name in inspect(engine).get_table_names()
             }
+        found["held_launches"] = [one for one in found["held_launches"] if "('probe'" not in one]
+        return found
 
 
 @pytest.fixture(scope="module")

@@ -200,11 +200,12 @@ class Party:
         return json.loads(found[-1].body)
 
     def _hold(self) -> None:
-        if self._held is None:
+        held = self._held  # which another thread may let go meanwhile
+        if held is None:
             return
         request.get_data()  # kept, for who reads it after the form
         made = Seen(request.method, request.path, request.form.to_dict(), 0, "")
-        if _fits(self._held, made):
+        if _fits(held, made):
             self._waiting.append(made)
             self._go_on.wait(100)
 
