@@ -103,7 +103,7 @@ class Client:
         timeout_s: float = 10.0,
         max_bytes: int = 1_048_576,
         user_agent: str,
-        pool_size: int = 8,
+        pool_size: int = 16,  # as much as is done with one party at a time (core.lanes)
         idle_s: float = 4.0,  # Apache and Node close idle connections after 5 seconds
     ) -> None:
         self._timeout_s = timeout_s
