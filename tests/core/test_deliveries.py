@@ -98,3 +98,8 @@ def test_the_grade_of_somebody_who_has_left_waits_and_is_looked_at_every_day() -
     ] * (GIVE_UP_AFTER + 1)
     (sent,) = outcomes(refused, 1, due=replace(left, forced=True))
     assert (sent.state, sent.error) == ("refused", "the LMS was asked")
+
+
+def test_a_grade_that_was_tried_even_more_often_waits_for_a_person() -> None:
+    *_, last, after, later = outcomes(DeliveryFailed("down"), GIVE_UP_AFTER + 2)
+    assert last == after == later == Outcome("waiting", error="down")
