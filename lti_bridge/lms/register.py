@@ -141,12 +141,13 @@ class Registering:
             raise OpenedOutsideLms("no openid_configuration")
         if not self._is_ours_to_call(configuration_url):
             raise BadRequest("openid_configuration is no https address")
+        bearer = _only(parameters, "registration_token")
         invitation = self.keeps.use_invitation(token, PURPOSE, self.clock())
         if invitation is None:
             raise InvitationRefused(
                 "the invitation is unknown, used, expired or for something else"
             )
-        talk = _Talk(self.send, _only(parameters, "registration_token"))
+        talk = _Talk(self.send, bearer)
         try:
             facts = self._agree(talk, invitation, configuration_url)
         except (RegistrationRefused, NetworkFailed, NetworkRefused, ConfigurationError) as error:

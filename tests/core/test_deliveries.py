@@ -126,3 +126,8 @@ def test_an_observer_hears_how_each_try_ended_and_how_long_it_took() -> None:
         passback.deliver(DUE)
     assert [one[:2] for one in observed.heard] == [("campus", "refused"), ("campus", "pending")]
     assert all(seconds >= 1 for *_, seconds in observed.heard)
+
+
+def test_a_grade_that_was_tried_even_more_often_waits_for_a_person() -> None:
+    *_, last, after, later = outcomes(DeliveryFailed("down"), GIVE_UP_AFTER + 2)
+    assert last == after == later == Outcome("waiting", error="down")

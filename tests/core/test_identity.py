@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lti_bridge.core.launch.identity import (
     PERSON_FIELDS,
     PrivacyRule,
+    address_of,
     opaque,
     pairwise,
     pseudonym_address,
@@ -114,3 +115,23 @@ def test_what_the_lms_did_not_send_is_not_invented() -> None:
 def test_an_unknown_field_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError, match=r"e_mail is not known; possible are email, "):
         PrivacyRule(frozenset({"e_mail", "email"}))
+
+
+@pytest.mark.parametrize(
+    ("addresses", "domain", "address"),
+    [
+        ("real", "", "ada@example.edu"),
+        ("real", "people.example.org", "ada@example.edu"),
+        ("plus", "", "ada+abcdefghijkl@example.edu"),
+        ("pseudonym", "people.example.org", "abcdefghijklmnop@people.example.org"),
+    ],
+)
+def test_which_address_a_provider_knows(addresses: str, domain: str, address: str) -> None:
+    assert address_of(PERSON, "abcdefghijklmnop", addresses, domain) == address
+
+
+@pytest.mark.parametrize("addresses", ["real", "plus", "pseudonym"])
+def test_who_has_no_address_gets_one_of_the_domain(addresses: str) -> None:
+    nobody = Person(id="4")
+    assert address_of(nobody, "abc", addresses, "people.example.org") == "abc@people.example.org"
+    assert address_of(nobody, "abc", addresses, "") == ""

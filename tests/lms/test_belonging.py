@@ -152,3 +152,12 @@ def test_two_sites_of_one_host_and_two_clients_of_one_issuer_are_two_lmss() -> N
     for second in (lms("https://example.edu/b"), lms("https://example.edu/a")):
         assert belonging.taken(second, [first]) == ""
         assert belonging.doubled([first, second]) == []
+
+
+def test_two_clients_of_one_issuer_share_it_wherever_they_are_registered() -> None:
+    """One stands in the file, the other is read from the database."""
+    named = "https://example.edu/a"
+    at = "https://auth.example.org"
+    first = lms(named, at, name="a", by_address=False)
+    assert belonging.taken(lms("/".join(named.split("/")), at), [first]) == ""
+    assert "'a'" in belonging.taken(lms(EVIL, at), [first])

@@ -98,9 +98,9 @@ def test_a_teachers_grade_stays_and_ours_waits(either: Bridge, lms: Gradebook) -
     assert [score["scoreGiven"] for score in lms.scores] == [80]
     assert claims.deliveries(bridge.store, bridge.clock(), 15, 9) == []
     # a resend by hand does not replace it either, unless the person says so
-    grades.resend(bridge.database, ["grade-u1"], stuck=False, now=bridge.clock())
+    grades.resend(bridge.database, ["grade-u1"], now=bridge.clock())
     assert bridge.deliver()["delivery"] == "waiting"
-    grades.resend(bridge.database, ["grade-u1"], stuck=False, now=bridge.clock(), force=True)
+    grades.resend(bridge.database, ["grade-u1"], now=bridge.clock(), force=True)
     assert bridge.deliver()["delivery"] == "delivered"
     assert lms.cells["u1"]["score"] == 90
     lms.cells["u1"]["score"] = 60  # once forced is not forced for ever

@@ -120,3 +120,8 @@ def test_what_a_status_means(
     status: int, headers: dict[str, str], body: bytes, meaning: str
 ) -> None:
     assert answers.read(Response(status, headers, body)).meaning == meaning
+
+
+@pytest.mark.parametrize(("lists", "kept"), [(1, "no column"), (4, "no column"), (5, ""), (99, "")])
+def test_lists_within_lists_are_looked_into_so_far(lists: int, kept: str) -> None:
+    assert reason(b"[" * lists + b'"no column"' + b"]" * lists) == kept

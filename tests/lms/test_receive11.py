@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -58,3 +58,13 @@ def test_a_thousand_forgeries_lock_no_honest_launch_out() -> None:
     launch = to.launch(CAMPUS.signed(CAMPUS.fields()), "", {})
     assert isinstance(launch, Launch)
     assert launch.person.id == "ann"
+
+
+def test_a_launch_is_remembered_five_minutes_longer_than_it_is_taken() -> None:
+    form = CAMPUS.signed(CAMPUS.fields())
+    (stamp,) = (int(value) for name, value in form if name == "oauth_timestamp")
+    launch = door().launch(form, "", {})
+    assert isinstance(launch, Launch)
+    taken = timedelta(seconds=KNOWN.timestamp_window_s)
+    until = datetime.fromtimestamp(stamp, UTC) + taken + timedelta(minutes=5)
+    assert launch.once.expires_at == until

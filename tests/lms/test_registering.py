@@ -505,3 +505,17 @@ def test_a_key_that_cannot_be_made_ends_the_registration_in_words(office: Office
         office.open()
     assert [method for method, *_ in office.lms.asked] == ["GET"]
     assert office.outcome()["outcome"] == office.no_key
+
+
+def test_what_is_too_long_is_refused_and_leaves_the_invitation_good(office: Office) -> None:
+    office.invite()
+    for name, length, said in (
+        ("registration_token", 4097, "registration_token is repeated or too long"),
+        ("openid_configuration", 4097, "openid_configuration is repeated or too long"),
+    ):
+        with pytest.raises(BadRequest) as caught:
+            office.open(**{name: "x" * length})
+        assert caught.value.detail == said
+    assert office.store.registrations() == []
+    office.open(registration_token="x" * 4096)
+    assert len(office.store.registrations()) == 1

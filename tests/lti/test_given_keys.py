@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lti_bridge.errors import SignatureRefused
 from lti_bridge.lti import jwt
-from lti_bridge.lti.given_keys import GivenOrFetched, address, checked
+from lti_bridge.lti.given_keys import GivenOrFetched, address, checked, given_keys
 from tests.lms.platform13 import Endpoint, Platform, jwk, rsa_key
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -73,3 +73,13 @@ def test_what_cannot_verify_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be a JWK set"):
         checked(text)
     assert not verified(text)
+
+
+@pytest.mark.parametrize(
+    ("bits", "fit"), [(2047, False), (2048, True), (4096, True), (8192, True), (8193, False)]
+)
+def test_how_long_a_key_may_be(bits: int, fit: bool) -> None:
+    number = (1 << (bits - 1)) + 1  # nobody looks whether it is one of two primes
+    key = RSAPublicNumbers(65537, number).public_key()
+    text = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    assert bool(given_keys(text)) is fit

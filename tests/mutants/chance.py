@@ -1,10 +1,11 @@
 """Breaks the bridge at 200 places chosen by chance, with the operators of Cosmic Ray.
 
 `make mutants-random`. The seed is fixed: everybody gets the same places of the same code. What
-a fault is tested with follows from where it is: the tests of its own name first, then those that
-go through its folder. All these are run once without a fault: what fails then is left out. A run
-that was stopped goes on where it was, as long as code and tests are the same. What is not caught
-is either mended by a test or reasoned in docs/mutants.md.
+a fault is tested with are the tests that run its line, or any line of its file if only imports run
+that one; and then, if none of them fails, those of its own name and a few that start servers.
+All are run once without a fault, which shows what runs which lines; what fails then is left out.
+A run that was stopped goes on where it was, as long as code and tests are the same. What is not
+caught is either mended by a test or reasoned in docs/mutants.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import argparse
 import ast
 import difflib
 import random
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,33 +29,31 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 from tests.mutants.places import ROOT, Change
 from tests.mutants.record import FILE, Record, is_in, state_of
+from tests.mutants.seen import Seen, read_seen
 from tests.mutants.trees import NO_END, Trees, Verdict, each, project_files
 
 SEED, COUNT = 20, 200
 NO_IMPORT = "ImportError while loading conftest"  # a fault in what every test needs
 ROOMS = ("core", "lti", "lms", "providers", "platform")  # as far as there are such folders
-# Tests that go through a room, the cheap ones first.
-THROUGH = {
-    "core": (
-        *("tests/core", "tests/store", "tests/contract", "tests/cli", "tests/platform/services"),
-        *("tests/flow/test_launch_core.py", "tests/flow/test_placing.py", "tests/lms"),
-        *("tests/flow/test_deliveries.py", "tests/flow/test_notice.py", "tests/test_overrides.py"),
-    ),
-    "lti": ("tests/lti", "tests/lms", "tests/platform/services", "tests/flow/test_outcomes.py"),
-    "lms": (
-        *("tests/lms", "tests/flow/test_lms11.py", "tests/flow/test_deliveries.py"),
-        *("tests/flow/test_placing.py", "tests/flow/test_answers.py", "tests/flow/test_trust.py"),
-        *("tests/flow/test_lms_habits.py", "tests/flow/test_registrations.py"),
-    ),
-    "providers": (
-        *("tests/providers", "tests/contract", "tests/flow/test_outcomes.py"),
-        *("tests/flow/test_consumer11.py", "tests/flow/test_consumer11_privacy.py"),
-        *("tests/flow/test_people_named.py", "tests/flow/test_people_candidates.py"),
-    ),
-    "platform": (
-        *("tests/platform", "tests/flow/test_outcomes.py", "tests/flow/test_services13.py"),
-        *("tests/flow/test_tool13.py", "tests/flow/test_deep_link_platform.py"),
-    ),
+SEEN_IN = FILE.with_suffix("")  # a folder: what was seen in the run without a fault
+# The tests that run the bridge in their own process, where it is seen which lines they run.
+WATCHED = (
+    *("tests/core", "tests/store", "tests/lti", "tests/lms", "tests/platform", "tests/providers"),
+    *("tests/contract", "tests/cli", "tests/test_overrides.py", "tests/test_hostile.py"),
+)
+# Those that start servers, whose lines are not seen: as few as go through the whole of a folder.
+SERVING = {
+    "core": ("tests/flow/test_launch_core.py", "tests/flow/test_outcomes.py"),
+    "core/course": ("tests/flow/test_placing.py",),
+    "lti": ("tests/flow/test_outcomes.py",),
+    "lms": ("tests/flow/test_lms11.py", "tests/flow/test_lms_habits.py"),
+    "platform": ("tests/flow/test_outcomes.py", "tests/flow/test_tool13.py"),
+    "providers": ("tests/flow/test_outcomes.py",),
+    "providers/demo": ("tests/flow/test_demo_kind.py",),
+    "providers/isograd": ("tests/flow/test_isograd_api.py",),
+    "providers/itep": ("tests/flow/test_itep.py",),
+    "providers/mettl": ("tests/flow/test_mettl.py",),
+    "providers/prov": ("tests/flow/test_prov.py",),
 }
 
 
@@ -133,17 +134,16 @@ def _silent(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 @cache
 def tests_of(path: Path) -> tuple[str, ...]:
-    """The tests for a fault in this file: those of its own name first."""
+    """The files of tests for a fault in this file: those of its own name, and servers."""
     _, room, *rest = path.with_suffix("").parts
     mirror = Path("tests", room, *rest[:-1])
     moved = not (ROOT / mirror).is_dir()
-    first = _named(f"tests/{room}", path.stem) if moved else [mirror / f"test_{path.stem}.py"]
-    if rest[:-1]:
-        first += [mirror, Path(f"tests/flow/test_{rest[0]}.py")]
-    there = [str(one) for one in first if (ROOT / one).exists()]
-    if gone := [one for one in THROUGH[room] if not (ROOT / one).exists()]:
-        raise SystemExit(f"THROUGH names tests that are not there: {', '.join(gone)}")
-    return tuple(dict.fromkeys([*there, *THROUGH[room]]))
+    own = _named(f"tests/{room}", path.stem) if moved else [mirror / f"test_{path.stem}.py"]
+    there = [str(one) for one in own if (ROOT / one).exists()]
+    serving = SERVING.get("/".join([room, *rest[:1]]), SERVING[room])
+    if gone := [one for one in (*serving, *WATCHED) if not (ROOT / one).exists()]:
+        raise SystemExit(f"these tests are not there: {', '.join(gone)}")
+    return tuple(dict.fromkeys([*there, *serving]))
 
 
 def _named(folder: str, stem: str) -> list[Path]:
@@ -153,36 +153,55 @@ def _named(folder: str, stem: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class Judge:
-    """Runs the tests of a place one after the other; `broken` are those that fail anyway."""
+    """Runs the tests of a place; `broken` are those that fail anyway, `seen` says what runs it."""
 
     trees: Trees
     broken: Collection[str]
+    seen: Seen
 
     def whole(self, steps: Collection[str]) -> Verdict:
-        """All tests of these steps without a fault, each once."""
+        """All tests of these steps without a fault, each once, and what lines they run."""
         outer = [one for one in steps if not any(is_in(one, other) for other in {*steps} - {one})]
         spread = ("-n", str(self.trees.count), "--dist", "worksteal")
-        return self.trees.judge(None, outer, "--continue-on-collection-errors", *spread)
+        watched = ("-p", "tests.mutants.seen", f"--seen-in={SEEN_IN}")
+        return self.trees.judge(None, outer, "--continue-on-collection-errors", *spread, *watched)
+
+    def through(self, one: Chance) -> list[str]:
+        """The tests that run this place; those that run its file where only imports run it."""
+        tests = self.seen.through(one.path, one.line) or self.seen.through_file(one.path)
+        return [test for test in tests if not any(is_in(test, step) for step in self.broken)]
 
     def __call__(self, one: Chance) -> Verdict:
-        """Caught by the tests of its own name, else by those that go through it.
+        """Caught by a test that runs it, else by those of its own name and its room.
 
         What nothing can be collected with any more is noticed too, and so is what never ends.
         """
-        change = Change(one.path, one.text, one.line)
-        verdict = Verdict("ERROR", "no tests are left")
-        for step in tests_of(one.path):
-            if step in self.broken:
-                continue
-            found = self.trees.judge(change, [step], *self._without(step))
-            if NO_IMPORT in found.said:
-                return Verdict("caught", "nothing can be imported")
-            if found.word == "caught" or found.failed or found.said.startswith(NO_END):
-                by = found.failed[0].partition(" - ")[0] if found.failed else f"{step}: {NO_END}"
-                return Verdict("caught", by)
-            if verdict.word != "NOT CAUGHT":
-                verdict = found
+        change, tests = Change(one.path, one.text, one.line), self.through(one)
+        if not _is_python(change.text):
+            return Verdict("caught", "it is not Python any more")
+        verdict = self._at_once(change, tests) if tests else Verdict("ERROR", "no tests are left")
+        steps = [*tests_of(one.path)]
+        if tests and verdict.word == "ERROR":  # one of them is not there any more, with the fault
+            steps[:0] = dict.fromkeys(test.partition("::")[0] for test in tests)
+        for step in steps:
+            if verdict.word == "caught":
+                break
+            if step not in self.broken:
+                found = _read(self.trees.judge(change, [step], *self._without(step)), step)
+                if found.word == "caught" or verdict.word == "ERROR":
+                    verdict = found
         return verdict
+
+    def _at_once(self, change: Change, tests: Sequence[str]) -> Verdict:
+        """What these tests say, of which the first one that fails ends the run."""
+        taken = self.seen.within(tests)
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+            file.write("".join(f"{test}\n" for test in taken))
+            file.flush()
+            found = _read(self.trees.judge(change, [f"@{file.name}"]), f"{len(taken)} tests")
+        if found.word != "NOT CAUGHT" or len(taken) == len(tests):
+            return found
+        return Verdict("NOT CAUGHT", f"{found.said}; {len(tests) - len(taken)} were left out")
 
     def _without(self, step: str) -> Iterator[str]:
         for one in self.broken:
@@ -190,12 +209,32 @@ class Judge:
                 yield f"--deselect={one}" if "::" in one else f"--ignore={one}"
 
 
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _read(found: Verdict, step: str) -> Verdict:
+    """The verdict of one run, which says what has caught the fault; any test is enough."""
+    if NO_IMPORT in found.said:
+        return Verdict("caught", "nothing can be imported")
+    if found.failed:
+        test, _, reason = found.failed[0].partition(" - ")
+        return Verdict("caught", f"{test}, by its time limit" if "Timeout" in reason else test)
+    if found.said.startswith(NO_END):
+        return Verdict("caught", f"{step}: {NO_END}")
+    return Verdict("NOT CAUGHT", "no test") if found.word == "NOT CAUGHT" else found
+
+
 def first_run(judge: Judge, record: Record, steps: Collection[str]) -> list[str]:
     """The tests that fail without a fault, which prove nothing; those of a run before are known.
 
     Raises SystemExit when they cannot be run.
     """
-    new = sorted({*steps} - {*record.whole})
+    new = sorted(one for one in {*steps} if record.failing(one) is None)
     if new:
         print(f"Without a fault, the tests of {len(new)} files and folders have to pass:")
         print("".join(f"  {one}\n" for one in new), end="", flush=True)
@@ -204,7 +243,7 @@ def first_run(judge: Judge, record: Record, steps: Collection[str]) -> list[str]
             raise SystemExit(f"they cannot be run.\n{verdict.said}")
         record.ran(new, [one.partition(" - ")[0] for one in verdict.failed])
         print(f"run in {time.monotonic() - began:.0f} s.")
-    broken = sorted({one for step in steps for one in record.whole[step]})
+    broken = sorted({one for step in steps for one in record.failing(step) or ()})
     said = "these fail anyway, and are left out:" if broken else "they do."
     print(said, *(f"  {one}" for one in broken), sep="\n", flush=True)
     return broken
@@ -251,23 +290,26 @@ def main() -> int:
 
 
 def _run(trees: Trees, record: Record, places: Sequence[Chance]) -> None:
-    steps = {step for one in places for step in tests_of(one.path)}
-    judge = Judge(trees, first_run(Judge(trees, ()), record, steps))
+    if not record.whole:
+        shutil.rmtree(SEEN_IN, ignore_errors=True)
+    steps = {*WATCHED, *(step for one in places for step in tests_of(one.path))}
+    broken = first_run(Judge(trees, (), read_seen(SEEN_IN)), record, steps)
+    judge = Judge(trees, broken, read_seen(SEEN_IN))
+    left = [one for one in places if one.key not in record.verdicts]
     known = [record.verdicts[one.key]["word"] for one in places if one.key in record.verdicts]
     print(f"{len(known)} of {len(places)} places are judged already.", flush=True)
     progress = Progress(known, len(places))
-    for one, verdict in each(trees, [p for p in places if p.key not in record.verdicts], judge):
-        by = "no test" if verdict.word == "NOT CAUGHT" else verdict.said
+    for one, verdict in each(trees, left, judge):
         if verdict.word != "ERROR":  # what could not be judged is tried again the next time
-            record.judged(one.key, verdict.word, by)
-        progress.say(one, verdict.word, by)
+            record.judged(one.key, verdict.word, verdict.said)
+        progress.say(one, verdict.word, verdict.said)
 
 
 def _report(record: Record, places: Sequence[Chance]) -> int:
     words = {one: record.verdicts.get(one.key, {"word": "ERROR"})["word"] for one in places}
     left = [one for one, word in words.items() if word != "caught"]
     for one in left:
-        print(f"\n{words[one]}: {one}\n  " + "\n  ".join(tests_of(one.path)))
+        print(f"\n{words[one]}: {one}")
     print(f"\n{len(places) - len(left)} of {len(places)} caught; all verdicts are in {FILE}")
     return 1 if left else 0
 

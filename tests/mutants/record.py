@@ -40,6 +40,13 @@ class Record:
         for step in steps:
             self._keep({"step": step, "failed": [one for one in broken if is_in(one, step)]})
 
+    def failing(self, step: str) -> list[str] | None:
+        """The tests of a step that fail without a fault; None when it was not run so yet."""
+        if step in self.whole:
+            return self.whole[step]
+        outer = [failed for one, failed in self.whole.items() if is_in(step, one)]
+        return [one for one in outer[0] if is_in(one, step)] if outer else None
+
     def _keep(self, one: dict[str, Any]) -> None:
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(one) + "\n")

@@ -44,6 +44,15 @@ def test_of_another_state_nothing_counts(file: Path) -> None:
     assert Record(file, "this").verdicts.keys() == {"a.py + 1"}
 
 
+def test_what_fails_anyway_is_known_of_the_parts_of_a_step_too(file: Path) -> None:
+    made = filled(file)
+    assert made.failing("tests/core") == [*BROKEN]
+    assert made.failing("tests/core/test_b.py") == [BROKEN[1]]
+    assert made.failing("tests/core/test_c.py") == []
+    assert made.failing("tests/cor") is None
+    assert made.failing("tests") is None
+
+
 @pytest.mark.parametrize(
     ("step", "has"),
     [

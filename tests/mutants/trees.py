@@ -112,13 +112,17 @@ class Trees:
             return Verdict("ERROR", f"{NO_END} {limit_s:.0f} s")
         lines = written.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         failed = [
-            line.partition(" ")[2] for line in lines if line.startswith(("FAILED ", "ERROR "))
+            line.partition(" ")[2]
+            for line in lines
+            if line.startswith(("FAILED tests/", "ERROR tests/"))  # "ERROR x" may be of a log too
         ]
         blind = [test for test in tests if not any(one.startswith(test) for one in failed)]
         if process.exitcode == FAILED and not blind:
             return Verdict("caught", failed=tuple(failed))
         word = "NOT CAUGHT" if process.exitcode in (PASSED, FAILED) else "ERROR"
-        said = "\n".join([*(f"passes: {test}" for test in blind), *lines[-15:]])
+        # the first line says when nothing could be imported
+        ends = [*lines[:1], *lines[1:][-15:]]
+        said = "\n".join([*(f"passes: {test}" for test in blind), *ends])
         return Verdict(word, said, tuple(failed))
 
 
@@ -144,6 +148,7 @@ def _tests(tree: str, number: int, arguments: list[str], said: str) -> None:
     sys.path[:] = [tree, *(one for one in sys.path if one not in ("", str(ROOT)))]
     os.environ["PYTHONPATH"] = tree
     os.environ["PYTEST_XDIST_WORKER"] = f"gw{number}"  # each copy's tests take ports of their own
+    os.environ["COLUMNS"] = "400"  # else the reason of a failure is cut off behind a long name
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is started often is compiled once
     options = ["-q", "--no-header", "-p", "no:cacheprovider", f"--timeout={TEST_TIMEOUT_S}"]
     sys.exit(int(pytest.main([*options, *arguments])))

@@ -175,3 +175,14 @@ def test_a_link_may_write_its_activity_out() -> None:
     assert made.registration == {name: f"$Custom.{name}" for name in names}
     with pytest.raises(ValidationError):
         KIND.inline({"track": "RC"}, connection())
+
+
+@pytest.mark.parametrize("key", ["expire_days", "stock_warning"])
+def test_days_and_warnings_are_not_below_zero(key: str) -> None:
+    assert refused(**{key: -1}) == [f"{key}: must be greater than or equal to 0"]
+    assert getattr(connection(**{key: 0}), key) == 0
+
+
+def test_what_is_not_said_of_expiry_and_stock() -> None:
+    made = connection()
+    assert (made.expire_days, made.stock_warning) == (0, 5)

@@ -364,3 +364,11 @@ def test_nothing_private_is_logged(
     said = caught.value.detail + "".join(str(vars(record)) for record in caplog.records)
     for private in PRIVATE:
         assert private not in said
+
+
+@pytest.mark.parametrize("status", [200, 201, 299])
+def test_every_status_of_success_makes_an_exam(
+    customer: Customer, provider: Prov, status: int
+) -> None:
+    customer.fault(status=status, body='{"eventId": "exam-1"}')
+    assert provider.start(session(provider)).reference == "exam-1"
