@@ -228,6 +228,8 @@ def test_unknown_names(office: Office) -> None:
 
 
 def test_all_unclear_attempts_at_a_connection_are_settled_at_once(office: Office) -> None:
+    for connection in ("demo", "mettl"):  # what other tests have left
+        office.run("attempts", "resolve-all", connection, "--expired", "--yes")
     lost = [office.lose(user, "demo") for user in ("many-1", "many-2", "many-3")]
     other = office.lose("many-4", "mettl")
     asked = office.run("attempts", "resolve-all", "demo", "--not-started", answer="n\n")
@@ -248,6 +250,7 @@ def test_all_unclear_attempts_at_a_connection_are_settled_at_once(office: Office
 
 
 def test_only_those_of_an_activity_are_settled_where_one_is_named(office: Office) -> None:
+    office.run("attempts", "resolve-all", "demo", "--expired", "--yes")
     lost = office.lose("one-1", "demo")
     nothing = ("attempts", "resolve-all", "demo", "--expired", "--activity", "other", "--yes")
     assert "is unclear" in office.refused(*nothing)
