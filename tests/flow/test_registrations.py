@@ -388,7 +388,10 @@ def test_an_invited_lms_is_held_to_its_deployments_and_to_given_keys(
     wrong.write_text(json.dumps({"keys": [other]}), encoding="utf-8")
 
     def answered(deployment: str) -> tuple[int, str]:
-        page = launch_of(moving, party, deployment=deployment)
+        try:
+            page = launch_of(moving, party, deployment=deployment)
+        except AssertionError:  # its login has no form as long as this process knows it not
+            return 400, "unknown-lms"
         return page.status, "" if page.status == 200 else refusal(page)[0]
 
     try:
