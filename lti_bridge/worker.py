@@ -43,14 +43,10 @@ class Worker:
     def sweep(self) -> None:
         """Deliver what is due, and come back in time for what is due soon; raises nothing."""
         with self._sweeping:
-            try:
-                self._polls.start()
-                self.bridge.passback.deliver_due(self.pool)
-                self._looks.start()
-            except Exception as error:  # a database that is away is looked for until it is back
-                log.error("worker.sweep-failed", extra={"reason": type(error).__name__})
-            finally:
-                self._come_back()
+            self._polls.start()
+            _tried(self.bridge.passback.deliver_due, self.pool)
+            self._looks.start()
+            self._come_back()
 
     def minute(self) -> None:
         """What happens every minute: a sweep, and forgetting what has expired."""
@@ -83,12 +79,12 @@ class Worker:
         bridge = self.bridge
         for one in (bridge.passback, bridge.polling, bridge.readback):
             one.lanes.close()
-        if self._wake is not None:
-            self._wake.cancel()
         with self._sweeping:
+            if self._wake is not None:
+                self._wake.cancel()
             self.pool.shutdown(wait=True)
-        for beside in (self._polls, self._looks):
-            beside.end()
+            for beside in (self._polls, self._looks):
+                beside.end()
 
     def _come_back(self, pause: timedelta | None = None) -> None:
         if self._wake is not None:
@@ -108,21 +104,33 @@ class Worker:
         return min(max(min(times) - self.bridge.clock(), A_MOMENT), SOON) if times else SOON
 
 
+Work = Callable[[ThreadPoolExecutor], int]
+
+
+def _tried(work: Work, pool: ThreadPoolExecutor) -> None:
+    """Do one kind of work; what stops it is no reason for the others to stop, or for the next try.
+
+    As a rule it is the database that is away, and is looked for until it is back.
+    """
+    try:
+        work(pool)
+    except Exception:
+        log.exception("worker.sweep-failed")
+
+
 class _Beside:
     """Work that has threads of its own, and goes on while sweeps come and go."""
 
-    def __init__(self, name: str, threads: int, work: Callable[[ThreadPoolExecutor], int]) -> None:
+    def __init__(self, name: str, threads: int, work: Work) -> None:
         self._work = work
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-all")
-        self._done: Future[int] | None = None
+        self._done: Future[None] | None = None
 
     def start(self) -> None:
-        """Begin, unless it is still going on. Raises what the work before ended with."""
+        """Begin, unless it is still going on."""
         if self._done is None or self._done.done():
-            before, self._done = self._done, self._thread.submit(self._work, self._pool)
-            if before is not None:
-                before.result()
+            self._done = self._thread.submit(_tried, self._work, self._pool)
 
     def end(self) -> None:
         """Wait until it is done."""

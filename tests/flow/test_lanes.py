@@ -124,6 +124,20 @@ def test_an_lms_that_has_enough_is_left_alone_for_as_long_as_it_says(rig: Rig) -
     assert not [call for call in calls if told + 1.5 < call.at < told + 2.9]
 
 
+def test_grades_are_delivered_though_nobody_can_be_asked(rig: Rig) -> None:
+    now, later = sit_all(rig, 2, "old")
+    report_all(rig, [now, later])
+    rig.write(
+        "UPDATE grades SET due_at = :at WHERE user_id = :user",
+        at=int(time.time() * 1000) + 4000,
+        user=later.learner,
+    )
+    rig.write("ALTER TABLE attempts RENAME COLUMN poll_at TO not_there")
+    started(rig)
+    eventually(lambda: delivered(rig, [now]), 1)
+    eventually(lambda: delivered(rig, [later]), 1, 15)
+
+
 @pytest.mark.postgres
 def test_a_worker_goes_on_when_the_database_is_back(
     tmp_path: Path, postgres: str, postgres_database: str
