@@ -628,6 +628,7 @@ class ProviderDown(ProviderError):
 class ProviderBusy(ProviderError):
     """As many calls as allowed are under way at this connection."""
 
+    pause_s: float | None = None
     code = "provider-busy"
     status = 503
     sentence = "Many people are opening this test right now."

@@ -16,6 +16,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from lti_bridge.errors import (
+    BridgeError,
+    LmsAway,
+    LmsBusy,
+    NetworkFailed,
+    ProviderBusy,
+    ProviderDown,
+)
+
 log = logging.getLogger("lti_bridge.lanes")
 
 ROOM = 16  # pieces of work with one party at a time
@@ -51,7 +60,8 @@ class Lanes:
     """The lanes of one kind of work of one process; safe for its threads.
 
     `spread` returns a number in 0..1, so that many do not try at once; `what` is the log's word
-    for the party. Whoever does the work says how its party did: `answered`, `unreached` or `busy`.
+    for the party. Whoever does the work says how its party did: it has `answered`, or what was
+    `heard` of it.
     """
 
     clock: Callable[[], datetime]
@@ -108,14 +118,19 @@ class Lanes:
                 del under_way[future]
                 done += 1
 
+    def heard(self, name: str, error: BridgeError) -> None:
+        """What an error says of the party that it came from: away, busy, or an answer."""
+        if isinstance(error, LmsBusy | ProviderBusy):
+            self.busy(name, error.pause_s)
+        elif isinstance(error, LmsAway | ProviderDown | NetworkFailed):
+            self.unreached(name)
+        else:
+            self.answered(name)
+
     def answered(self, name: str) -> None:
         """A party has answered, whatever it said: its lane is open for all that waits."""
         with self._lock:
-            lane = self._lane(name)
-            if lane.away:
-                lane.not_before = None
-                log.warning("lane.open", extra={self.what: name})
-            lane.unreached = 0
+            lane = self._reached(name)
             lane.width = min(lane.width + 1 / lane.width, self.room)
 
     def unreached(self, name: str) -> None:
@@ -125,20 +140,19 @@ class Lanes:
             lane.unreached += 1
             if lane.away:
                 over = min(lane.unreached - AWAY_AFTER, len(PAUSES_S) - 1)
-                self._pause(lane, PAUSES_S[over])
+                self._pause(lane, self._about(PAUSES_S[over]))
             if lane.unreached == AWAY_AFTER:
                 log.warning("lane.away", extra={self.what: name})
 
     def busy(self, name: str, pause_s: float | None) -> None:
         """A party says that too many requests came: half as many, after a pause of that long."""
         with self._lock:
-            lane = self._lane(name)
-            lane.unreached = 0
-            now = self.clock()
+            lane, now = self._reached(name), self.clock()
             if lane.not_before is None or lane.not_before <= now:  # once for all under way
                 lane.width = max(lane.width / 2, 1)
                 log.warning("lane.busy", extra={self.what: name})
-            self._pause(lane, min(pause_s or BUSY_S, LONGEST_PAUSE_S))
+            seconds = min(pause_s, LONGEST_PAUSE_S) if pause_s else self._about(BUSY_S)
+            self._pause(lane, seconds)
 
     def is_away(self, name: str) -> bool:
         """Whether the party does not answer now."""
@@ -172,6 +186,14 @@ class Lanes:
     def _lane(self, name: str) -> _Lane:
         return self._lanes.setdefault(name, _Lane(self.room))
 
+    def _reached(self, name: str) -> _Lane:
+        lane = self._lane(name)
+        if lane.away:
+            lane.not_before = None
+            log.warning("lane.open", extra={self.what: name})
+        lane.unreached = 0
+        return lane
+
     def _under_way(self, name: str) -> int:
         return self._lane(name).under_way
 
@@ -190,6 +212,9 @@ class Lanes:
         lane = self._lanes.get(name)
         return max(at, lane.not_before) if lane and lane.not_before else at
 
+    def _about(self, seconds: float) -> float:
+        return seconds * (0.75 + 0.5 * self.spread())
+
     def _pause(self, lane: _Lane, seconds: float) -> None:
-        until = self.clock() + timedelta(seconds=seconds * (0.75 + 0.5 * self.spread()))
+        until = self.clock() + timedelta(seconds=seconds)
         lane.not_before = max(lane.not_before or until, until)

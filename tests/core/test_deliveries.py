@@ -11,17 +11,20 @@ import pytest
 
 from lti_bridge.core.course.learners import Cell, merge
 from lti_bridge.core.grade.deliveries import (
+    AWAY_S,
     DELAYS_S,
     DEPARTED,
     DEPARTED_FOR,
     GIVE_UP_AFTER,
+    UNREADABLE,
     Passback,
 )
 from lti_bridge.core.grade.gradebook import Outcome, Receipt
 from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.lanes import AWAY_AFTER
 from lti_bridge.core.launch.message import GradeTarget
-from lti_bridge.core.records import Delivery
-from lti_bridge.errors import BridgeError, DeliveryFailed, DeliveryRefused
+from lti_bridge.core.records import Delivery, Shown
+from lti_bridge.errors import BridgeError, DeliveryFailed, DeliveryHeld, DeliveryRefused, LmsAway
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HALF = Score(Decimal(1), Decimal(2))
@@ -126,6 +129,51 @@ def test_an_observer_hears_how_each_try_ended_and_how_long_it_took() -> None:
         passback.deliver(DUE)
     assert [one[:2] for one in observed.heard] == [("campus", "refused"), ("campus", "pending")]
     assert all(seconds >= 1 for *_, seconds in observed.heard)
+
+
+@dataclass
+class Unreadable(Gradebook):
+    """An LMS that shows grades, if it is there, and answers this when it is asked for one."""
+
+    sent: list[Delivery] = field(default_factory=list)
+
+    def deliver(self, delivery: Delivery) -> Receipt:
+        self.sent.append(delivery)
+        return Receipt()
+
+    def readable(self, delivery: Delivery) -> bool:
+        return True
+
+    def read(self, delivery: Delivery) -> Shown:
+        raise self.error
+
+
+def corrected(error: BridgeError) -> tuple[Passback, Settled, Unreadable]:
+    store, lms = Settled(), Unreadable(error)
+    return Passback(store, lms, lambda: NOW, lambda: 0.5), store, lms  # type: ignore[arg-type]
+
+
+def test_an_lms_that_does_not_tell_what_it_shows_is_away_too() -> None:
+    passback, store, lms = corrected(LmsAway("no answer in time"))
+    correction = replace(DUE, delivered_before=True)
+    for _ in range(AWAY_AFTER):
+        passback.deliver(correction)
+    assert passback.lanes.is_away("campus")
+    assert lms.sent == []
+    pauses = [one.due_at - NOW for one in store.outcomes if one.due_at]
+    assert pauses == [UNREADABLE, UNREADABLE, timedelta(seconds=AWAY_S)]
+    assert not any(one.count_try for one in store.outcomes)
+
+
+@pytest.mark.parametrize("due", [replace(DUE, departed=True), DUE], ids=["departed", "held"])
+def test_what_was_not_sent_says_nothing_of_the_lms(due: Delivery) -> None:
+    store = Settled()
+    gradebook = Gradebook(DeliveryHeld("another worker looks for its column"))
+    passback = Passback(store, gradebook, lambda: NOW, lambda: 0.5)  # type: ignore[arg-type]
+    for _ in range(AWAY_AFTER):
+        passback.lanes.unreached("campus")
+    passback.deliver(due)
+    assert passback.lanes.is_away("campus")
 
 
 def test_a_grade_that_was_tried_even_more_often_waits_for_a_person() -> None:

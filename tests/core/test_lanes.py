@@ -11,6 +11,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lti_bridge.core.lanes import AWAY_AFTER, BUSY_S, LONGEST_PAUSE_S, MOST, PAUSES_S, ROOM, Lanes
+from lti_bridge.errors import (
+    BridgeError,
+    DeliveryFailed,
+    DeliveryRefused,
+    LmsAway,
+    LmsBusy,
+    NetworkFailed,
+    ProviderBusy,
+    ProviderDown,
+    ProviderRefused,
+)
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 Piece = tuple[str, int]
@@ -267,6 +278,42 @@ def test_answers_give_the_room_back(line: Line) -> None:
     due = Due(full=ROOM)
     assert line.run(due, answers) == ROOM
     assert due.claims[0] == ("full", ROOM)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_nobody_comes_before_the_time_that_was_asked_for(spread: float) -> None:
+    lanes = Lanes(Clock(), lambda: spread, "registration")
+    lanes.busy("full", 30)
+    assert lanes.next_time({"full": NOW}) == NOW + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("error", "away", "pause_s"),
+    [
+        (LmsAway("x"), True, PAUSES_S[0]),
+        (ProviderDown("x"), True, PAUSES_S[0]),
+        (NetworkFailed("x"), True, PAUSES_S[0]),
+        (LmsBusy("x", 9), False, 9),
+        (ProviderBusy("x"), False, BUSY_S),
+        (DeliveryFailed("x"), False, 0),
+        (DeliveryRefused("x"), False, 0),
+        (ProviderRefused("x"), False, 0),
+    ],
+)
+def test_what_errors_say_of_a_party(
+    line: Line, error: BridgeError, away: bool, pause_s: float
+) -> None:
+    for _ in range(AWAY_AFTER - 1):
+        line.lanes.unreached("party")
+    line.lanes.heard("party", error)
+    assert line.lanes.is_away("party") == away
+    assert line.lanes.next_time({"party": NOW}) == NOW + timedelta(seconds=pause_s)
+
+
+def test_a_party_that_has_enough_is_there_again(line: Line) -> None:
+    make_away(line, "back")
+    line.lanes.busy("back", None)
+    assert not line.lanes.is_away("back")
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,7 @@ from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.records import Attempt, Incoming, Poll
 from lti_bridge.core.store import Store
-from lti_bridge.errors import (
-    BridgeError,
-    NetworkFailed,
-    NotConfigured,
-    OtherPerson,
-    ProviderBusy,
-    ProviderDown,
-)
+from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson
 
 log = logging.getLogger("lti_bridge.polling")
 
@@ -98,21 +91,13 @@ class Polling:
             reason = error.detail or error.code
             if isinstance(error, OtherPerson):
                 self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
-            self._lane_hears(attempt.connection, error)
+            self.lanes.heard(attempt.connection, error)
             self.observer.asked(attempt.connection, "failed")
             log.warning("poll.failed", extra={"attempt": attempt.id, "reason": reason})
         except Exception:
             self.observer.asked(attempt.connection, "broke")
             log.exception("poll.broke", extra={"attempt": attempt.id})
         self._plan_next(poll)
-
-    def _lane_hears(self, name: str, error: BridgeError) -> None:
-        if isinstance(error, ProviderBusy):
-            self.lanes.busy(name, None)
-        elif isinstance(error, ProviderDown | NetworkFailed):
-            self.lanes.unreached(name)
-        else:
-            self.lanes.answered(name)
 
     def ask(self, attempt: Attempt, created_at: datetime) -> Report:
         """What the provider says about an attempt now. Raises a ProviderError."""

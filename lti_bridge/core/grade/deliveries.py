@@ -20,7 +20,6 @@ from lti_bridge.errors import (
     DeliveryHeld,
     DeliveryRefused,
     LmsAway,
-    LmsBusy,
 )
 
 log = logging.getLogger("lti_bridge.passback")
@@ -100,29 +99,29 @@ class Passback:
         )
 
     def _tried(self, delivery: Delivery) -> Outcome:
-        """How a try ended, and how its LMS did, which its lane is told."""
-        lms = delivery.registration
+        """How a try ended."""
         try:
-            outcome = self._deliver(delivery)
-        except LmsAway as error:
-            self.lanes.unreached(lms)
-            return self._unreached(delivery, error.detail)
-        except LmsBusy as error:
-            self.lanes.busy(lms, error.pause_s)
-            return self._failed(delivery, error.detail)
-        except DeliveryHeld as error:
+            return self._deliver(delivery)
+        except DeliveryHeld as error:  # the LMS was not asked
             return Outcome("pending", self.clock() + HELD, error.detail, count_try=False)
-        except DeliveryConflict as error:
-            outcome = Outcome("pending", self.clock(), error.detail, later_stamp=True)
-        except DeliveryRefused as error:
-            outcome = Outcome("refused", error=error.detail or error.code)
         except BridgeError as error:
-            outcome = self._failed(delivery, error.detail or error.code)
+            self.lanes.heard(delivery.registration, error)
+            return self._refused(delivery, error)
         except Exception as error:
             log.exception("grade.delivery-broke", extra={"grade": delivery.grade_id})
             return self._failed(delivery, type(error).__name__)
-        self.lanes.answered(lms)
-        return outcome
+
+    def _refused(self, delivery: Delivery, error: BridgeError) -> Outcome:
+        """How a try ended that ended with this error."""
+        reason = error.detail or error.code
+        if isinstance(error, DeliveryConflict):
+            return Outcome("pending", self.clock(), reason, later_stamp=True)
+        if isinstance(error, DeliveryRefused):
+            return Outcome("refused", error=reason)
+        if isinstance(error, LmsAway) and self.lanes.is_away(delivery.registration):
+            # others have failed before, for the same reason: this one has failed nothing
+            return Outcome("pending", self._while_away(), reason, count_try=False)
+        return self._failed(delivery, reason)
 
     def _deliver(self, delivery: Delivery) -> Outcome:
         if delivery.departed and not delivery.forced:
@@ -137,14 +136,18 @@ class Passback:
             except DeliveryRefused:
                 readable = False
             except BridgeError as error:
+                self.lanes.heard(delivery.registration, error)
                 if keep and self.clock() < delivery.stamp + UNREADABLE_FOR:
-                    due_at = self.clock() + UNREADABLE
+                    away = self.lanes.is_away(delivery.registration)
+                    due_at = self._while_away() if away else self.clock() + UNREADABLE
                     return Outcome("pending", due_at, error.detail, count_try=False)
             else:
+                self.lanes.answered(delivery.registration)
                 if keep and not read_back.is_ours(delivery, shown):
                     return self._overridden(delivery, read_back.text_of(shown))
                 delivery = replace(delivery, comment=read_back.plain_text(shown.comment))
         self.gradebook.deliver(delivery)
+        self.lanes.answered(delivery.registration)
         read_at = read_back.next_look(0, self.clock(), self.spread) if readable else None
         return Outcome("delivered", read_at=read_at)
 
@@ -153,12 +156,8 @@ class Passback:
         self.store.note_shown(delivery, self.clock(), View(shown, True, again))
         return Outcome("waiting", error=OVERRIDDEN)
 
-    def _unreached(self, delivery: Delivery, reason: str) -> Outcome:
-        """A grade that others have failed before, for the same reason, has failed nothing."""
-        if not self.lanes.is_away(delivery.registration):
-            return self._failed(delivery, reason)
-        due_at = self.clock() + timedelta(seconds=AWAY_S * (0.75 + 0.5 * self.spread()))
-        return Outcome("pending", due_at, reason, count_try=False)
+    def _while_away(self) -> datetime:
+        return self.clock() + timedelta(seconds=AWAY_S * (0.75 + 0.5 * self.spread()))
 
     def _failed(self, delivery: Delivery, reason: str) -> Outcome:
         if delivery.tries + 1 >= GIVE_UP_AFTER:

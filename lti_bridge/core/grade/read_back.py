@@ -15,7 +15,7 @@ from lti_bridge.core.grade.gradebook import Gradebook, View
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.records import Delivery, Shown
 from lti_bridge.core.store import Store
-from lti_bridge.errors import BridgeError, DeliveryRefused, LmsAway, LmsBusy
+from lti_bridge.errors import BridgeError, DeliveryRefused
 
 log = logging.getLogger("lti_bridge.readback")
 
@@ -80,18 +80,14 @@ class ReadBack:
         again = next_look(reads, now, self.spread)
         try:
             shown = self.gradebook.read(delivery)
-            self.lanes.answered(delivery.registration)
-        except DeliveryRefused:
-            self.lanes.answered(delivery.registration)
-            return View(None, None, None)
         except BridgeError as error:
-            if isinstance(error, LmsAway):
-                self.lanes.unreached(delivery.registration)
-            elif isinstance(error, LmsBusy):
-                self.lanes.busy(delivery.registration, error.pause_s)
+            self.lanes.heard(delivery.registration, error)
+            if isinstance(error, DeliveryRefused):
+                return View(None, None, None)
             extra = {"grade": delivery.grade_id, "reason": error.detail}
             log.info("grade.not-readable", extra=extra)
             return View(None, None, again or while_waiting(reads, now))
+        self.lanes.answered(delivery.registration)
         if is_ours(delivery, shown):
             return View(text_of(shown), False, again)
         return View(text_of(shown), True, while_waiting(reads, now))
