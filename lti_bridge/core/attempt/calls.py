@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -82,8 +82,7 @@ class _Lane:
 
     limit: int
     running: dict[str, _Job] = field(default_factory=dict)  # by key, oldest first
-    queue: deque[_Job] = field(default_factory=deque)
-    queued: dict[str, _Job] = field(default_factory=dict)
+    queue: dict[str, _Job] = field(default_factory=dict)  # likewise
     added: int = 0  # that ever waited in the queue
     took_s: float = 0.0
 
@@ -97,8 +96,7 @@ class _Lane:
         if len(self.queue) < QUEUE:
             self.added += 1
             job.place = self.added
-            self.queue.append(job)
-            self.queued[job.key] = job
+            self.queue[job.key] = job
 
     def rest_s(self, now: float, job: _Job | None) -> float:
         """About how long it takes until a piece of work is done."""
@@ -168,7 +166,6 @@ class Calls:
             self._closing = True
             for lane in self._lanes.values():
                 lane.queue.clear()
-                lane.queued.clear()
             while any(lane.running for lane in self._lanes.values()):
                 if not self._ended.wait(max(0.0, until - time.monotonic())):
                     log.warning("calls.unfinished")
@@ -179,7 +176,7 @@ class Calls:
 
     def _add(self, lane: _Lane, name: str, job: _Job) -> _Job:
         """Let a piece of work be the next to begin, or queue it: it, or the same of before."""
-        if same := lane.running.get(job.key) or lane.queued.get(job.key):
+        if same := lane.running.get(job.key) or lane.queue.get(job.key):
             same.asked = True
             return same
         if self._closing:
@@ -231,8 +228,7 @@ class Calls:
             self._ended.notify_all()
             if not lane.queue:
                 return None
-            following = lane.queue.popleft()
-            del lane.queued[following.key]
+            following = lane.queue.pop(next(iter(lane.queue)))
             following.begun = now
             lane.running[following.key] = following
             return following

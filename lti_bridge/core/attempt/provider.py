@@ -169,8 +169,8 @@ class Connection:
     says which ones leave (identity.address_of). `keeps_launches`: a start calls nobody and keeps
     the launch until the tool comes for it (LTI 1.3). `daily_limit` is how many attempts one LMS
     may buy there in a day, 0: any number. `max_in_flight` is how many calls of one process may be
-    under way. `extra_time` says for an activity's settings what the
-    provider does with a learner's extra time.
+    under way. `extra_time` says for an activity's settings what the provider does with a learner's
+    extra time.
     """
 
     name: str
