@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.core.attempt.capabilities import pushing
 from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, SUBMISSION_REVIEW
 from lti_bridge.lms.routes import LAUNCH_PATH
@@ -47,9 +46,9 @@ def recorder_of(settings: Settings) -> Recorder | None:
         return None
 
 
-def add_metrics(app: Flask, bridge: Bridge, recorder: Recorder) -> None:
+def add_metrics(app: Flask, bridge: Bridge, recorder: Recorder, health: Health) -> None:
     """Count launches and grade messages of this app, and let it answer a scraper."""
-    told = _Figures(bridge)
+    told = _Figures(bridge, health)
     recorder.expect(
         [lms.name for lms in bridge.settings.lms],
         [connection.name for connection in bridge.settings.connection],
@@ -122,9 +121,9 @@ def _outcome(response: Response) -> str:
 class _Figures:
     """What the database and the queue tell, read at most once in KEEP_S."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, health: Health) -> None:
         self._bridge = bridge
-        self._health = Health(bridge.store.database)
+        self._health = health
         self._lock = threading.Lock()
         self._read_at = -KEEP_S
         self._figures: Figures = {}
@@ -141,7 +140,7 @@ class _Figures:
             return {**writable, **self._figures}
 
     def _read(self) -> Figures:
-        bridge, at = self._bridge, now()
+        bridge, at = self._bridge, self._bridge.clock()
         database, store = bridge.store.database, bridge.store
         waiting = figures.pending(database)
         stuck = store.stuck_attempts(at, pushing(bridge.catalogue.connections()))

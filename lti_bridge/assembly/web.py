@@ -71,7 +71,7 @@ def web_app(bridge: Bridge) -> Flask:
     app.register_error_handler(HTTPException, site.errors.http_error)
     app.register_error_handler(Exception, site.errors.failed)
     if bridge.recorder is not None:
-        add_metrics(app, bridge, bridge.recorder)
+        add_metrics(app, bridge, bridge.recorder, site.health)
     return app
 
 

@@ -14,7 +14,7 @@ from lti_bridge.assembly.bridge import Bridge, build, start_log
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
 from lti_bridge.core.attempt.owners import adopt
 from lti_bridge.errors import ConfigurationError
-from lti_bridge.settings import Lms13Table, Settings, load, strangers
+from lti_bridge.settings import Lms13Table, load, strangers
 
 
 @click.command()
@@ -31,7 +31,8 @@ def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> 
     with open_port(host, port) as listener:  # before anything else, which would change something
         settings = settings_of(config)
         start_log(settings)
-        _prepare(settings).close()  # a process that is forked from this one must find nothing open
+        # a process that is forked from this one must find nothing open
+        _prepare(build(settings)).close()
         run(settings, listener, workers=workers, with_worker=not no_worker)
 
 
@@ -44,15 +45,14 @@ def worker(config: Path) -> None:
 
     settings = settings_of(config)
     start_log(settings)
-    _prepare(settings).close()
-    run(build(settings, recorder_of(settings)))
+    run(_prepare(build(settings, recorder_of(settings))))
 
 
 @click.command()
 @config_option
 def migrate(config: Path) -> None:
     """Bring the database to the newest schema."""
-    _prepare(settings_of(config))
+    _prepare(build(settings_of(config)))
     click.echo("The database is up to date.")
 
 
@@ -157,8 +157,7 @@ def bench(
     click.echo(json.dumps(found, indent=2) if as_json else table(found))
 
 
-def _prepare(settings: Settings) -> Bridge:
-    bridge = build(settings)
+def _prepare(bridge: Bridge) -> Bridge:
     bridge.store.database.migrate()
     adopt(bridge.owners, bridge.store, bridge.catalogue.connections())
     return bridge

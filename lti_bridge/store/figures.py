@@ -11,9 +11,7 @@ from lti_bridge.core.grade.deliveries import DEPARTED
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 
-MOST = (
-    20_000  # pending grades that are looked at: those that come first in the index of what is due
-)
+MOST = 20_000  # pending grades that are looked at, by the index of what is due
 PENDING = text(
     "SELECT registration, count(*), min(changed_at) FROM (SELECT registration, changed_at"
     " FROM grades WHERE due_at IS NOT NULL AND delivery = 'pending' AND last_error <> :departed"
