@@ -21,10 +21,9 @@ FRESH_S = 5.0  # a write that succeeded says for so long that the next one will
 AGAIN_S = 1.0  # what was wrong is looked at again after this time, however often somebody asks
 ANSWER_S = 2.0  # how long a request waits for a look
 SIZE = {True: 32_768, False: 4096}  # bytes, by whether it is SQLite: what a launch may need
-# One row, written over and never read: it ran out long ago, and the worker clears it away.
 PROBE = text(
-    "INSERT INTO held_launches (token, text, until) VALUES ('probe', :text, 0)"
-    " ON CONFLICT (token) DO UPDATE SET text = excluded.text"
+    "INSERT INTO write_probe (id, text) VALUES ('now', :text)"
+    " ON CONFLICT (id) DO UPDATE SET text = excluded.text"
 )
 STANDBY = text("SELECT pg_is_in_recovery()")
 

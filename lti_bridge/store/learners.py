@@ -34,8 +34,7 @@ NAMES = text(
     "SELECT registration, user_id FROM learners WHERE id = :id"
     " UNION ALL SELECT registration, user_id FROM learner_aliases WHERE learner_id = :id"
 )
-# the one that is no launch, of store.health, has ended at 0
-HELD = text("SELECT token, text FROM held_launches WHERE until > 0")
+HELD = text("SELECT token, text FROM held_launches")
 RELEASE_HELD = text("DELETE FROM held_launches WHERE token = :token")
 OPEN = text("SELECT id FROM attempts WHERE learner_id = :id AND is_open = 1")
 CLOSE = text(

@@ -56,7 +56,7 @@ def test_a_bridge_that_can_keep_no_grade_is_not_ready(full: Rig) -> None:
     assert status == 503
     assert any(words in said for words in WORDS)
     assert time.monotonic() - begun < 5
-    for secret in (str(full.bridge.folder), "sqlite", "held_launches"):
+    for secret in (str(full.bridge.folder), "sqlite", "write_probe"):
         assert secret not in said
     limit_files(web, resource.RLIM_INFINITY)
     eventually(lambda: readiness(full), (200, "ready\n"))

@@ -29,7 +29,7 @@ from lti_bridge.store.health import (
 )
 
 ROOT = Path(__file__).parents[2]
-COUNT = text("SELECT count(*) FROM held_launches")
+COUNT = text("SELECT count(*) FROM write_probe")
 NOBODY = 65_534
 # Its disk takes no more: no file of this process may grow beyond a size.
 FULL_DISK = """
@@ -76,7 +76,7 @@ def probes(database: Database) -> int:
 
 def write(database: Database) -> None:
     with database.cursor() as cursor:
-        cursor.execute(database.native(text("DELETE FROM held_launches WHERE token = ''")))
+        cursor.execute(database.native(text("DELETE FROM write_probe WHERE id = ''")))
 
 
 def script(source: str, *arguments: str) -> list[str]:
@@ -178,7 +178,7 @@ def held(url: str) -> Iterator[None]:
     with engine.connect() as connection:
         connection.execute(text("BEGIN" if "postgres" in url else "BEGIN IMMEDIATE"))
         if "postgres" in url:
-            connection.execute(text("LOCK TABLE held_launches"))
+            connection.execute(text("LOCK TABLE write_probe"))
         yield
         connection.execute(text("ROLLBACK"))
     engine.dispose()
