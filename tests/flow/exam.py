@@ -25,8 +25,7 @@ from tests.conftest import fresh_database
 from tests.flow.browser import Page
 from tests.flow.campus11 import Campus, send
 from tests.flow.loop import LMSS
-from tests.flow.stress import PREPARED
-from tests.flow.test_slow_starts import pause_s
+from tests.flow.waiting import ALONE, pause_s, waits
 from tests.flow.world import ACTIVITIES, HTTP, World, make_world
 
 WEB_PROCESSES = 2
@@ -98,7 +97,7 @@ class Class:
         time.sleep(self.within_s * number / self.students)
         page = self._click(number)
         while page.status != 302 and time.monotonic() < self.begun + PATIENCE_S:
-            if page.status == 200 and PREPARED in page.text:
+            if waits(page):
                 time.sleep(pause_s(page))
                 form = page.form()
                 page = self._sent(f"{self.world.bridge.url}{form.action}", form.fields)
@@ -120,7 +119,7 @@ class Class:
 
     def _sent(self, url: str, fields: Any) -> Page:
         begun = time.monotonic()
-        page = send(url, fields, {"Connection": "close"})
+        page = send(url, fields, ALONE)
         self.took_s.append(time.monotonic() - begun)
         return page
 

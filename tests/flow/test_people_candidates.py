@@ -5,18 +5,14 @@ At every kind, and at every place where the bridge names a person to a provider.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urljoin
 
 import pytest
 
-from tests.flow.browser import Page
-from tests.flow.campus11 import send
 from tests.flow.people import People, code_of, running_people
-from tests.flow.stress import PREPARED
-from tests.flow.world import PATIENCE_S, eventually
+from tests.flow.waiting import gone_on
+from tests.flow.world import eventually
 
 PARTY = {"t": "isograd", "m": "mettl", "p": "prov"}
 
@@ -92,23 +88,13 @@ def test_where_the_provider_gets_another_address_or_id_both_have_their_own(
         assert two.mail not in str(people.state("mettl")["candidates"])
 
 
-def gone_on(page: Page) -> Page:
-    """Where a page leads that waits for its call."""
-    until = time.monotonic() + PATIENCE_S
-    while PREPARED in page.text and time.monotonic() < until:
-        time.sleep(0.5)
-        form = page.form()
-        page = send(urljoin(page.url, form.action), form.fields)
-    return page
-
-
 @pytest.mark.parametrize("activity", ["tosa", "tosa-lti", "mettl"])
 def test_of_many_at_once_one_learner_has_the_address(people: People, activity: str) -> None:
     mail = people.pair().mail
     users = [(f"{activity}-{number}", ("campus", "twin")[number % 2]) for number in range(6)]
     with ThreadPoolExecutor(6) as pool:
         pages = list(pool.map(lambda who: people.click(who[0], mail, activity, who[1]), users))
-        pages = list(pool.map(gone_on, pages))
+        pages = [page for page, _ in pool.map(lambda one: gone_on(one, 0.5), pages)]
     assert sorted(code_of(page) for page in pages) == ["", *["candidate-taken"] * 5]
 
 

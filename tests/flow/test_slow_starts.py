@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from tests.flow.campus11 import Campus, send
 from tests.flow.loop import Loop, on_each_database, running_loop
 from tests.flow.scene import refusal
 from tests.flow.signing import Signer, document
+from tests.flow.waiting import ALONE, PREPARED, gone_on, pause_s, press
 from tests.flow.world import HTTP, PATIENCE_S, eventually
 
 TOOL = Signer("tool-key", "tool-secret")
@@ -59,7 +59,6 @@ id = "quiz"
 title = "A tool's quiz"
 connection = "tool"
 """
-PREPARED = "Your test is being prepared"
 PREVIEWED = "preview"
 AT_ONCE_S = 1.0  # what others may notice of a provider that hangs
 
@@ -83,33 +82,16 @@ class Scene(Loop):
         more = {"resource_link_id": link, "lis_result_sourcedid": cell, **more}
         campus = self.campus
         fields = campus.fields(user_id=user, custom_activity=activity, **more)
-        return send(campus.url, campus.signed(fields), {"Connection": "close"})
-
-    def press(self, page: Page) -> Page:
-        """The button, by a connection of its own as everything: any web process may get it."""
-        form = page.form()
-        url = f"{self.world.bridge.url}{form.action}"
-        return send(url, form.fields, {"Connection": "close"})
+        return send(campus.url, campus.signed(fields), ALONE)
 
     def go_on(self, page: Page) -> Page:
         """As the page does by itself, until it is another one."""
-        until = time.monotonic() + PATIENCE_S
-        while PREPARED in page.text and time.monotonic() < until:
-            time.sleep(min(pause_s(page), 2))
-            page = self.press(page)
-        return page
+        return gone_on(page, 2)[0]
 
     def bought(self) -> list[Any]:
         """The sessions that cost something."""
         sessions = self.state()["sessions"]
         return [one for one in sessions if not one["asked"].get(PREVIEWED)]
-
-
-def pause_s(page: Page) -> float:
-    """After how many seconds a page goes on by itself."""
-    found = re.search(r"submit\(\), (\d+)\)", page.text)
-    assert found, page.text
-    return int(found[1]) / 1000
 
 
 def timed(do: Callable[[], Any]) -> tuple[float, Any]:
@@ -218,7 +200,7 @@ def test_nobody_else_notices_a_provider_that_hangs(scene: Scene) -> None:
 def preview(scene: Scene) -> Page:
     """One of the staff opens the test itself."""
     page = scene.first("tess", roles="Instructor", lis_result_sourcedid="")
-    return scene.press(page)
+    return press(page)
 
 
 def test_a_slow_preview_opens_what_was_made_for_it(scene: Scene) -> None:
@@ -265,7 +247,7 @@ def test_a_kill_loses_no_attempt_that_waits_and_buys_none_twice(scene: Scene) ->
     scene.die()
     scene.pull("clear")
     scene.world.bridge.serve("--workers", "2")
-    ends = [scene.press(page) for page in pages]
+    ends = [press(page) for page in pages]
     scene.let_time_pass()
     ends = [scene.go_on(page) for page in ends]
     assert sorted(page.status for page in ends) == [302] * (8 - lost) + [409] * lost
@@ -282,5 +264,5 @@ def test_a_server_that_is_stopped_waits_for_calls_that_are_under_way(scene: Scen
     scene.world.bridge.stop()
     assert scene.attempts() == ["started"]
     scene.world.bridge.serve("--workers", "2")
-    assert scene.press(page).status == 302
+    assert press(page).status == 302
     assert len(scene.bought()) == 1

@@ -357,3 +357,16 @@ def test_when_the_lms_made_the_column_again_itself_the_others_grades_move_too(
     bridge.deliver()
     assert {user: cell["score"] for user, cell in lms.cells.items()} == {"u1": 90, "u2": 80}
     assert lms.created == []
+
+
+def test_a_teachers_value_in_our_own_column_stays(bridge: Bridge, lms: Gradebook) -> None:
+    own = {"line_item": "", "line_items": lms.container}
+    bridge.report("80", **own)  # type: ignore[arg-type]
+    assert bridge.deliver()["delivery"] == "delivered"
+    assert len(lms.created) == 1
+    assert bridge.look()["shown"] == "80/100"
+    lms.cells["u1"]["score"] = 70
+    bridge.report("90", number=2, **own)  # type: ignore[arg-type]
+    row = bridge.deliver()
+    assert (row["delivery"], row["overridden"], row["shown"]) == ("waiting", 1, "70/100")
+    assert lms.cells["u1"]["score"] == 70

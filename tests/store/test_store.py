@@ -330,20 +330,26 @@ def test_a_grade_that_changed_on_its_way_is_due_at_once(desk: Desk) -> None:
 
 
 def taken_over(desk: Desk) -> tuple[Delivery, Delivery]:
-    """A grade that a worker claimed and slept over, and the newer one that another delivered."""
+    """A grade that a worker claimed and slept over, and the newer one that another has now."""
     attempt = desk.attempt()
     desk.score(attempt, "0.5")
     (late,) = desk.claim()
     desk.clock.move(11)
     desk.score(attempt, "0.7")
     (new,) = desk.claim()
+    return late, new
+
+
+def overtaken(desk: Desk) -> tuple[Delivery, Delivery]:
+    """The same two, once the newer one is delivered."""
+    late, new = taken_over(desk)
     desk.settle(new)
     return late, new
 
 
 @pytest.mark.parametrize("outcome", [DELIVERED, Outcome("pending", NOW, "no answer in time")])
 def test_what_a_worker_sends_after_its_lease_is_sent_over(desk: Desk, outcome: Outcome) -> None:
-    late, new = taken_over(desk)
+    late, new = overtaken(desk)
     desk.settle(late, outcome)
     (again,) = desk.claim()
     assert (again.score, again.tries) == (new.score, 0)
@@ -356,12 +362,7 @@ def test_what_a_worker_sends_after_its_lease_is_sent_over(desk: Desk, outcome: O
 
 
 def test_while_another_worker_has_it_what_was_sent_late_waits_for_its_end(desk: Desk) -> None:
-    attempt = desk.attempt()
-    desk.score(attempt, "0.5")
-    (late,) = desk.claim()
-    desk.clock.move(11)
-    desk.score(attempt, "0.7")
-    (new,) = desk.claim()
+    late, new = taken_over(desk)
     desk.settle(late)
     assert desk.claim() == []
     desk.settle(new)
@@ -375,7 +376,7 @@ def test_while_another_worker_has_it_what_was_sent_late_waits_for_its_end(desk: 
     [Outcome("refused", error="HTTP 404"), Outcome("pending", NOW, "held", count_try=False)],
 )
 def test_what_a_late_worker_did_not_bring_changes_nothing(desk: Desk, outcome: Outcome) -> None:
-    late, _ = taken_over(desk)
+    late, _ = overtaken(desk)
     before = desk.rows("SELECT * FROM grades")
     desk.settle(late, outcome)
     assert desk.rows("SELECT * FROM grades") == before
