@@ -246,7 +246,7 @@ class Attempts:
     def confirm_start(
         self, attempt_id: str, started: Started, now: datetime, poll_at: datetime | None
     ) -> None:
-        """The provider has answered: the attempt is started."""
+        """The provider has answered: the attempt is started, unless it was settled meanwhile."""
         values = {
             "id": attempt_id,
             "now": rows.ms(now),
@@ -255,15 +255,18 @@ class Attempts:
             "poll_at": rows.ms(poll_at) if poll_at else None,
         }
         with self.database.writing() as connection:
-            connection.execute(CONFIRM_START, values)
-            note(connection, attempt_id, now, MOVES["started"].to, "provider", "")
+            if connection.execute(CONFIRM_START, values).rowcount:
+                note(connection, attempt_id, now, MOVES["started"].to, "provider", "")
 
     def release_start(self, attempt_id: str, now: datetime, reason: str) -> None:
-        """The provider certainly did nothing: nothing was bought, and it may be started later."""
+        """The provider certainly did nothing: nothing was bought, and it may be started later.
+
+        Where it was settled meanwhile, nothing changes: what somebody found there stays bought.
+        """
         with self.database.writing() as connection:
-            give_back(connection, attempt_id)
-            connection.execute(RELEASE_START, {"id": attempt_id, "now": rows.ms(now)})
-            note(connection, attempt_id, now, MOVES["not started"].to, "provider", reason)
+            if connection.execute(RELEASE_START, {"id": attempt_id, "now": rows.ms(now)}).rowcount:
+                give_back(connection, attempt_id)
+                note(connection, attempt_id, now, MOVES["not started"].to, "provider", reason)
 
     def resolve(
         self,

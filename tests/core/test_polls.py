@@ -30,9 +30,10 @@ from lti_bridge.core.launch.message import (
     ResourceLink,
 )
 from lti_bridge.core.observer import Nobody
-from lti_bridge.core.records import Attempt, Poll
+from lti_bridge.core.records import Attempt, Bought, Poll, Purchase
 from lti_bridge.errors import BridgeError
 from lti_bridge.store.engine import Database
+from lti_bridge.store.purchases import bought_on
 from lti_bridge.store.store import Store
 from tests import claims
 
@@ -259,6 +260,20 @@ def test_a_test_that_is_over_is_asked_about_at_once(started: Bench) -> None:
     assert click(started) is MARKING
     assert started.woken == 1
     assert started.claim().attempt.id == "a1"
+
+
+def test_an_answer_that_comes_after_the_attempt_was_settled_changes_nothing(
+    started: Bench,
+) -> None:
+    started.tell(SEVEN)
+    with started.store.transaction() as tx:
+        tx.buy(Purchase("a1", "c", "lms", "1", "course", NOW, 0))
+    before = started.store.attempt_changes("a1")
+    started.store.release_start("a1", started.clock(), "refused after all")
+    started.store.confirm_start("a1", Started(MARKING, "r9"), NOW, NOW)
+    assert started.attempt.state == "graded"
+    assert started.store.attempt_changes("a1") == before
+    assert bought_on(started.store.database, "2026-01-05") == [Bought("c", "lms", "2026-01-05", 1)]
 
 
 @pytest.mark.parametrize(
