@@ -138,7 +138,8 @@ def sign_body(
     params += _protocol(key, nonce, timestamp, method)
     signed = signature(http_method, url, params + _query(url), secret, method)
     params.append(("oauth_signature", signed))
-    return "OAuth " + ", ".join(f'{name}="{_escaped(value)}"' for name, value in params)
+    # one LMS splits at the comma and takes the blank for a part of the name (docs/lms.md, Stud.IP)
+    return "OAuth " + ",".join(f'{name}="{_escaped(value)}"' for name, value in params)
 
 
 def read_form(http_method: str, url: str, body_params: Params) -> SignedRequest:

@@ -610,7 +610,7 @@ def test_v09_is_what_we_sign() -> None:
     header = oauth1.sign_body(
         "POST", OUTCOMES, FIGURE_3, "12345", "secret", nonce=NONCE_9, timestamp=1313350943
     )
-    assert header == HEADER_9
+    assert header == HEADER_9.replace(", ", ",")  # as the worst reader takes it (docs/lms.md)
 
 
 @pytest.mark.spec("P11O-02")
