@@ -32,7 +32,8 @@ class BridgeError(Exception):
     nothing about a learner. The exception's own text (`detail`) is for the log and the admin; it
     never reaches a student's page, except as `hint`: what a page adds for whoever can mend it.
     `said` is as much of it as whoever sent the request may read: which part of it is wrong, and
-    why. `retry` tells whether the same thing may work later.
+    why. `retry` tells whether the same thing may work later, `tells_lms` whether the way back
+    brings the sentence to the LMS, which may stop there: a test's own terms are no error.
     """
 
     code = "internal"
@@ -40,6 +41,7 @@ class BridgeError(Exception):
     sentence = "Something went wrong on our side."
     remedy = "Please try again in a few minutes. If it happens again, tell your teacher."
     retry = False
+    tells_lms = True
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.sentence)
@@ -338,6 +340,7 @@ class TakeFirst(NotAvailable):
     code = "take-first"
     status = 409
     sentence = "This needs another test, which you have not finished yet."
+    tells_lms = False
     remedy = "Open that test in your course and finish it, then open this link again."
 
     def __init__(self, detail: str = "", title: str = "") -> None:
@@ -352,6 +355,7 @@ class NoAttemptsLeft(NotAvailable):
     code = "no-attempts-left"
     status = 403
     sentence = "You have used all your attempts at this test."
+    tells_lms = False
     remedy = "If you think this is wrong, contact your teacher."
 
 
@@ -370,6 +374,7 @@ class NotOpen(NotAvailable):
     code = "not-open"
     status = 403
     sentence = "This test is not open at the moment."
+    tells_lms = False
     remedy = "Ask your teacher when it can be taken."
 
 
@@ -379,6 +384,7 @@ class TooSoon(NotAvailable):
     code = "too-soon"
     status = 403
     sentence = "It is too early for your next attempt at this test."
+    tells_lms = False
     remedy = "Ask your teacher when you may take it again."
 
 

@@ -17,8 +17,8 @@ from lti_bridge.store.statements import Statements
 
 ADD_LAUNCH = text(
     "INSERT INTO launches (id, registration, link_id, learner_id, attempt_id, return_url,"
-    " received_at) VALUES (:id, :registration, :link_id, :learner_id, :attempt_id, :return_url,"
-    " :now)"
+    " framed, received_at) VALUES (:id, :registration, :link_id, :learner_id, :attempt_id,"
+    " :return_url, :framed, :now)"
 )
 IN_USE_SINCE = text(
     "SELECT 1 FROM launches n JOIN links l ON l.id = n.link_id WHERE n.received_at >="
@@ -33,7 +33,7 @@ HOLD = text(
 )
 HELD = text("SELECT text FROM held_launches WHERE token = :token AND until > :now")
 LAUNCH = text(
-    "SELECT l.return_url, l.received_at, l.registration, a.state FROM launches l"
+    "SELECT l.return_url, l.framed, l.received_at, l.registration, a.state FROM launches l"
     " LEFT JOIN attempts a ON a.id = l.attempt_id WHERE l.id = :id"
 )
 FORGET_LAUNCHES = text("DELETE FROM launches WHERE received_at < :before")
@@ -58,6 +58,7 @@ class LaunchSteps(Statements):
             learner_id=learner_id or None,
             attempt_id=attempt_id or None,
             return_url=launch.presentation.return_url,
+            framed=int(launch.presentation.framed),
             now=rows.ms(launch.received_at),
         )
 
@@ -87,7 +88,7 @@ class Launches:
             return connection.execute(HELD, values).scalar_one_or_none()
 
     def launch(self, launch_id: str) -> Any:
-        """What the return page needs of a launch: return_url, received_at, attempt state."""
+        """What the return page needs of a launch: return_url, framed, registration …"""
         with self.database.reading() as connection:
             return connection.execute(LAUNCH, {"id": launch_id}).first()
 

@@ -170,13 +170,14 @@ class Pages:
         """What happened, what to do, and the reference id; never the error's own text.
 
         `back_url` is the LMS's return URL, only from a verified launch; it gets lti_errormsg and
-        lti_errorlog. One that is not http(s) is left out, because an error page must not fail.
+        lti_errorlog, unless the error is none to tell (`BridgeError.tells_lms`). One that is not
+        http(s) is left out, because an error page must not fail.
         """
         if as_json:
             return error_as_json(error, reference)
-        back = safe_return(
-            back_url, lti_errormsg=error.sentence, lti_errorlog=f"{error.code} {reference}"
-        )
+        log = f"{error.code} {reference}"
+        told = {"lti_errormsg": error.sentence, "lti_errorlog": log} if error.tells_lms else {}
+        back = safe_return(back_url, **told)
         return self._page(
             "error",
             frame_ancestors,
@@ -196,14 +197,17 @@ class Pages:
         lti_msg: str = "",
         lti_errormsg: str = "",
         frame_ancestors: tuple[str, ...] = (),
+        course_elsewhere: bool = False,
     ) -> Response:
         """For a student who comes back from a provider, with what the provider wants to say.
 
-        The provider's messages are shown as plain text and passed on to the LMS; the log values
-        of a return (lti_log, lti_errorlog) are for the log and never come here.
+        The provider's messages are shown as plain text. Only an error is passed on: an LMS that is
+        told anything may print it and stop there, and without it leads to the course (Moodle,
+        mod/lti/return.php). The log values of a return (lti_log, lti_errorlog) never come here.
+        `course_elsewhere`: the course is open in another window, which this one came from.
         """
-        said = lti_msg if lti_msg or lti_errormsg else title
-        back = safe_return(back_url, lti_msg=said, lti_errormsg=lti_errormsg)
+        told = {"lti_msg": lti_msg, "lti_errormsg": lti_errormsg} if lti_errormsg else {}
+        back = "" if course_elsewhere else safe_return(back_url, **told)
         return self._page(
             "returned",
             frame_ancestors,
@@ -212,6 +216,7 @@ class Pages:
             provider_message=shorten(lti_msg),
             provider_error=shorten(lti_errormsg),
             back_url=back,
+            course_elsewhere=course_elsewhere,
         )
 
     def instructor(

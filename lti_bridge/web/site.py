@@ -262,6 +262,8 @@ class Site:
             lti_msg=request.values.get("lti_msg", "")[:MAX_MESSAGE],
             lti_errormsg=request.values.get("lti_errormsg", "")[:MAX_MESSAGE],
             frame_ancestors=self.errors.framing(found.registration, found.return_url),
+            # what leads out of a frame leads nowhere without one (docs/lms.md, Moodle)
+            course_elsewhere=bool(found.framed) and _alone(),
         )
 
     def blueprint(self) -> Blueprint:
@@ -350,6 +352,10 @@ class Site:
 
 def _framed() -> bool:
     return request.headers.get("Sec-Fetch-Dest", "document") != "document"
+
+
+def _alone() -> bool:
+    return request.headers.get("Sec-Fetch-Dest") == "document"
 
 
 def _number(text: str) -> int:

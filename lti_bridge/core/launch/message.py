@@ -85,6 +85,11 @@ class Presentation:
     return_url: str = ""
     css_url: str = ""
 
+    @property
+    def framed(self) -> bool:
+        """Whether the tool is within a page of the LMS, which its return address leads out of."""
+        return self.target.strip().lower() == "iframe"
+
 
 @dataclass(frozen=True, slots=True)
 class GradeTarget:

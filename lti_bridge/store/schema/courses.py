@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import UniqueConstraint
 
-from lti_bridge.store.schema.parts import index, json, key, number, table, text, time
+from lti_bridge.store.schema.parts import flag, index, json, key, number, table, text, time
 
 LEARNERS = table(
     "learners",
@@ -124,6 +124,7 @@ LAUNCHES = table(
     text("learner_id", "empty for an anonymous one", nullable=True, to="learners.id"),
     text("attempt_id", "empty for who only looks", nullable=True, to="attempts.id"),
     text("return_url", "where the LMS wants its user back, or empty"),
+    flag("framed", "whether the LMS opened it within a page of its own", "0"),
     time("received_at"),
     index("launches_by_age", "received_at"),
     index("launches_by_attempt", "attempt_id"),
