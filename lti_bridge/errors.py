@@ -146,6 +146,24 @@ class UnknownIssuer(LaunchRefused):
     remedy = "The LMS administrator has to register this tool first."
 
 
+class LmsWaiting(UnknownIssuer):
+    """A login from an LMS that registered itself and was not approved yet."""
+
+    code = "lms-waiting"
+    status = 403
+    sentence = "This LMS has registered here and waits for approval."
+    remedy = "Ask the people who run this bridge to approve it, then open the link again."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the registration {name!r} waits for approval")
+        self.name = name
+
+    @property
+    def hint(self) -> str:
+        """The command that lets it in."""
+        return f"For the administrator of the bridge: lti-bridge registrations approve {self.name}"
+
+
 class UnknownDeployment(LaunchRefused):
     """A verified launch from a deployment that the registration does not list."""
 
@@ -430,7 +448,14 @@ class RegistrationRefused(BridgeError):
     code = "registration"
     status = 400
     sentence = "Your LMS could not be connected."
-    remedy = "Ask the people who run this bridge what your LMS answered, and for a new invitation."
+    remedy = (
+        "Put right what is named below, or tell it to the people who run this bridge; then "
+        "register again with the same address."
+    )
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.said = detail  # whoever reads it holds the invitation
 
 
 class RegistrationChangeRefused(BridgeError):

@@ -42,7 +42,8 @@ _REDACTIONS = tuple(
         (r"\b(basic)(?:\s|%20)+[\w+/-]{12,}=*", rf"\1 {_GONE}"),
         (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", _GONE),
         (r"(\w://)[^\s/@]+@", rf"\1{_GONE}@"),
-        (r"(/hooks/[\w.-]+/)[^\s?\"']+", rf"\1{_GONE}"),  # its last part is a secret
+        # their last part is a secret
+        (r"(/hooks/[\w.-]+/|/lti/register/)[^\s?\"']+", rf"\1{_GONE}"),
     )
 )
 _NAME = re.compile(r"(?<![\w-])([\w-]+)[\"']?\s*(?:[=:]|%3D)\s*[\"']?", re.IGNORECASE)

@@ -109,6 +109,7 @@ LEAKS = {
     "python": ("{'client_secret': 'hunter2'}", "hunter2"),
     "password": ("password=hunter2", "hunter2"),
     "cookie": ("Set-Cookie: hunter2=1", "hunter2"),
+    "invitation": ("path=/lti/register/hunter2~_-x and", "hunter2"),
     "hook address": ("path=/hooks/mettl-eu/hunter2~.x and", "hunter2"),
     "e-mail": ("user anna.lee+x@example.edu failed", "anna"),
     "quoted e-mail": ("user anna.lee%40example.edu failed", "anna"),

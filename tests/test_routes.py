@@ -22,6 +22,7 @@ GUARDS = {
     "/lti/jwks": ("public: public keys only", "GET", 200),
     "/lti/jwks/<registration>": ("public: public keys only", "GET", 404),
     "/lti/register": ("an invitation, used once; nothing is called without", "GET", 403),
+    "/lti/register/<invitation>": ("the same", "GET", 400),
     "/lti/config.json": ("public: addresses only", "GET", 200),
     "/lti/config.xml": ("public: addresses only", "GET", 200),
     "/platform/outcomes": ("OAuth 1.0a body signature", "POST", 400),

@@ -115,6 +115,7 @@ def build_tool_registering(
         paths={"token_endpoint": TOKEN_PATH, "jwks_uri": JWKS_PATH},
         keeps=invitations,
         check=catalogue.check,
+        may_call=basics.client.may_call,
         add=tools.add,
         clock=basics.clock,
         new_id=basics.new_id,

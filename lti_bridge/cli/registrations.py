@@ -114,7 +114,7 @@ def invite(config: Path, name: str, approve: bool, days: int, as_json: bool) -> 
         refuse(problem)
     token, until = secrets.token_urlsafe(TOKEN_BYTES), bridge.clock() + timedelta(days=days)
     bridge.lms.store.invite(token, name, bridge.clock(), until, approve=approve, purpose=PURPOSE)
-    address = f"{bridge.settings.bridge.public_url}{REGISTER_PATH}?invitation={token}"
+    address = f"{bridge.settings.bridge.public_url}{REGISTER_PATH}/{token}"
     if as_json:
         write_json({"name": name, "address": address, "expires_at": until, "approve": approve})
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lti_bridge.core.snapshots import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
-from lti_bridge.errors import ConfigurationError, UnknownIssuer
+from lti_bridge.errors import ConfigurationError, LmsWaiting, UnknownIssuer
 from lti_bridge.lms import belonging
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13, Registrations
@@ -23,6 +23,10 @@ class Stored(Protocol):
     @property
     def active(self) -> tuple[Mapping[str, Any], ...]:
         """The facts of every active registration, with `name`, `issuer` and `client_id`."""
+
+    @property
+    def waiting(self) -> tuple[tuple[str, str, str], ...]:
+        """Issuer, client_id and name of those that wait for approval."""
 
     @property
     def linked(self) -> frozenset[tuple[str, str]]:
@@ -58,6 +62,17 @@ class _Known:
     named: Mapping[str, Registration11 | Registration13]
     linked: frozenset[tuple[str, str]]
     parted: frozenset[tuple[str, str]]
+    waiting: tuple[tuple[str, str, str], ...] = ()
+
+    def find(self, issuer: str, client_id: str) -> Registration13:
+        """As `Directory.find`, which see."""
+        try:
+            return self.by13.find(issuer, client_id)
+        except UnknownIssuer:
+            for waits_issuer, waits_client, name in self.waiting:
+                if issuer == waits_issuer and client_id in ("", waits_client):
+                    raise LmsWaiting(name) from None
+            raise
 
 
 class Directory(Registrations):
@@ -87,11 +102,11 @@ class Directory(Registrations):
         self._watched = Watched(source.version, self._look, first, clock)
 
     def find(self, issuer: str, client_id: str = "") -> Registration13:
-        """The registration of this LTI 1.3 client; raises UnknownIssuer."""
+        """The registration of this LTI 1.3 client; raises UnknownIssuer, or LmsWaiting."""
         try:
-            return self._now().by13.find(issuer, client_id)
+            return self._now().find(issuer, client_id)
         except UnknownIssuer:
-            return self._now(LOOK_AGAIN_S).by13.find(issuer, client_id)
+            return self._now(LOOK_AGAIN_S).find(issuer, client_id)
 
     def named(self, name: str) -> Registration13:
         """The LTI 1.3 registration of this name; raises BrowserRefused when it is gone."""
@@ -144,7 +159,8 @@ class Directory(Registrations):
         left_out = {name for name, _ in clashing}
         found = [read(facts) for facts in stored.active if facts["name"] not in left_out]
         by13 = Registrations([*self._from_file13, *found])
-        return _Known(by13, self._named(found), stored.linked, stored.parted)
+        named = self._named(found)
+        return _Known(by13, named, stored.linked, stored.parted, stored.waiting)
 
     def _named(self, found: Iterable[Registration13]) -> dict[str, Registration11 | Registration13]:
         named: dict[str, Registration11 | Registration13] = dict(self._from_file11)

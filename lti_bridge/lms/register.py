@@ -1,8 +1,8 @@
 """Dynamic registration as a tool: an LMS opens our address, and both tell each other the rest.
 
-Nothing is fetched before a one-time invitation of ours was used up: the address would otherwise
-make the bridge call whatever anybody wants (T13DR-07). What was asked and answered is kept for
-the admin, without tokens.
+Nothing is fetched without an invitation of ours: the address would otherwise make the bridge call
+whatever anybody wants (T13DR-07). Only a registration uses it up; what was asked and answered is
+kept for the admin, without tokens.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ NO_SECRETS = "token_endpoint_auth"  # …_method and others: how a client proves
 
 
 class Invited(Protocol):
-    """A used invitation: what the new registration is called, and whether it is approved."""
+    """An invitation that is tried: what the new registration is called, and if it is approved."""
 
     @property
     def name(self) -> str:
@@ -71,10 +71,10 @@ class Keeps(Protocol):
     """Where invitations and registrations are kept."""
 
     def use_invitation(self, token: str, purpose: str, now: datetime) -> Any:
-        """Use an invitation up; None when it is not good (any more)."""
+        """Take an invitation for one try; None when it is not good (any more)."""
 
-    def end(self, invitation: Any, outcome: str, exchange: Sequence[Any]) -> None:
-        """Keep how an invitation ended that made no registration."""
+    def give_back(self, invitation: Any, reason: str, exchange: Sequence[Any]) -> None:
+        """Keep why a try made no registration; the invitation is as good as before."""
 
     def add(
         self,
@@ -130,8 +130,8 @@ class Registering:
         """Register with the LMS that opened the address.
 
         Raises InvitationRefused before anything is called, OpenedOutsideLms or BadRequest when
-        the address was not opened by an LMS (the invitation stays good), and RegistrationRefused
-        for everything that the LMS answers wrongly (the invitation is used up).
+        the address was not opened by an LMS, and RegistrationRefused for everything that the LMS
+        answers wrongly. The invitation stays good for another try.
         """
         token = _only(parameters, "invitation")
         if not token:
@@ -151,7 +151,7 @@ class Registering:
         try:
             facts = self._agree(talk, invitation, configuration_url)
         except (RegistrationRefused, NetworkFailed, NetworkRefused, ConfigurationError) as error:
-            self.keeps.end(invitation, error.detail, talk.exchange)
+            self.keeps.give_back(invitation, error.detail, talk.exchange)
             raise RegistrationRefused(error.detail) from error
         # What is not plainly the LMS's own is for an administrator to see first.
         odd = [one.problem for one in self._look(invitation.name, facts) if one.problem]

@@ -22,10 +22,17 @@ def blueprint(
     routes = Blueprint("lms_register", __name__)
     canvas, cartridge = canvas_json(registering.tool), cartridge_xml(registering.tool)
 
-    @routes.get(REGISTER_PATH)
-    def register() -> Response:
-        """Opened by an LMS with an invitation in the address (LTI Dynamic Registration 1.0)."""
+    @routes.get(REGISTER_PATH, defaults={"invitation": ""})
+    @routes.get(f"{REGISTER_PATH}/<invitation>")
+    def register(invitation: str) -> Response:
+        """Opened by an LMS with an invitation in the address (LTI Dynamic Registration 1.0).
+
+        It stands in the path, because LMSs exist that add their own query with a second `?`.
+        Invitations of before have it in the query.
+        """
         values = {name: request.args.getlist(name) for name in request.args}
+        if invitation:
+            values["invitation"] = [invitation]
         done = registering.register(values)
         return registered(done.name, done.issuer, done.active)
 

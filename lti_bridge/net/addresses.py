@@ -120,6 +120,16 @@ class Guard:
         if any(address in network for network in _NOT_PUBLIC):
             raise NetworkRefused(f"{host}: its address is private and not in allow_private")
 
+    def allows(self, host: str) -> bool:
+        """Whether this host is no private address, or an allowed one, as far as its text says."""
+        try:
+            self.check(host, "127.0.0.1" if host == "localhost" else host, secure=True)
+        except NetworkRefused:
+            return False
+        except ValueError:  # a name: its addresses are looked at when it is called
+            return True
+        return True
+
 
 def look_up(host: str, port: int, wait_s: float) -> list[Any]:
     """getaddrinfo in a thread of its own, for it cannot be given a time limit."""

@@ -144,6 +144,10 @@ class Client:
             raise failure(f"{target}: {_reason(err)}") from None
         return Response(answer.status, answer.headers, content)
 
+    def may_call(self, host: str) -> bool:
+        """Whether a host is no private address, or one that is allowed; names count as public."""
+        return self._guard.allows(host)
+
     def close(self) -> None:
         """Close every kept connection."""
         self._pools.clear()

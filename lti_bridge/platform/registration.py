@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -43,10 +42,13 @@ class Keeps(Protocol):
     """Where invitations are used up."""
 
     def use_invitation(self, token: str, purpose: str, now: datetime) -> Any:
-        """The invitation, with its `name`; None when it is not good (any more)."""
+        """The invitation for one try, with its `name`; None when it is not good (any more)."""
 
-    def end(self, invitation: Any, outcome: str, exchange: Sequence[Any]) -> None:
-        """Keep how it ended."""
+    def give_back(self, invitation: Any, reason: str, exchange: Sequence[Any]) -> None:
+        """Keep why nothing was registered; it is as good as before."""
+
+    def end(self, invitation: Any) -> None:
+        """It has led to a tool, and is good for nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class ToolRegistering:
     """Dynamic registration with everything it needs from the outside.
 
     `add` keeps a connection with what was registered and says whether there was room for it;
-    `check` raises ConfigurationError for a connection that could not be used.
+    `check` raises ConfigurationError for a connection that could not be used; `may_call` says of
+    a host that it is public, or private and allowed.
     """
 
     public_url: str
@@ -63,6 +66,7 @@ class ToolRegistering:
     paths: Mapping[str, str]
     keeps: Keeps
     check: Callable[[Mapping[str, Any]], None]
+    may_call: Callable[[str], bool]
     add: Callable[[Mapping[str, Any], Mapping[str, Any], datetime], bool]
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -105,11 +109,13 @@ class ToolRegistering:
         if invitation is None:
             raise TokenRefused("the registration token is unknown, used or expired")
         try:
-            answer = self._accept(_Metadata.read(body, self.public_url), invitation.name)
+            answer = self._accept(
+                _Metadata.read(body, self.public_url, self.may_call), invitation.name
+            )
         except ToolMetadataRefused as error:
-            self.keeps.end(invitation, error.detail, [])
+            self.keeps.give_back(invitation, error.detail, [])
             raise
-        self.keeps.end(invitation, "registered", [])
+        self.keeps.end(invitation)
         log.info("tool.registered", extra={"connection": invitation.name})
         return answer
 
@@ -149,9 +155,10 @@ class _Metadata:
     values: Mapping[str, Any]
     hosts: frozenset[str]
     loopback: bool
+    may_call: Callable[[str], bool]
 
     @classmethod
-    def read(cls, body: bytes, public_url: str) -> _Metadata:
+    def read(cls, body: bytes, public_url: str, may_call: Callable[[str], bool]) -> _Metadata:
         """Raises ToolMetadataRefused unless all required parts are there (DR 1.0 §3.1)."""
         try:
             values = json.loads(body)
@@ -175,7 +182,7 @@ class _Metadata:
             hosts = frozenset(urlsplit(f"//{domain.lower()}").hostname or "" for domain in domains)
         except ValueError:
             raise ToolMetadataRefused("domain is no name of a host") from None
-        return cls(values, hosts, public_url.startswith("http://"))
+        return cls(values, hosts, public_url.startswith("http://"), may_call)
 
     def text(self, name: str, *, needed: bool = True) -> str:
         """A text of the registration itself."""
@@ -195,8 +202,6 @@ class _Metadata:
     def tool(self) -> dict[str, Any]:
         """The checked part about LTI: target_link_uri and custom_parameters."""
         tool = self.values[TOOL]
-        if self.values.get("logo_uri") is not None:  # nobody here fetches it: of any host
-            self._address(_text(self.values, "logo_uri"), "logo_uri")
         custom = tool.get("custom_parameters") or {}
         if not isinstance(custom, dict) or len(custom) > MAX_LIST:
             raise ToolMetadataRefused(f"custom_parameters is no object of at most {MAX_LIST}")
@@ -224,12 +229,14 @@ class _Metadata:
             "initiate_login_uri",
             "redirect_uris",
             "jwks_uri",
-            "logo_uri",
             "token_endpoint_auth_method",
         )
         known = ("domain", "target_link_uri", "custom_parameters", "description", "messages")
         found = {name: self.values[name] for name in names if name in self.values}
         tool = {name: self.values[TOOL][name] for name in known if name in self.values[TOOL]}
+        logo = self.values.get("logo_uri")  # of any host, or none: nobody here shows or fetches it
+        if isinstance(logo, str) and len(logo) <= MAX_TEXT and oidc.origin(logo):
+            found["logo_uri"] = logo
         found.update(application_type="web", response_types=["id_token"])
         found["grant_types"] = ["implicit", "client_credentials"]
         return {**found, TOOL: {**tool, "claims": list(CLAIMS)}}
@@ -246,17 +253,10 @@ class _Metadata:
         if not origin or not (self.loopback or origin.startswith("https://")):
             raise ToolMetadataRefused(f"{name} is no https address")
         host = urlsplit(url).hostname or ""
-        if _is_internal(host) and not self.loopback:
-            raise ToolMetadataRefused(f"{name} is an internal address")
+        if not self.may_call(host):  # names are looked up when they are called
+            said = "is an internal address, which is not in the bridge's allow_private"
+            raise ToolMetadataRefused(f"{name} {said}")
         return host
-
-
-def _is_internal(host: str) -> bool:
-    """Whether it is an address of no public machine; names are looked up when they are called."""
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return host == "localhost"
 
 
 def _services(scopes: Sequence[str]) -> list[str]:

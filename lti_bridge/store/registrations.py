@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lti_bridge.errors import RegistrationChangeRefused
@@ -17,6 +17,7 @@ from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 
 State = Literal["pending", "active", "retired"]
+TRY_AT_MOST = timedelta(minutes=5)  # a try to register, which makes two requests
 
 VERSION_SQL = "SELECT value FROM counters WHERE name = 'registrations'"
 VERSION = text(VERSION_SQL)
@@ -24,8 +25,8 @@ CHANGED = text(
     "INSERT INTO counters (name, value) VALUES ('registrations', 1)"
     " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
 )
-ACTIVE = text(
-    "SELECT name, issuer, client_id, facts FROM registrations WHERE state = 'active'"
+NOT_RETIRED = text(
+    "SELECT name, issuer, client_id, facts, state FROM registrations WHERE state <> 'retired'"
     " ORDER BY approved_at, name"
 )
 SUCCESSION = text("SELECT registration, former, state FROM succession")
@@ -41,9 +42,15 @@ TAKEN = text(
     "SELECT 1 FROM registrations WHERE name = :name UNION ALL SELECT 1 FROM invitations"
     " WHERE name = :name AND used_at IS NULL AND expires_at > :now"
 )
+# One whose try broke off, with the process that made it, is good again after a while.
 USE = text(
-    "UPDATE invitations SET used_at = :now WHERE token = :token AND purpose = :purpose"
-    " AND used_at IS NULL AND expires_at > :now RETURNING name, approve"
+    "UPDATE invitations SET used_at = :now, outcome = '' WHERE token = :token"
+    " AND purpose = :purpose AND expires_at > :now"
+    " AND (used_at IS NULL OR (outcome = '' AND used_at < :abandoned)) RETURNING name, approve"
+)
+GIVE_BACK = text(
+    "UPDATE invitations SET used_at = NULL, outcome = :outcome, exchange = :exchange"
+    " WHERE token = :token AND outcome = ''"
 )
 WITHDRAW = text(
     "UPDATE invitations SET used_at = :now, outcome = 'withdrawn'"
@@ -91,16 +98,20 @@ FORGET_ALIASES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the directory of registrations is made from; `parted` pairs are never joined."""
+    """What the directory of registrations is made from; `parted` pairs are never joined.
+
+    `waiting` are issuer, client_id and name of those that an administrator has to approve first.
+    """
 
     active: tuple[Mapping[str, Any], ...] = ()
+    waiting: tuple[tuple[str, str, str], ...] = ()
     linked: frozenset[tuple[str, str]] = frozenset()
     parted: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A used invitation: what the new registration is called, and whether it is approved."""
+    """One that is being tried: what the new registration is called, and if it is approved."""
 
     token: str
     name: str
@@ -122,19 +133,24 @@ class RegistrationStore:
             return None
 
     def stored(self) -> Stored:
-        """The active registrations, and who succeeds whom."""
+        """The registrations that are trusted or wait for it, and who succeeds whom."""
         with self._database.reading() as connection:
-            active = tuple(
-                {**json.loads(row.facts), "name": row.name, "issuer": row.issuer}
-                | {"client_id": row.client_id}
-                for row in connection.execute(ACTIVE)
-            )
+            found = connection.execute(NOT_RETIRED).fetchall()
             pairs = connection.execute(SUCCESSION).fetchall()
+        active = tuple(
+            {**json.loads(row.facts), "name": row.name, "issuer": row.issuer}
+            | {"client_id": row.client_id}
+            for row in found
+            if row.state == "active"
+        )
+        waiting = tuple(
+            (row.issuer, row.client_id, row.name) for row in found if row.state == "pending"
+        )
         linked, parted = (
             frozenset((row.registration, row.former) for row in pairs if row.state == state)
             for state in ("linked", "parted")
         )
-        return Stored(active, linked, parted)
+        return Stored(active, waiting, linked, parted)
 
     def invite(
         self, token: str, name: str, now: datetime, until: datetime, *, approve: bool, purpose: str
@@ -158,16 +174,22 @@ class RegistrationStore:
             )
 
     def use_invitation(self, token: str, purpose: str, now: datetime) -> Invitation | None:
-        """Use an invitation up; None when it is unknown, used, expired or for something else."""
+        """Take an invitation for one try; None when it is unknown, used, expired or another's."""
         values = {"token": hashed(token), "purpose": purpose, "now": rows.ms(now)}
+        values["abandoned"] = rows.ms(now - TRY_AT_MOST)
         with self._database.writing() as connection:
             row = connection.execute(USE, values).first()
         return Invitation(token, row.name, bool(row.approve)) if row else None
 
-    def end(self, invitation: Invitation, outcome: str, exchange: Sequence[Any]) -> None:
-        """Keep how an invitation ended that made no registration."""
+    def give_back(self, invitation: Invitation, reason: str, exchange: Sequence[Any]) -> None:
+        """Keep why a try made no registration; the invitation is as good as before."""
         with self._database.writing() as connection:
-            _end(connection, invitation, outcome, exchange)
+            _said(connection, GIVE_BACK, invitation, reason, exchange)
+
+    def end(self, invitation: Invitation) -> None:
+        """It has led to what it was for, and is good for nothing any more."""
+        with self._database.writing() as connection:
+            _said(connection, ENDED, invitation, "registered", [])
 
     def add(
         self,
@@ -194,8 +216,11 @@ class RegistrationStore:
         }
         with self._database.writing() as connection:
             added = connection.execute(ADD, values).rowcount > 0
-            outcome = "registered" if added else "refused: a registration like this is there"
-            _end(connection, invitation, outcome, exchange)
+            if added:
+                _said(connection, ENDED, invitation, "registered", exchange)
+            else:
+                reason = "a registration like this is there"
+                _said(connection, GIVE_BACK, invitation, reason, exchange)
             connection.execute(CHANGED)
         return added
 
@@ -290,11 +315,15 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _end(
-    connection: Connection, invitation: Invitation, outcome: str, exchange: Sequence[Any]
+def _said(
+    connection: Connection,
+    statement: TextClause,
+    invitation: Invitation,
+    outcome: str,
+    exchange: Sequence[Any],
 ) -> None:
     values = {"token": hashed(invitation.token), "outcome": outcome[:500]}
-    connection.execute(ENDED, {**values, "exchange": json.dumps(list(exchange))})
+    connection.execute(statement, {**values, "exchange": json.dumps(list(exchange))})
 
 
 def _time(milliseconds: int | None) -> datetime | None:

@@ -41,7 +41,7 @@ class Crook:
     def opens(self, address: str) -> Page:
         """Open the address of an invitation."""
         query = urlencode({"openid_configuration": f"{self.url}/config"})
-        return Browser().get(f"{address}&{query}")
+        return Browser().get(f"{address}?{query}")
 
     def configuration(self) -> dict[str, Any]:
         """What it says of itself."""

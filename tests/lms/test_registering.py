@@ -15,6 +15,7 @@ from lti_bridge.errors import (
     BadRequest,
     ConfigurationError,
     InvitationRefused,
+    LmsWaiting,
     OpenedOutsideLms,
     RegistrationRefused,
     UnknownIssuer,
@@ -354,8 +355,37 @@ def test_an_answer_that_registers_nothing_is_kept_for_the_admin(
         office.open()
     assert office.store.registrations() == []
     assert office.outcome()["exchange"][1]["status"] == status
+    # only a registration uses the invitation up
+    office.lms.status, office.lms.answer = 200, None
+    assert office.open().active
+    assert office.outcome()["outcome"] == "registered"
     with pytest.raises(InvitationRefused):
         office.open()
+
+
+def test_an_invitation_whose_try_broke_off_is_good_again_after_a_while(office: Office) -> None:
+    office.invite()
+
+    def broken(*_args: Any, **_more: Any) -> Response:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        office.open(send=broken)
+    with pytest.raises(InvitationRefused):  # it may still be under way
+        office.open()
+    office.now += timedelta(minutes=6)
+    assert office.open().active
+    office.now += timedelta(minutes=6)
+    with pytest.raises(InvitationRefused):
+        office.open()
+
+
+def test_the_holder_of_the_invitation_reads_what_was_wrong(office: Office) -> None:
+    office.invite()
+    office.lms.status, office.lms.answer = 422, {"errors": []}
+    with pytest.raises(RegistrationRefused) as caught:
+        office.open()
+    assert "openid-registration.php: the LMS answered 422" in caught.value.said
 
 
 @pytest.mark.spec("SECP-34")
@@ -408,20 +438,27 @@ def test_what_is_kept_holds_no_token(office: Office) -> None:
 
 
 @pytest.mark.spec("SECP-55")
-def test_one_that_waits_for_approval_is_unknown_until_an_admin_approves(office: Office) -> None:
+def test_one_that_waits_for_approval_is_told_so_until_an_admin_approves(office: Office) -> None:
     office.invite(approve=False)
     assert not office.open().active
     elsewhere = office.other_process()
-    with pytest.raises(UnknownIssuer):
-        elsewhere.find(MOODLE, "Xy12")
+    for client in ("Xy12", ""):
+        with pytest.raises(LmsWaiting) as caught:
+            elsewhere.find(MOODLE, client)
+        assert "registrations approve campus" in caught.value.hint
+    for issuer, client in ((MOODLE, "another"), ("https://b.example.edu", "Xy12")):
+        with pytest.raises(UnknownIssuer) as other:
+            elsewhere.find(issuer, client)
+        assert other.type is UnknownIssuer
     assert office.store.approve("campus", NOW)
     assert not office.store.approve("campus", NOW)
     office.seconds += 0.5  # an unknown LMS is looked up at once
     assert elsewhere.find(MOODLE, "Xy12").name == "campus"
     assert office.store.retire("campus", NOW)
     office.seconds += 3
-    with pytest.raises(UnknownIssuer):
+    with pytest.raises(UnknownIssuer) as gone:
         elsewhere.find(MOODLE, "Xy12")
+    assert gone.type is UnknownIssuer
     assert elsewhere.get("campus") is None
 
 

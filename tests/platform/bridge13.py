@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def connection(name: str, **more: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def settings(folder: Path, database: str) -> Settings:
+def settings(folder: Path, database: str, allow_private: Sequence[str] = ()) -> Settings:
     """The configuration: a tool that knows names, one that does not, and one in a frame."""
     names = ["given_name", "family_name", "middle_name", "full_name", "email", "image"]
     custom = {"who": "$Person.name.given", "course": "$Context.id", "plain": " 1 "}
@@ -56,6 +57,7 @@ def settings(folder: Path, database: str) -> Settings:
                 "database_url": database,
                 "queue_url": f"sqlite:///{folder}/q.sqlite3",
                 "keys_dir": str(folder / "keys"),
+                "allow_private": list(allow_private),
             },
             "lms": [
                 {"name": "c", "lti": "1.1", "consumer_key": "key", "shared_secret": "secret"},
@@ -137,9 +139,9 @@ class Bridge13:
         return claims
 
 
-def open_bridge(folder: Path) -> Bridge13:
+def open_bridge(folder: Path, allow_private: Sequence[str] = ()) -> Bridge13:
     """A bridge with a database of its own."""
-    made = settings(folder, f"sqlite:///{folder}/b.sqlite3")
+    made = settings(folder, f"sqlite:///{folder}/b.sqlite3", allow_private)
     database = Database(made.bridge.database_url)
     database.migrate()
     database.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,8 +25,8 @@ SCORE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 class Registry:
     """A bridge, its invitations and its tools."""
 
-    def __init__(self, folder: Any) -> None:
-        self.bridge: Bridge13 = open_bridge(folder)
+    def __init__(self, folder: Any, *allow_private: str) -> None:
+        self.bridge: Bridge13 = open_bridge(folder, allow_private)
         database = Database(f"sqlite:///{folder}/b.sqlite3")
         self.invitations, self.tools = RegistrationStore(database), ToolStore(database)
         self.count = 0
@@ -196,15 +197,12 @@ BAD: dict[str, dict[str, Any]] = {
 FOREIGN: dict[str, dict[str, Any]] = {
     "http login": {"initiate_login_uri": "http://new.example.org/login"},
     "http keys": {"jwks_uri": "http://new.example.org/jwks"},
-    "http logo": {"logo_uri": "http://new.example.org/logo"},
     "foreign login": {"initiate_login_uri": "https://evil.example.net/login"},
     "foreign redirect": {"redirect_uris": [f"{AT}/launch", "https://evil.example.net/"]},
     "foreign keys": {"jwks_uri": "https://evil.example.net/jwks"},
     "private keys": {"jwks_uri": "https://10.0.0.1/jwks"},
     "foreign target": {"tool_target_link_uri": "https://evil.example.net/"},
     "a domain that only ends like it": {"jwks_uri": "https://evilnew.example.org/jwks"},
-    "script for a logo": {"logo_uri": "javascript:alert(1)"},
-    "internal logo": {"logo_uri": "https://10.0.0.1/x.png"},
     "foreign choosing": {
         "tool_messages": [
             {"type": "LtiDeepLinkingRequest", "target_link_uri": "https://evil.example.net/"}
@@ -250,7 +248,11 @@ TAKEN: dict[str, dict[str, Any]] = {
     "keys below the domain": {"jwks_uri": "https://auth.new.example.org/jwks"},
     "login below the domain": {"initiate_login_uri": "https://a.b.new.example.org/login"},
     "a logo of any host": {"logo_uri": "https://cdn.example.net/x.png"},
+    "a logo without TLS": {"logo_uri": "http://new.example.org/x.png"},
     "no logo": {"logo_uri": None},
+    "an empty logo": {"logo_uri": ""},
+    "a logo that is no text": {"logo_uri": 7},
+    "a logo that is a script": {"logo_uri": "javascript:alert(1)"},
     "custom values that are no texts": {
         "tool_custom_parameters": {"n": 7, "f": 0.5, "yes": True, "null": None, "t": "x"}
     },
@@ -265,6 +267,8 @@ def test_what_tools_write_is_taken(registry: Registry, variant: str) -> None:
     assert answer.status_code == 200, answer.data
     found = registry.find(name)
     assert found is not None
+    logo = str(TAKEN[variant].get("logo_uri", ""))
+    assert answer.json.get("logo_uri", "") == (logo if logo.startswith("http") else "")
     if "tool_custom_parameters" in TAKEN[variant]:
         assert found["connection"]["custom"] == {"n": "7", "f": "0.5", "yes": "true", "t": "x"}
 
@@ -328,4 +332,26 @@ def _refused(registry: Registry, body: object) -> None:
     assert answer.json["error"] == "invalid_client_metadata"
     assert answer.json["error_description"]
     assert registry.find(name) is None
+    # only a success uses the token up
+    assert registry.send(token, metadata()).status_code == 200
     assert registry.send(token, metadata()).status_code == 401
+
+
+@pytest.mark.spec("P13DR-07")
+def test_private_addresses_that_the_operator_allows(tmp_path: Path) -> None:
+    registry = Registry(tmp_path, "10.20.0.0/16", "localhost")
+    for host, status in (("10.20.0.7", 200), ("localhost", 200), ("10.21.0.7", 400)):
+        name, token = registry.invite()
+        at = f"https://{host}"
+        own = {
+            "initiate_login_uri": f"{at}/login",
+            "redirect_uris": [f"{at}/launch"],
+            "jwks_uri": f"{at}/jwks",
+            "tool_domain": host,
+            "tool_target_link_uri": f"{at}/launch",
+            "tool_messages": [],
+        }
+        answer = registry.send(token, metadata(**own))
+        assert answer.status_code == status, answer.data
+        assert (registry.find(name) is not None) == (status == 200)
+        assert status == 200 or "allow_private" in answer.json["error_description"]
