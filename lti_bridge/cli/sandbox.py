@@ -51,6 +51,14 @@ def _pairs(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) 
     return dict(one.split("=", 1) for one in given)
 
 
+def _family(ctx: click.Context, option: click.Parameter, given: str) -> str:
+    from lti_bridge.sandbox.lms.families import FAMILIES
+
+    if given not in FAMILIES:
+        raise click.BadParameter(f"{given}: there are {', '.join(FAMILIES)}")
+    return given
+
+
 @click.command()
 @click.option(
     "--only", default="", callback=_names, help="Some of them: lms,isograd. Default: all."
@@ -79,6 +87,13 @@ def _pairs(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) 
     metavar="NAME=VALUE",
     help="A custom parameter of the LMS's links; may be given several times.",
 )
+@click.option(
+    "--family",
+    default="plain",
+    show_default=True,
+    callback=_family,
+    help="Whose habits the LMS has: plain, moodle, canvas, blackboard, brightspace, schoology.",
+)
 @json_option
 def sandbox(
     only: dict[str, Party],
@@ -88,6 +103,7 @@ def sandbox(
     login_url: str,
     jwks_url: str,
     custom: dict[str, str],
+    family: str,
     as_json: bool,
 ) -> None:
     """Start a pretend LMS, pretend tools and providers without a bridge, until Ctrl-C.
@@ -101,7 +117,7 @@ def sandbox(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     urls = _urls(only, port)
     tool = {"launch_url": launch_url, "login_url": login_url, "jwks_url": jwks_url}
-    place = Place(urls, bridge, tool=tool, custom=custom)
+    place = Place(urls, bridge, tool=tool, custom=custom, family=family)
     with ExitStack() as ends:
         try:
             for name, party in only.items():

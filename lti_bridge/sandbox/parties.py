@@ -40,7 +40,7 @@ class Place:
 
     `bridge` may be any LTI tool that the LMS is to launch; where it has other addresses than a
     bridge, `tool` has those of them that differ: launch_url, login_url, jwks_url. `custom` is
-    what the course's links send where no `links` are given.
+    what the course's links send where no `links` are given, `family` whose habits the LMS has.
     """
 
     urls: Mapping[str, str]
@@ -48,6 +48,7 @@ class Place:
     tool: Mapping[str, str] = field(default_factory=dict)
     custom: Mapping[str, str] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
+    family: str = "plain"
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
 from lti_bridge.sandbox.lms import launch, scores
-from lti_bridge.sandbox.lms.bearer import needs, paged
+from lti_bridge.sandbox.lms.bearer import needs
 from lti_bridge.sandbox.lms.claims import AGS_SCOPES
 from lti_bridge.sandbox.lms.state import Item, Lms
 
@@ -41,19 +41,22 @@ def blueprint(lms: Lms) -> Blueprint:
     @needs(lms, _ITEM, _ITEM_READ)
     def get_item(item_id: str) -> Response:
         item = _find(lms, item_id)
-        return _json(_view(lms, item), _ITEM_TYPE) if item else _not_found()
+        return _json(_view(lms, item), _ITEM_TYPE) if item else lms.family.no_item(item_id)
 
     @bp.put(one)
     @needs(lms, _ITEM)
     def put_item(item_id: str) -> Response:
         item = _find(lms, item_id)
-        return _change_item(lms, item) if item else _not_found()
+        return _change_item(lms, item) if item else lms.family.no_item(item_id)
 
     @bp.delete(one)
     @needs(lms, _ITEM)
     def delete_item(item_id: str) -> Response:
-        if _find(lms, item_id) is None:
-            return _not_found()
+        item = _find(lms, item_id)
+        if item is None:
+            return lms.family.no_item(item_id)
+        if refused := lms.family.may_delete(item):
+            return refused
         with lms.state.lock:
             lms.state.items.pop(item_id, None)
         return Response("", 204)
@@ -72,7 +75,7 @@ def _grade_routes(bp: Blueprint, lms: Lms, one: str) -> None:
     @needs(lms, _RESULT_READ)
     def get_results(item_id: str) -> Response:
         item = _find(lms, item_id)
-        return _results(lms, item) if item else _not_found()
+        return _results(lms, item) if item else lms.family.no_item(item_id)
 
 
 def _find(lms: Lms, item_id: str) -> Item | None:
@@ -103,7 +106,7 @@ def _list_items(lms: Lms) -> Response:
     for name, key in filters.items():
         if name in request.args:
             views = [view for view in views if view.get(key) == request.args[name]]
-    return _page(lms, views, _ITEMS_TYPE)
+    return _page(lms, views, _ITEMS_TYPE, lms.family.items_page)
 
 
 def _create_item(lms: Lms) -> Response:
@@ -111,8 +114,8 @@ def _create_item(lms: Lms) -> Response:
     if maximum is None:
         return Response("[]", 400)
     link = lms.link(sent.get("resourceLinkId"))
-    if "resourceLinkId" in sent and (link is None or link.lti != "1.3"):
-        return Response("[]", 400)
+    if refused := lms.family.unfit_item(sent, link):
+        return refused
     item = lms.state.add_item(
         sent["label"],
         maximum,
@@ -153,29 +156,16 @@ def _read_item() -> tuple[dict[str, Any], Decimal | None]:
 def _post_score(lms: Lms, item_id: str) -> Response:
     item = _find(lms, item_id)
     if item is None:
-        return _not_found()
+        return lms.family.no_item(item_id)
     if request.mimetype != _SCORE_TYPE:
         return Response(_NO_HANDLER, 400)
-    try:
-        score = scores.read(request.get_data())
-    except ValueError as error:
-        g.log_value = str(error)
-        return Response("[]", 400)
-    g.log_user, g.log_value = score.user_id, score.logged
-    with lms.state.lock:
-        old = item.grades.get(score.user_id)
-        if old and score.stamp <= old.stamp:
-            return Response("The score is not later than the one that is kept", 409)
-        points = None if score.part is None else score.part * item.maximum
-        cell = (item, score.user_id, points, score.comment, score.stamp)
-        lms.state.put_grade(*cell, pending=score.pending)
-    return Response("", 200)
+    return lms.family.score(item, request.get_data())
 
 
 def _results(lms: Lms, item: Item) -> Response:
     wanted = request.args.get("user_id")
     with lms.state.lock:
-        graded = [(user, g_) for user, g_ in item.grades.items() if g_.points is not None]
+        told = [(one, grade, lms.family.result(item, grade)) for one, grade in item.grades.items()]
     url = launch.item_url(lms, item.id)
     path, _, query = url.partition("?")
     found = [
@@ -183,19 +173,17 @@ def _results(lms: Lms, item: Item) -> Response:
             "id": f"{path}/results/{user_id}?{query}",
             "scoreOf": url,
             "userId": user_id,
-            "resultScore": float(grade.points or Decimal(0)),
-            "resultMaximum": float(item.maximum),
-            "comment": grade.comment,
             "timestamp": grade.changed,
+            **result,
         }
-        for user_id, grade in graded
-        if wanted in (None, user_id)
+        for user_id, grade, result in told
+        if wanted in (None, user_id) and result is not None
     ]
     return _page(lms, found, _RESULTS_TYPE)
 
 
-def _page(lms: Lms, found: list[dict[str, Any]], media_type: str) -> Response:
-    shown, following = paged(lms, found)
+def _page(lms: Lms, found: list[dict[str, Any]], media_type: str, size: int = 0) -> Response:
+    shown, following = lms.family.page(found, size)
     answer = _json(shown, media_type)
     if following:
         answer.headers["Link"] = following
@@ -206,7 +194,3 @@ def _json(value: Any, media_type: str, status: int = 200) -> Response:
     answer = jsonify(value)
     answer.status_code, answer.content_type = status, media_type
     return answer
-
-
-def _not_found() -> Response:
-    return Response("No such line item", 404)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
-from urllib.parse import urlencode
 
 from flask import Response, request
 
@@ -35,15 +34,3 @@ def needs(lms: Lms, *scopes: str) -> Callable[[Callable[P, R]], Callable[P, R | 
         return checked
 
     return decorate
-
-
-def paged(lms: Lms, found: list[dict[str, object]]) -> tuple[list[dict[str, object]], str]:
-    """The page that `limit` and `from` ask for, and the `Link` header of the next one or ""."""
-    start = request.args.get("from", 0, type=int)
-    limit = request.args.get("limit", 0, type=int)
-    if limit <= 0 or start + limit >= len(found):
-        return found[start:], ""
-    query = {**request.args.to_dict(), "from": str(start + limit)}
-    return found[
-        start : start + limit
-    ], f'<{lms.issuer}{request.path}?{urlencode(query)}>; rel="next"'

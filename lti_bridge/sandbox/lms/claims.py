@@ -17,7 +17,7 @@ BO_SCOPE = "https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome"
 
 def build(lms: Lms, link: LinkSpec, user: User, target: str) -> dict[str, Any]:
     """Everything but the claims of the token itself (iss, aud, nonce and times)."""
-    return {
+    said = {
         "sub": user.id,
         "name": user.name,
         "given_name": user.given,
@@ -28,6 +28,7 @@ def build(lms: Lms, link: LinkSpec, user: User, target: str) -> dict[str, Any]:
         f"{LTI}custom": _custom(lms, link, user),
         **_services(lms, link, user),
     }
+    return lms.family.claims(said, user)
 
 
 def _message(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _message(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
             "title": link.title,
             "description": link.description,
         },
-        f"{LTI}ext": {"user_username": user.username, "lms": "moodle-2"},
+        f"{LTI}ext": {"user_username": user.username, "lms": lms.family.ext},
     }
 
 
@@ -65,8 +66,8 @@ def _surroundings(lms: Lms, link: LinkSpec, target: str) -> dict[str, Any]:
             "return_url": launch.return_url(lms, link),
         },
         f"{LTI}tool_platform": {
-            "product_family_code": launch.PRODUCT,
-            "version": launch.VERSION,
+            "product_family_code": lms.family.code,
+            "version": lms.family.version,
             "guid": lms.guid,
             "name": lms.settings.name,
             "description": "A pretend LMS",

@@ -11,9 +11,9 @@ from flask import Blueprint, Flask, Response, abort, g, jsonify, make_response, 
 
 from lti_bridge.sandbox.lms import launch as lms_launch
 from lti_bridge.sandbox.lms import launch11, launch13
-from lti_bridge.sandbox.lms.course import find_user
 from lti_bridge.sandbox.lms.state import Lms
 
+_SERVICES = ("/lti/ags", "/lti/nrps", "/lti/outcomes")
 _KEEPS_NO_BODY = "/lti/token"  # its body is a credential
 
 
@@ -70,10 +70,50 @@ def blueprint(lms: Lms) -> Blueprint:
         points = None if sent["points"] is None else Decimal(str(sent["points"]))
         with lms.state.lock:
             item = lms.state.items[sent["item"]]
-            old = item.grades.get(sent["user"])
-            stamp = old.stamp if old else 0
-            lms.state.put_grade(item, sent["user"], points, sent.get("comment", ""), stamp)
+        lms.family.by_hand(item, sent["user"], points, sent.get("comment", ""))
         return {"ok": True}
+
+    @bp.post("/course")
+    def course() -> dict[str, Any]:
+        """What holds for the course: {"concluded", "history": [ids], "slow_history"}."""
+        sent = request.get_json()
+        if unknown := set(sent) - {"concluded", "history", "slow_history"}:
+            abort(400, f"Unknown keys: {sorted(unknown)}")
+        with lms.state.lock:
+            for name, value in sent.items():
+                setattr(lms.state, name, value)
+        return {"ok": True}
+
+    @bp.post("/lock")
+    def lock() -> dict[str, Any]:
+        """Lock a cell, or a whole column: {"item", "user", "locked"}, as a teacher may."""
+        sent = request.get_json()
+        cell = (sent["item"], sent.get("user", ""))
+        with lms.state.lock:
+            (lms.state.locked.add if sent.get("locked", True) else lms.state.locked.discard)(cell)
+        return {"ok": True}
+
+    @bp.post("/item")
+    def item() -> dict[str, Any]:
+        """Change a column: {"item", "maximum", "attempts"}."""
+        sent = request.get_json()
+        with lms.state.lock:
+            found = lms.state.items[sent["item"]]
+            found.maximum = Decimal(str(sent.get("maximum", found.maximum)))
+            found.attempts = int(sent.get("attempts", found.attempts))
+        return {"ok": True}
+
+    @bp.post("/delete-link")
+    def delete_link() -> dict[str, Any]:
+        """Delete an activity with its columns: {"link": id}."""
+        gone = request.get_json()["link"]
+        with lms.state.lock:
+            lms.state.gone.add(gone)
+            found = [one.id for one in lms.state.items.values() if one.link_id == gone]
+            for number in found:
+                del lms.state.items[number]
+            lms.state.orphaned.update(found)
+        return {"ok": bool(found)}
 
     @bp.post("/status")
     def status() -> dict[str, Any]:
@@ -111,7 +151,7 @@ def _check_tamper(sent: dict[str, Any]) -> None:
 
 def _launch(lms: Lms, sent: dict[str, Any]) -> Response:
     """What the browser would post for {link, user, extra, target}; also logs that user in."""
-    link, user = lms.link(sent.get("link")), find_user(sent.get("user", ""))
+    link, user = lms.link(sent.get("link")), lms.find_user(sent.get("user", ""))
     if link is None or user is None:
         abort(404, "No such link or user")
     target, extra = sent.get("target", "window"), sent.get("extra", {})
@@ -135,6 +175,9 @@ def install(app: Flask, lms: Lms) -> None:
         if not request.path.startswith("/lti/"):
             return None
         g.log_time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        g.fault = {}
+        if request.path.startswith(_SERVICES) and (refused := lms.family.enter()):
+            return refused
         g.fault = _take_fault(lms, request.path)
         time.sleep(g.fault.get("delay_s", 0))
         status = g.fault.get("status")
@@ -143,6 +186,7 @@ def install(app: Flask, lms: Lms) -> None:
     @app.after_request
     def record(response: Response) -> Response:
         if "fault" in g:
+            lms.family.leave()
             with lms.state.lock:
                 lms.state.log.append(_entry(response))
             if g.fault.get("drop"):

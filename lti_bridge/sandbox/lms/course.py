@@ -48,7 +48,8 @@ class LmsSettings:
 
     Links with the same title stand together on the course page. `elsewhere` is shown below them.
     `launch_url`, `login_url`, `jwks_url` and `redirect_uris` are those of the tool, where it is no
-    bridge, or has registered itself.
+    bridge, or has registered itself. `family` is whose habits it has (families/), `crowd` how many
+    students there are besides those with names.
     """
 
     bridge_url: str
@@ -65,6 +66,9 @@ class LmsSettings:
     login_url: str = ""
     jwks_url: str = ""
     redirect_uris: tuple[str, ...] = ()  # besides launch_url
+    family: str = "plain"
+    issuer: str = ""  # what it calls itself, where that is not its address
+    crowd: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class User:
         return "Instructor" if self.teacher else "Learner"
 
 
+_FIRST_OF_CROWD = 1000
 USERS = (
     User("2", "teacher", "Tess", "Teacher", teacher=True),
     User("4", "student1", "Ann", "Example"),
@@ -101,6 +106,18 @@ USERS = (
 )
 
 
-def find_user(key: str) -> User | None:
-    """A person by id or by login name."""
-    return next((user for user in USERS if key in (user.id, user.username)), None)
+def find_user(key: str, crowd: int = 0) -> User | None:
+    """A person by id or by login name; a crowd has so many more."""
+    for user in USERS:
+        if key in (user.id, user.username):
+            return user
+    number = key.removeprefix("crowd")
+    if not number.isdecimal():
+        return None
+    place = int(number) - (0 if number != key else _FIRST_OF_CROWD)
+    return crowd_member(place) if 0 <= place < crowd else None
+
+
+def crowd_member(number: int) -> User:
+    """One of the many students that have no name of their own."""
+    return User(str(_FIRST_OF_CROWD + number), f"crowd{number}", "Student", f"No. {number}")

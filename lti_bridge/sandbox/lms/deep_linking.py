@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from lti_bridge.sandbox.lms import claims as lms_claims
 from lti_bridge.sandbox.lms import launch, launch11, oauth1
-from lti_bridge.sandbox.lms.course import LinkSpec, User, find_user
+from lti_bridge.sandbox.lms.course import LinkSpec, User
 from lti_bridge.sandbox.lms.state import Asked, Hint, Lms
 from lti_bridge.sandbox.lms.token import BridgeKeys, Refused
 
@@ -36,7 +36,7 @@ def blueprint(lms: Lms) -> Blueprint:
 
     @bp.get("/add/<lti>")
     def add(lti: str) -> ResponseReturnValue:
-        user = find_user(request.cookies.get(lms.cookie, ""))
+        user = lms.find_user(request.cookies.get(lms.cookie, ""))
         if lti not in ("1.1", "1.3"):
             abort(404, "There is no such version")
         if user is None:
@@ -89,7 +89,7 @@ def _ask(lms: Lms, lti: str, user: User, hint: Hint) -> str:
         return _post(launch.launch_url(lms), _request11(lms, user, hint.data, hint.target))
     key = lms.state.add_hint(hint)
     fields = {
-        "iss": lms.issuer,
+        "iss": lms.called,
         "target_link_uri": launch.launch_url(lms),
         "login_hint": user.id,
         "lti_message_hint": json.dumps({"launchid": key}),
@@ -150,7 +150,7 @@ def _told13(lms: Lms, keys: BridgeKeys, token: str) -> tuple[str, list[Any]]:
             token,
             keys.find(header["kid"]),
             algorithms=["RS256"],
-            audience=lms.issuer,
+            audience=lms.called,
             issuer=lms.settings.client_id,
             leeway=1,
             options={"require": ["iss", "aud", "iat", "exp", "nonce"]},

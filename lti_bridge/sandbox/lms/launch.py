@@ -6,9 +6,6 @@ from urllib.parse import urlencode, urlsplit
 from lti_bridge.sandbox.lms.course import LinkSpec, User
 from lti_bridge.sandbox.lms.state import Lms
 
-PRODUCT = "moodle"
-VERSION = "2024100706"
-
 
 def tool_origin(lms: Lms) -> str:
     """The only site that this LMS keeps data for."""
@@ -65,6 +62,7 @@ def custom_values(lms: Lms, link: LinkSpec, user: User) -> dict[str, str]:
         "$ResourceLink.id": link.id,
         "$ResourceLink.title": link.title,
         "$Membership.role": user.role,
+        **lms.family.variables(link),
     }
     return {name: known.get(value, value) for name, value in link.custom.items()}
 

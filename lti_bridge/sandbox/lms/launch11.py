@@ -67,9 +67,9 @@ def _who_and_where(lms: Lms, link: LinkSpec, user: User) -> Fields:
 
 def _platform(lms: Lms) -> Fields:
     return {
-        "ext_lms": "moodle-2",
-        "tool_consumer_info_product_family_code": launch.PRODUCT,
-        "tool_consumer_info_version": launch.VERSION,
+        "ext_lms": lms.family.ext,
+        "tool_consumer_info_product_family_code": lms.family.code,
+        "tool_consumer_info_version": lms.family.version,
         "tool_consumer_instance_guid": lms.guid,
         "tool_consumer_instance_name": lms.settings.name,
         "tool_consumer_instance_description": "A pretend LMS",

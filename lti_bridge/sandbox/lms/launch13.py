@@ -17,7 +17,7 @@ from jwt.utils import base64url_encode
 
 from lti_bridge.sandbox.lms import claims as lms_claims
 from lti_bridge.sandbox.lms import deep_linking, launch
-from lti_bridge.sandbox.lms.course import LinkSpec, User, find_user
+from lti_bridge.sandbox.lms.course import LinkSpec, User
 from lti_bridge.sandbox.lms.state import Hint, Lms
 
 _LIFETIME_S = 60
@@ -31,7 +31,7 @@ def login_fields(
     hint = json.dumps({"cmid": link.id, "launchid": key}, separators=(",", ":"))
     kept = {"lti_storage_target": link.storage} if link.storage else {}
     return {
-        "iss": lms.issuer,
+        "iss": lms.called,
         "target_link_uri": launch.launch_url(lms),
         "login_hint": user.id,
         "lti_message_hint": hint,
@@ -110,7 +110,7 @@ def _complaint(lms: Lms, sent: dict[str, str], hint: Hint, session: str) -> tupl
 
 
 def _post_token(lms: Lms, sent: dict[str, str], hint: Hint) -> str:
-    link, user = lms.link(hint.link_id), find_user(hint.user_id)
+    link, user = lms.link(hint.link_id), lms.find_user(hint.user_id)
     if user is None or (link is None and not hint.data):
         abort(400, "Invalid request: the link is gone")
     if link is None:
@@ -123,7 +123,7 @@ def _post_token(lms: Lms, sent: dict[str, str], hint: Hint) -> str:
         "nonce": sent["nonce"],
         "iat": now,
         "exp": now + _LIFETIME_S,
-        "iss": lms.issuer,
+        "iss": lms.called,
         "aud": lms.settings.client_id,
         **said,
         **wrong.get("claims", {}),

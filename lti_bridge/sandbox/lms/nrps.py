@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, jsonify, request
 
 from lti_bridge.sandbox.lms import launch
-from lti_bridge.sandbox.lms.bearer import needs, paged
+from lti_bridge.sandbox.lms.bearer import needs
 from lti_bridge.sandbox.lms.claims import NRPS_SCOPE
-from lti_bridge.sandbox.lms.course import USERS, User
+from lti_bridge.sandbox.lms.course import User
 from lti_bridge.sandbox.lms.state import Lms
 
 _TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
@@ -22,8 +22,9 @@ def blueprint(lms: Lms) -> Blueprint:
         if request.headers.get("Accept", "*/*") not in (_TYPE, "*/*"):
             return Response("No handler for this media type", 400)
         role = request.args.get("role", "").rpartition("#")[2]
-        found = [_member(lms, user) for user in USERS if role in ("", user.role)]
-        shown, following = paged(lms, found)
+        listed = [user for user in lms.people if lms.family.is_listed(user)]
+        found = [_member(lms, user) for user in listed if role in ("", user.role)]
+        shown, following = lms.family.page(found, lms.family.members_page)
         context = {"id": course, "label": f"COURSE{course}", "title": lms.settings.course_title}
         answer = jsonify(id=launch.members_url(lms), context=context, members=shown)
         answer.content_type = _TYPE

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -50,8 +49,7 @@ def blueprint(lms: Lms) -> Blueprint:
         except _Failure as failure:
             reply.description = str(failure)
         text = render_template("lms/outcome.xml", reply=reply, message_id=secrets.token_hex(8))
-        # Moodle answers everything with 200 and text/html; only imsx_codeMajor tells.
-        return Response(text, 200, content_type="text/html; charset=utf-8")
+        return lms.family.outcome_answer(text, reply.major)
 
     return bp
 
@@ -87,12 +85,13 @@ def _handle(lms: Lms, version: str, body: bytes, reply: _Reply) -> None:
         return
     item, user_id = _find_cell(lms, version, element)
     g.log_user = user_id
-    if operation == "replaceResult":
-        _replace(lms, item, user_id, _read_score(element))
-    elif operation == "deleteResult":
-        _replace(lms, item, user_id, None)
-    else:
+    if operation == "readResult":
         reply.score = _score_text(lms, item, user_id)
+    else:
+        score = _read_score(element) if operation == "replaceResult" else None
+        if refused := lms.family.outcome_refusal(item, user_id):
+            raise _Failure(refused)
+        lms.family.outcome_score(item, user_id, score)
     reply.major, reply.description = "success", f"{operation} is done"
 
 
@@ -139,13 +138,6 @@ def _read_score(element: etree._Element) -> Decimal:
     if score > 1:
         raise _Failure("The score is not between 0 and 1")
     return score
-
-
-def _replace(lms: Lms, item: Item, user_id: str, score: Decimal | None) -> None:
-    with lms.state.lock:
-        old = item.grades.get(user_id)
-        points = None if score is None else score * item.maximum
-        lms.state.put_grade(item, user_id, points, old.comment if old else "", int(time.time()))
 
 
 def _score_text(lms: Lms, item: Item, user_id: str) -> str:

@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from lti_bridge.sandbox.lms import launch as lms_launch
 from lti_bridge.sandbox.lms import launch11, launch13
-from lti_bridge.sandbox.lms.course import USERS, LinkSpec, User, find_user
+from lti_bridge.sandbox.lms.course import USERS, LinkSpec, User
 from lti_bridge.sandbox.lms.state import Lms
 
 
@@ -30,7 +30,7 @@ def blueprint(lms: Lms) -> Blueprint:
 
     @bp.get("/as/<key>")
     def view_as(key: str) -> ResponseReturnValue:
-        user = find_user(key) or abort(404, "Nobody here has that name")
+        user = lms.find_user(key) or abort(404, "Nobody here has that name")
         answer = redirect("/")
         answer.set_cookie(lms.cookie, user.id, httponly=True, samesite="Lax")
         return answer
@@ -54,7 +54,10 @@ def blueprint(lms: Lms) -> Blueprint:
 
     @bp.route("/return", methods=["GET", "POST"])
     def back() -> str:
-        if request.headers.get("Sec-Fetch-Dest") == "iframe":  # the course has to leave the frame
+        stops = lms.family.stops_at_message and {"lti_msg", "lti_errormsg"} & set(request.values)
+        if (
+            stops or request.headers.get("Sec-Fetch-Dest") == "iframe"
+        ):  # the course has to leave the frame
             return render_template("lms/return.html", said=request.values)
         return _course(lms, back=True)
 
@@ -62,7 +65,7 @@ def blueprint(lms: Lms) -> Blueprint:
 
 
 def _me(lms: Lms) -> User | None:
-    return find_user(request.cookies.get(lms.cookie, ""))
+    return lms.find_user(request.cookies.get(lms.cookie, ""))
 
 
 def _course(lms: Lms, *, back: bool = False) -> str:
@@ -129,6 +132,10 @@ def _columns(lms: Lms) -> list[dict[str, Any]]:
                         "comment": grade.comment,
                         "changed": grade.changed,
                         "pending": grade.pending,
+                        "told": None if grade.told is None else float(grade.told),
+                        "by_hand": grade.by_hand,
+                        "attempts": grade.attempts,
+                        "submitted": grade.submitted,
                     }
                     for user_id, grade in item.grades.items()
                 },

@@ -25,6 +25,7 @@ def _build(place: Place) -> Builder:
             launch_url=place.tool.get("launch_url", ""),
             login_url=place.tool.get("login_url", ""),
             jwks_url=place.tool.get("jwks_url", ""),
+            family=place.family,
         )
     )
 

@@ -40,7 +40,7 @@ def blueprint(lms: Lms) -> Blueprint:
 
     @bp.get("/lti/openid-configuration")
     def configuration() -> Response:
-        return jsonify(_configuration(lms.issuer))
+        return jsonify(lms.family.configuration(_configuration(lms)))
 
     @bp.post("/control/registration")
     def start() -> dict[str, str]:
@@ -72,9 +72,10 @@ def blueprint(lms: Lms) -> Blueprint:
     return bp
 
 
-def _configuration(issuer: str) -> dict[str, Any]:
+def _configuration(lms: Lms) -> dict[str, Any]:
+    issuer = lms.issuer
     return {
-        "issuer": issuer,
+        "issuer": lms.called,
         "token_endpoint": f"{issuer}/lti/token",
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
@@ -87,8 +88,8 @@ def _configuration(issuer: str) -> dict[str, Any]:
         "id_token_signing_alg_values_supported": ["RS256"],
         "claims_supported": list(_CLAIMS),
         _PLATFORM: {
-            "product_family_code": "moodle",
-            "version": "4.5",
+            "product_family_code": lms.family.code,
+            "version": lms.family.version,
             "messages_supported": [
                 {"type": "LtiResourceLinkRequest"},
                 {"type": "LtiDeepLinkingRequest", "placements": ["ContentArea"]},

@@ -1,12 +1,13 @@
 """Reads one AGS score message; stricter than Moodle where the specification is."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from lti_bridge.sandbox.lms.course import find_user
+from lti_bridge.sandbox.lms.course import User
 
 _ACTIVITY = ("Initialized", "Started", "InProgress", "Submitted", "Completed")
 _GRADING = ("FullyGraded", "Pending", "PendingManual", "Failed", "NotReady")
@@ -24,7 +25,7 @@ class Score:
     pending: bool
 
 
-def read(body: bytes) -> Score:
+def read(body: bytes, find_user: Callable[[str], User | None]) -> Score:
     """Check a message (AGS section 3.4). Raises ValueError naming the field that is wrong."""
     sent = json.loads(body, parse_float=Decimal)
     if not isinstance(sent, dict):
@@ -41,7 +42,7 @@ def read(body: bytes) -> Score:
         raise ValueError("comment")
     part, logged = _part(sent)
     pending = sent["gradingProgress"] in ("Pending", "PendingManual")
-    stamp = _stamp(sent.get("timestamp"))
+    stamp = moment(sent.get("timestamp"))
     return Score(user.id, part, comment.strip(), stamp, logged, pending)
 
 
@@ -65,11 +66,18 @@ def _part(sent: dict[str, Any]) -> tuple[Decimal | None, str]:
     return (given / maximum if sent["gradingProgress"] == "FullyGraded" else None), logged
 
 
-def _stamp(text: Any) -> int:
+def moment(text: Any, *, zoned: bool = True) -> int:
+    """A time in whole seconds; a zone may have to be said. Raises ValueError."""
     try:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:
         raise ValueError("timestamp") from error
-    if moment.tzinfo is None:
+    if moment.tzinfo is None and zoned:
         raise ValueError("timestamp has no zone")
-    return int(moment.timestamp())
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def exact(text: Any) -> float:
+    """A time to its fractions of a second, with a zone. Raises ValueError."""
+    moment(text)
+    return datetime.fromisoformat(text).timestamp()

@@ -6,7 +6,7 @@ import json
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -14,7 +14,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from lti_bridge.sandbox.lms.course import LinkSpec, LmsSettings
+from lti_bridge.sandbox.lms.course import (
+    USERS,
+    LinkSpec,
+    LmsSettings,
+    User,
+    crowd_member,
+    find_user,
+)
+from lti_bridge.sandbox.lms.families import FAMILIES
 
 _STORED_DIGITS = Decimal("0.00001")  # a gradebook keeps five decimals
 
@@ -30,20 +38,27 @@ class Item:
     resource_id: str = ""
     tag: str = ""
     grades: dict[str, "Grade"] = field(default_factory=dict)
+    attempts: int = 0  # how often work may be handed in; 0: as often as one likes
 
 
 @dataclass(frozen=True)
 class Grade:
-    """One cell: points of the item's maximum, or None when cleared; `stamp` in whole seconds.
+    """One cell: points of the item's maximum that it shows, or None; `stamp` in seconds.
 
-    `pending`: the test was handed in, and its marks are yet to come.
+    `pending`: the test was handed in, and its marks are yet to come. `told` is what the tool said
+    last, `by_hand` that a teacher's word stands there; `attempts` and `submitted` (in seconds) are
+    how often, and when last, work was handed in, in a family that counts it.
     """
 
     points: Decimal | None
     comment: str
-    stamp: int
+    stamp: float
     changed: str
     pending: bool = False
+    told: Decimal | None = None
+    by_hand: bool = False
+    attempts: int = 0
+    submitted: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,12 @@ class State:
         self.tamper: dict[str, Any] = {}
         self.statuses: dict[str, str] = {}  # of members by id, if not Active; empty: not said
         self.placed: list[LinkSpec] = []
+        self.gone: set[str] = set()  # links that were deleted
+        self.orphaned: set[str] = set()  # line items that were deleted with their activities
+        self.locked: set[tuple[str, str]] = set()  # item and user; "" for all of a column
+        self.concluded = False  # the course is over
+        self.history: list[str] = []  # ids of the courses that this one was copied from
+        self.slow_history = False
         self._asked: dict[str, Asked] = {}
         self._next_item = len(links) + 1
         self._used: set[tuple[str, ...]] = set()
@@ -161,7 +182,7 @@ class State:
         user_id: str,
         points: Decimal | None,
         comment: str,
-        stamp: int,
+        stamp: float,
         *,
         pending: bool = False,
     ) -> None:
@@ -170,6 +191,16 @@ class State:
         changed = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self.lock:
             item.grades[user_id] = Grade(kept, comment, stamp, changed, pending)
+
+    def change_grade(self, item: Item, user_id: str, **changes: Any) -> None:
+        """Change something of a stored cell."""
+        with self.lock:
+            item.grades[user_id] = replace(item.grades[user_id], **changes)
+
+    def is_locked(self, item: Item, user_id: str) -> bool:
+        """Whether this cell, or its whole column, is locked."""
+        with self.lock:
+            return bool({(item.id, user_id), (item.id, "")} & self.locked)
 
     def take_tamper(self, kind: str) -> Any:
         """What the next message of this kind must get wrong, once; None when nothing."""
@@ -200,18 +231,38 @@ class Lms:
         self.guid = hashlib.sha256(issuer.encode()).hexdigest()[:32]
         self.cookie = f"sandbox_lms_{issuer.rpartition(':')[2]}"  # cookies ignore the port
         self.state = State(settings.links)
+        self.family = FAMILIES[settings.family](self)
         self.keys = Keys()
         self._salt = secrets.token_bytes(16)
+
+    @property
+    def called(self) -> str:
+        """The issuer that it says it is: its address, if no other one is set."""
+        return self.settings.issuer or self.issuer
 
     @property
     def links(self) -> list[LinkSpec]:
         """All links of the course: those it was made with, then those that were placed."""
         with self.state.lock:
-            return [*self.settings.links, *self.state.placed]
+            both = (*self.settings.links, *self.state.placed)
+            return [link for link in both if link.id not in self.state.gone]
 
     def link(self, link_id: str | None) -> LinkSpec | None:
         """One link of the course."""
         return next((link for link in self.links if link.id == link_id), None)
+
+    @property
+    def people(self) -> tuple[User, ...]:
+        """Everybody in the course: those with names, then the crowd."""
+        return (*USERS, *(crowd_member(n) for n in range(self.settings.crowd)))
+
+    def find_user(self, key: str) -> User | None:
+        """A person of the course by id or by login name."""
+        return find_user(key, self.settings.crowd)
+
+    def now(self) -> int:
+        """The time in whole seconds."""
+        return int(time.time())
 
     def new_sourcedid(self, link_id: str, user_id: str) -> str:
         """A fresh name of one cell, JSON with quotes as Moodle makes it; old ones stay valid."""

@@ -90,7 +90,7 @@ def _grant(lms: Lms, keys: BridgeKeys, form: dict[str, str]) -> dict[str, Any]:
 
 
 def _check_assertion(lms: Lms, keys: BridgeKeys, assertion: str) -> None:
-    client = lms.settings.client_id
+    client, wanted = lms.settings.client_id, lms.family.audience()
     try:
         kid = jwt.get_unverified_header(assertion).get("kid")
         if not isinstance(kid, str):
@@ -99,18 +99,21 @@ def _check_assertion(lms: Lms, keys: BridgeKeys, assertion: str) -> None:
             assertion,
             keys.find(kid),
             algorithms=["RS256"],
-            audience=f"{lms.issuer}/lti/token",
+            audience=wanted,
             issuer=client,
             options={
+                "verify_aud": wanted is not None,
                 "require": ["iss", "sub", "aud", "iat", "exp", "jti"],
                 "verify_iat": False,  # checked below, with one second of tolerance
             },
         )
+    except jwt.InvalidAudienceError as error:
+        raise Refused(lms.family.audience_error, "the 'aud' is invalid") from error
     except (jwt.PyJWTError, TypeError) as error:
         raise Refused("invalid_client", f"the assertion is not valid: {error}") from error
     if claims["sub"] != client:
         raise Refused("invalid_client", "sub is not the client_id")
     if not isinstance(claims["iat"], int | float) or claims["iat"] > time.time() + 1:
         raise Refused("invalid_client", "iat is in the future")
-    if not lms.state.once("jti", str(claims["jti"])):
+    if lms.family.knows_jti and not lms.state.once("jti", str(claims["jti"])):
         raise Refused("invalid_client", "jti was used before")
