@@ -43,7 +43,9 @@ class Activity:
     names the LMSs that may use it (empty: all).
 
     What an instructor made belongs to a `course`. `maximum` is what its gradebook column counts
-    to, `origin` the activity that it was first copied from with its course, however often since.
+    to, `label` the column's name (empty: the title); `ungraded`: there is no column, whatever its
+    LMS offers. `origin` is the activity that it was first copied from with its course, however
+    often since.
     """
 
     id: str
@@ -58,6 +60,8 @@ class Activity:
     registrations: frozenset[str] = frozenset()
     course: Course | None = None
     maximum: str = ""
+    label: str = ""
+    ungraded: bool = False
     origin: str = ""
     retired: bool = False
 
@@ -274,8 +278,8 @@ class Shown:
 class Column:
     """The gradebook column of one link: its line item once it was found or made, else empty.
 
-    `resource_link_id` is the LMS's own; `title` and `maximum` are those of an activity kept in the
-    database, empty for any other.
+    `resource_link_id` is the LMS's own; `title` (the column's name) and `maximum` are those of an
+    activity kept in the database, empty for any other.
     """
 
     link_id: str

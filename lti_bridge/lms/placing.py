@@ -59,7 +59,8 @@ class LinkAnswers:
             url=self.launch_url,
             title=activity.title,
             custom={DEEP_LINKED: activity.id, **ASKED},
-            maximum=Decimal(activity.maximum or 100),
+            maximum=None if activity.ungraded else Decimal(activity.maximum or 100),
+            label=activity.label or activity.title,
             resource_id=activity.id,
             tag=TAG,
         )

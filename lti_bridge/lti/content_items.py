@@ -59,10 +59,10 @@ def _item(item: LinkItem, wanted: Wanted) -> dict[str, Any]:
     target = next((one for one in TARGETS if one in wanted.targets), "")
     if target:
         made["placementAdvice"] = {"presentationDocumentTarget": target}
-    if wanted.line_items is not False:
+    if wanted.line_items is not False and item.maximum is not None:
         made["lineItem"] = {
             "@type": "LineItem",
-            "label": item.title,
+            "label": item.label or item.title,
             "reportingMethod": "http://purl.imsglobal.org/ctx/lis/v2p1/Result#totalScore",
             "assignedActivity": {"activityId": item.resource_id},
             "scoreConstraints": {

@@ -28,14 +28,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class LinkItem:
-    """A link to put into a course, with the gradebook column that belongs to it."""
+    """A link to put into a course, with the gradebook column that belongs to it.
+
+    `maximum` None: there is none. `label` is its name.
+    """
 
     url: str
     title: str
     custom: Mapping[str, str] = field(default_factory=dict)
-    maximum: Decimal = Decimal(100)
+    maximum: Decimal | None = None
     resource_id: str = ""
     tag: str = ""
+    label: str = ""
 
 
 def read_settings(settings: object) -> Wanted:
@@ -92,10 +96,10 @@ def _item(item: LinkItem, with_line_item: bool) -> dict[str, Any]:
         "title": item.title,
         "custom": dict(item.custom),
     }
-    if with_line_item:
+    if with_line_item and item.maximum is not None:
         made["lineItem"] = {
             "scoreMaximum": plain_number(item.maximum),
-            "label": item.title,
+            "label": item.label or item.title,
             "resourceId": item.resource_id,
             "tag": item.tag,
         }

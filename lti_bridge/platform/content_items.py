@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +36,10 @@ def items(claim: object) -> tuple[ChosenItem, ...]:
     if not isinstance(claim, list) or len(claim) > MAX_ITEMS:
         raise ToolAnswerRefused(f"content_items is no list of at most {MAX_ITEMS} items")
     return tuple(
-        _item(one, _line_item(one.get("lineItem"), f"{where}.lineItem"), where)
+        replace(
+            _item(one, _line_item(one.get("lineItem"), f"{where}.lineItem"), where),
+            ungraded=is_empty(one.get("lineItem")),
+        )
         for where, one in _numbered("content_items", claim)
         if one.get("type") == LTI_LINK
     )
@@ -91,6 +95,7 @@ def _item(item: Mapping[str, Any], line_item: Mapping[str, Any], where: str) -> 
         maximum=line_item.get("maximum"),
         resource_id=line_item.get("resource_id", ""),
         tag=line_item.get("tag", ""),
+        label=line_item.get("label", ""),
     )
 
 

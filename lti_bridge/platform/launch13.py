@@ -98,7 +98,7 @@ class Tool13:
             return None
         link_id = session.resource_link.id
         name = self.platform.sign(f"line item {session.origin.course} {link_id}")
-        return DeclaredItem(name, link_id, session.resource_link.title, **declared)
+        return DeclaredItem(name, link_id, **{"label": session.resource_link.title, **declared})
 
 
 def message_claims(

@@ -16,7 +16,8 @@ from lti_bridge.store.statements import Statements
 
 COLUMNS = (
     "id, title, connection, settings, grade, attempts, days_between, opens_at, closes_at,"
-    " registration, deployment_id, context_id, maximum, origin, retired_at"
+    " registration, deployment_id, context_id, maximum, label,"
+    " ungraded, origin, retired_at"
 )
 IN_COURSE = (
     "registration = :registration AND deployment_id = :deployment_id AND context_id = :context_id"
@@ -33,15 +34,17 @@ FAMILY = text(
 # Only the course that an activity belongs to changes it; the row count says whether it was.
 SAVE = text(
     "INSERT INTO activities (id, title, connection, settings, grade, attempts, days_between,"
-    " opens_at, closes_at, registration, deployment_id, context_id, maximum, origin, created_at,"
-    " changed_at, changed_by) VALUES (:id, :title, :connection, :settings, :grade, :attempts,"
-    " :days_between, CAST(:opens_at AS BIGINT), CAST(:closes_at AS BIGINT), :registration,"
-    " :deployment_id, :context_id, :maximum, :origin, :now, :now, :changed_by)"
+    " opens_at, closes_at, registration, deployment_id, context_id, maximum, label, ungraded,"
+    " origin, created_at, changed_at, changed_by) VALUES (:id, :title, :connection, :settings,"
+    " :grade, :attempts, :days_between, CAST(:opens_at AS BIGINT), CAST(:closes_at AS BIGINT),"
+    " :registration, :deployment_id, :context_id, :maximum, :label, :ungraded, :origin, :now,"
+    " :now, :changed_by)"
     " ON CONFLICT (id) DO UPDATE SET title = excluded.title, connection = excluded.connection,"
     " settings = excluded.settings, grade = excluded.grade, attempts = excluded.attempts,"
     " days_between = excluded.days_between, opens_at = excluded.opens_at,"
-    " closes_at = excluded.closes_at, maximum = excluded.maximum,"
-    " changed_at = excluded.changed_at, changed_by = excluded.changed_by"
+    " closes_at = excluded.closes_at, maximum = excluded.maximum, label = excluded.label,"
+    " ungraded = excluded.ungraded, changed_at = excluded.changed_at,"
+    " changed_by = excluded.changed_by"
     " WHERE activities.registration = excluded.registration"
     " AND activities.deployment_id = excluded.deployment_id"
     " AND activities.context_id = excluded.context_id AND activities.retired_at IS NULL"
@@ -112,6 +115,8 @@ class ActivitySteps(Statements):
             opens_at=rows.ms(activity.opens_at) if activity.opens_at else None,
             closes_at=rows.ms(activity.closes_at) if activity.closes_at else None,
             maximum=activity.maximum,
+            label=activity.label,
+            ungraded=int(activity.ungraded),
             origin=activity.origin,
             changed_by=changed_by,
             now=rows.ms(now),
@@ -141,7 +146,8 @@ class ActivitySteps(Statements):
 
 def _activity(row: Any) -> Activity:
     (id_, title, connection, settings, grade, attempts, days, opens, closes, *more) = row
-    registration, deployment_id, context_id, maximum, origin, retired_at = more
+    registration, deployment_id, context_id, maximum, label, ungraded, *last = more
+    origin, retired_at = last
     return Activity(
         id=id_,
         title=title,
@@ -154,6 +160,8 @@ def _activity(row: Any) -> Activity:
         closes_at=rows.moment(closes) if closes is not None else None,
         course=Course(registration, deployment_id, context_id) if registration else None,
         maximum=maximum,
+        label=label,
+        ungraded=bool(ungraded),
         origin=origin,
         retired=retired_at is not None,
     )

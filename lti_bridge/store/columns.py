@@ -19,8 +19,8 @@ COLUMN = text(
     " AND n.registration = g.registration AND n.deployment_id = g.deployment_id"
     " AND l.registration <> g.registration ORDER BY n.resource_link_id LIMIT 1),"
     " l.resource_link_id) AS resource_link_id,"
-    " l.activity_id, a.title, a.maximum, i.url FROM grades g"
-    " JOIN links l ON l.id = g.link_id"
+    " l.activity_id, COALESCE(NULLIF(a.label, ''), a.title) AS title, a.maximum, i.url"
+    " FROM grades g JOIN links l ON l.id = g.link_id"
     " LEFT JOIN activities a ON a.id = l.activity_id"
     " LEFT JOIN line_items i ON i.link_id = l.id WHERE g.id = :grade_id"
 )

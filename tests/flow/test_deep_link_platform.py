@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from lti_bridge.sandbox import lms, serving
 from lti_bridge.sandbox.tools import tool11, tool13
@@ -15,6 +18,8 @@ from tests.flow.tools13 import USERS
 from tests.flow.world import HTTP, World, eventually, make_world
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
+ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
+OUTCOME = "https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 CONFIG = """
 [[connection]]
@@ -81,6 +86,16 @@ class Room:
         columns = self.world.gradebook()["columns"]
         return [column["link"] for column in columns if column["title"] == title][-1]
 
+    def line_item(self, url: str) -> tuple[str, ...]:
+        """What the bridge keeps of a tool's line item: label, maximum, resource id, tag."""
+        config = tomllib.loads(self.world.bridge.config.read_text(encoding="utf-8"))
+        engine = create_engine(config["bridge"]["database_url"])
+        wanted = "SELECT label, maximum, resource_id, tag FROM tool_line_items WHERE id = :id"
+        with engine.connect() as connection:
+            (row,) = connection.execute(text(wanted), {"id": url.rpartition("/")[2]}).all()
+        engine.dispose()
+        return tuple(row)
+
     def column(self, link: str) -> Any:
         """The gradebook column of a link."""
         columns = self.world.gradebook()["columns"]
@@ -134,6 +149,43 @@ def test_what_was_chosen_is_put_into_the_course_and_opens(room: Room, lti: str, 
     assert told["claims"][f"{LTI}target_link_uri"].endswith("/launch?chapter=green")
     assert told["claims"][f"{LTI}custom"] == {"chapter": "green", "course": "Digital Skills"}
     eventually(lambda: room.column(link)["cells"].get(USERS["student1"], {}).get("score"), 20)
+
+
+@pytest.mark.spec("P13DL-13", "BR-18")
+@BOTH
+def test_a_line_item_is_as_it_was_asked_for(room: Room, lti: str) -> None:
+    browser, form = room.form(lti, "1.3")
+    browser.submit(browser.submit(room.choose(browser, form, "1.3", "black"), do="finish"))
+    link = room.link("Points for black tea")
+    assert room.column(link)["maximum"] == 40
+    room.open(link, "1.3")
+    told = room.state("1.3")["launches"][-1]["claims"][ENDPOINT]
+    line = room.line_item(told["lineitem"])
+    assert line == ("Points for black tea", "40", "r-black", "tea")
+
+
+@BOTH
+@EACH_TOOL
+def test_a_link_without_a_grade_stays_without_one(room: Room, lti: str, tool: str) -> None:
+    """By LTI 1.3 no line item is asked for; by LTI 1.1 grades come back without one."""
+    browser, form = room.form(lti, tool)
+    before = room.world.gradebook()["columns"]
+    done = browser.submit(browser.submit(room.choose(browser, form, tool, "leaflet"), do="finish"))
+    assert "A leaflet" in done.text
+    made = [one for one in room.world.gradebook()["columns"] if one not in before]
+    if tool == "1.1" or lti == "1.1":  # which make columns without being asked
+        assert [one["title"] for one in made] == ["A leaflet"]
+    else:
+        assert made == []
+    browser.get(f"{room.world.lms.url}/as/student1")
+    course = browser.get(room.world.lms.url).text
+    room.open(re.findall(r"/launch/(placed-[0-9]+)", course)[-1], tool)
+    if tool == "1.3":
+        told = room.state(tool)["launches"][-1]
+        assert "lineitem" not in told["claims"][ENDPOINT]
+        assert OUTCOME not in told["claims"]
+        assert told["message"] == "Your course did not ask for a grade, so none was sent."
+    assert len(room.world.gradebook()["columns"]) == len(before) + len(made)
 
 
 @BOTH

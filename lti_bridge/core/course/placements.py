@@ -58,6 +58,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 _Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+_Label = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
 _Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
@@ -74,6 +75,12 @@ class Terms(BaseModel):
         decimal_places=2,
         title="Points",
         description="What the gradebook column counts to.",
+    )
+    label: _Label = Described(
+        "", title="Name of the column", description="In the gradebook; the title when left empty."
+    )
+    ungraded: bool = Described(
+        False, title="Without a grade", description="No grade, and no column in the gradebook."
     )
     grade: GradePolicy = Described(
         "best", title="Which attempt counts", description="For the grade in the course."

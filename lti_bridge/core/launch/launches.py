@@ -17,7 +17,7 @@ from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.rosters import members_url
 from lti_bridge.core.launch import held_launch, once
 from lti_bridge.core.launch.handoff import ConfirmPage, Handoff, InfoPage
-from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, Launch
+from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, GradeTarget, Launch
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.launch.sessions import Sessions
 from lti_bridge.core.launch.variables import Resolved
@@ -268,6 +268,8 @@ class Launching:
             tx.point_link(link.id, activity.id)
             link = replace(link, activity_id=activity.id)
         migration.keep_link(tx, launch, link)
+        if activity.ungraded:  # whatever place its LMS offers
+            launch = replace(launch, grade_target=GradeTarget())
         return Opened(self.new_id(), launch, activity, connection, link)
 
     def _elsewhere(self, tx: Transaction, launch: Launch) -> Begun | None:

@@ -27,7 +27,9 @@ class Asking:
 class ChosenItem:
     """A link that was chosen at a tool; `url` is empty for the tool's own launch address.
 
-    `maximum`, `resource_id` and `tag` are those of its line item, `maximum` None without one.
+    `label`, `maximum`, `resource_id` and `tag` are those of its line item, `maximum` None where it
+    says none. `ungraded`: a link of LTI 1.3 without a line item, which asks for no grade (DL 2.0
+    §3.2); one of LTI 1.1 returns its grades without.
     """
 
     url: str = ""
@@ -36,6 +38,8 @@ class ChosenItem:
     maximum: Decimal | None = None
     resource_id: str = ""
     tag: str = ""
+    label: str = ""
+    ungraded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -116,7 +117,8 @@ class AtTools:
         """The activity that the form would have made of what was chosen."""
         connection = self.placing.catalogue.connection(choice.connection)
         typed = capabilities.picks(connection).picked(item)
-        given = {"title": item.title.strip()[:255] or choice.connection}
+        given: dict[str, Any] = {"title": item.title.strip()[:255] or choice.connection}
+        given |= {"label": item.label.strip()[:255], "ungraded": item.ungraded}
         if capabilities.can(connection, capabilities.COSTS):
             given["attempts"] = "1"
         if item.maximum is not None:

@@ -45,7 +45,8 @@ class LtiProvider:
     def start(self, session: Session) -> Started:
         """The signed launch form, or the login initiation that leads to one."""
         settings = session.settings
-        declared = {
+        named = {"label": settings.label} if settings.label else {}
+        declared = named | {
             "maximum": f"{settings.score_maximum:f}",
             "resource_id": settings.resource_id,
             "tag": settings.tag,
@@ -68,6 +69,7 @@ class LtiProvider:
             "url": item.url,
             "resource_id": item.resource_id,
             "tag": item.tag,
+            **({"label": item.label.strip()[:255]} if item.label.strip() else {}),
             **maximum,
         }
 

@@ -106,6 +106,9 @@ class ActivitySettings(_Model):
     tag: str = Field(
         "", title="Tag", max_length=255, description="The tool's own mark on the line item."
     )
+    label: str = Field(
+        "", title="Label", max_length=255, description="The name of the tool's line item."
+    )
     score_maximum: Decimal = Field(
         Decimal(100),
         title="Tool's maximum",

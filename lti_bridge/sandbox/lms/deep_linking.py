@@ -247,11 +247,21 @@ def _checked(lms: Lms, item: Any) -> str:
 def _place(
     lms: Lms, lti: str, title: str, custom: dict[str, str], line: dict[str, Any] | None
 ) -> LinkSpec:
+    """A link, and its column; by LTI 1.3 none where none was asked for (DL 2.0 §3.2)."""
     maximum = _maximum(line)
+    ungraded = lti == "1.3" and line is None
     with lms.state.lock:
         number = len(lms.state.placed) + 1
-        link = LinkSpec(f"placed-{number}", title, "1.1" if lti == "1.1" else "1.3", custom)
+        link = LinkSpec(
+            f"placed-{number}",
+            title,
+            "1.1" if lti == "1.1" else "1.3",
+            custom,
+            grades="container" if ungraded else "both",
+        )
         lms.state.placed.append(link)
+    if ungraded:
+        return link
     line = line or {}
     names = {"resource_id": line.get("resourceId", ""), "tag": line.get("tag", "")}
     lms.state.add_item(line.get("label") or title, maximum, link_id=link.id, **names)

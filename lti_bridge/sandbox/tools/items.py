@@ -3,7 +3,13 @@
 import json
 from typing import Any
 
-CHAPTERS = {"green": "Green tea", "black": "Black tea", "mate": "Mate"}
+CHAPTERS = {
+    "green": "Green tea",
+    "black": "Black tea",
+    "mate": "Mate",
+    "leaflet": "A leaflet",  # which asks for no grade
+}
+LABELS = {"black": "Points for black tea"}
 TOP = 40
 
 
@@ -15,7 +21,7 @@ def items(base: str, chosen: list[str]) -> list[dict[str, Any]]:
             "url": f"{base}/launch?chapter={name}",
             "title": CHAPTERS[name],
             "custom": {"chapter": name, "course": "$Context.title"},
-            "lineItem": {"scoreMaximum": TOP, "resourceId": f"r-{name}", "tag": "tea"},
+            **_line_item(name),
         }
         for name in chosen
     ]
@@ -31,11 +37,7 @@ def items11(base: str, chosen: list[str]) -> str:
             "url": f"{base}/launch?chapter={name}",
             "title": CHAPTERS[name],
             "custom": {"chapter": name, "course": "$Context.title"},
-            "lineItem": {
-                "@type": "LineItem",
-                "scoreConstraints": {"@type": "NumericLimits", "totalMaximum": TOP},
-                "assignedActivity": {"activityId": f"r-{name}"},
-            },
+            **_line_item11(name),
         }
         for name in chosen
     ]
@@ -43,3 +45,22 @@ def items11(base: str, chosen: list[str]) -> str:
     return json.dumps(
         {"@context": "http://purl.imsglobal.org/ctx/lti/v1/ContentItem", "@graph": graph}
     )
+
+
+def _line_item(name: str) -> dict[str, Any]:
+    if name == "leaflet":
+        return {}
+    named = {"label": LABELS[name]} if name in LABELS else {}
+    line = {"scoreMaximum": TOP, "resourceId": f"r-{name}", "tag": "tea", **named}
+    return {"lineItem": line}
+
+
+def _line_item11(name: str) -> dict[str, Any]:
+    if name == "leaflet":
+        return {}
+    line = {
+        "@type": "LineItem",
+        "scoreConstraints": {"@type": "NumericLimits", "totalMaximum": TOP},
+        "assignedActivity": {"activityId": f"r-{name}"},
+    }
+    return {"lineItem": line}

@@ -77,6 +77,8 @@ ACTIVITIES = table(
     text("context_id", "", ""),
     text("origin", "the activity that it was first copied from; empty for one of its own", ""),
     text("maximum", "what its gradebook column counts to, an exact decimal or empty", ""),
+    text("label", "the column's name; empty: the title", ""),
+    flag("ungraded", "whether it has no column", "0"),
     text("changed_by", "learners.id of who changed it last, or empty", ""),
     number("attempts", "how many a learner may make; 0: any number", "0"),
     number("days_between", "from one attempt's beginning to the next one's, at least", "0"),
