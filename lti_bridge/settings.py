@@ -102,6 +102,8 @@ class BridgeTable(_Table):
     clock_skew_s: int = Field(60, ge=0, le=300)
     call_timeout_s: float = Field(10.0, gt=0, le=60)
     keep_launches_days: int = Field(180, ge=1)
+    keep_history_days: int = Field(1095, ge=0)
+    keep_answers_days: int = Field(1095, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     metrics_token: Annotated[SecretStr, AfterValidator(bearer_token)] = SecretStr("")

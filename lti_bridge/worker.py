@@ -34,6 +34,8 @@ class Worker:
         self.pool = ThreadPoolExecutor(bridge.passback.lanes.most, thread_name_prefix="deliver")
         self._polls = _Beside("ask", bridge.polling.lanes.most, bridge.polling.poll_due)
         self._looks = _Beside("look", bridge.readback.lanes.most, bridge.readback.read_due)
+        self._stopping = threading.Event()
+        self._purge = _Beside("purge", 1, self._forget)
         self._sweeping = threading.Lock()
         self._wake: threading.Timer | None = None
         self.queue = bridge.waker.queue
@@ -49,10 +51,8 @@ class Worker:
             self._come_back()
 
     def minute(self) -> None:
-        """What happens every minute: a sweep, and forgetting what has expired."""
-        self.bridge.store.forget(
-            self.bridge.clock(), self.bridge.settings.bridge.keep_launches_days
-        )
+        """What happens every minute: a sweep, and deleting what is too old, beside it."""
+        self._purge.start()
         if days := self.bridge.settings.bridge.rotate_keys_days:
             for role in self.bridge.keyring.roles():
                 self.bridge.keyring.rotate_old(role, self.bridge.clock(), timedelta(days=days))
@@ -69,21 +69,34 @@ class Worker:
             max_delay=0.5,
             check_worker_health=True,
         )
+        self._purge.start()
         self._come_back(timedelta())  # once the consumer hears signals
         consumer.run()
         self._end()
         log.info("worker.stopped")
 
+    def _forget(self, _pool: ThreadPoolExecutor) -> int:
+        """Delete what is too old, step by step, until all of it is gone or the worker stops."""
+        count = 0
+        for step in self.bridge.purge.steps(self.bridge.clock()):
+            count += step.rows
+            if self._stopping.wait(step.rest_s):
+                break
+        if count:
+            log.info("worker.purged", extra={"count": count})
+        return count
+
     def _end(self) -> None:
         """Begin nothing more, and wait for what is under way."""
         bridge = self.bridge
+        self._stopping.set()
         for one in (bridge.passback, bridge.polling, bridge.readback):
             one.lanes.close()
         with self._sweeping:
             if self._wake is not None:
                 self._wake.cancel()
             self.pool.shutdown(wait=True)
-            for beside in (self._polls, self._looks):
+            for beside in (self._polls, self._looks, self._purge):
                 beside.end()
 
     def _come_back(self, pause: timedelta | None = None) -> None:

@@ -37,6 +37,7 @@ from lti_bridge.providers.routes import HOOKS_PATH
 from lti_bridge.queue import Waker, open_queue
 from lti_bridge.settings import Settings
 from lti_bridge.store.clock import DatabaseClock
+from lti_bridge.store.purge import Keep, Purge
 from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
 from lti_bridge.store.tools import ToolStore
@@ -87,6 +88,13 @@ class Bridge:
     def store(self) -> Store:
         """Its database."""
         return self.basics.store
+
+    @property
+    def purge(self) -> Purge:
+        """What deletes what is older than the settings let it be."""
+        table = self.settings.bridge
+        keep = Keep(table.keep_launches_days, table.keep_history_days, table.keep_answers_days)
+        return Purge(self.store.database, keep)
 
     def close(self) -> None:
         """Close every connection of the database and of the queue."""

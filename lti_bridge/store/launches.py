@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -12,7 +12,6 @@ from lti_bridge.core.launch.message import Launch
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.links import placement
-from lti_bridge.store.once import FORGET_ONCE
 from lti_bridge.store.statements import Statements
 
 ADD_LAUNCH = text(
@@ -36,11 +35,6 @@ LAUNCH = text(
     "SELECT l.return_url, l.framed, l.received_at, l.registration, a.state FROM launches l"
     " LEFT JOIN attempts a ON a.id = l.attempt_id WHERE l.id = :id"
 )
-FORGET_LAUNCHES = text("DELETE FROM launches WHERE received_at < :before")
-FORGET_HELD = text("DELETE FROM held_launches WHERE until < :now")
-FORGET_AT_TOOLS = text("DELETE FROM tool_launches WHERE until < :now")
-FORGET_CHOICES = text("DELETE FROM tool_choices WHERE until < :now")
-FORGET_ANSWERS = text("DELETE FROM call_answers WHERE until < :now")
 
 
 class LaunchSteps(Statements):
@@ -91,14 +85,3 @@ class Launches:
         """What the return page needs of a launch: return_url, framed, registration …"""
         with self.database.reading() as connection:
             return connection.execute(LAUNCH, {"id": launch_id}).first()
-
-    def forget(self, now: datetime, launches_days: int) -> int:
-        """Delete expired once-only values and old launches; the number of rows deleted."""
-        before = rows.ms(now - timedelta(days=launches_days))
-        with self.database.writing() as connection:
-            gone = connection.execute(FORGET_ONCE, {"now": rows.ms(now)}).rowcount
-            gone += connection.execute(FORGET_HELD, {"now": rows.ms(now)}).rowcount
-            gone += connection.execute(FORGET_AT_TOOLS, {"now": rows.ms(now)}).rowcount
-            gone += connection.execute(FORGET_CHOICES, {"now": rows.ms(now)}).rowcount
-            gone += connection.execute(FORGET_ANSWERS, {"now": rows.ms(now)}).rowcount
-            return gone + connection.execute(FORGET_LAUNCHES, {"before": before}).rowcount

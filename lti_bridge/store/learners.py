@@ -42,7 +42,10 @@ CLOSE = text(
     f" WHERE learner_id = :id AND is_open = 1 AND state IN {one_of(MOVES['forgotten'].of)}"
 )
 FORGET = {
-    "launches": "DELETE FROM launches WHERE learner_id = :id",
+    # by indexes: a click has an attempt, or is of somebody who only looks
+    "launches": "DELETE FROM launches WHERE learner_id = :id AND attempt_id IN"
+    " (SELECT id FROM attempts WHERE learner_id = :id)",
+    "launches of who looks": "DELETE FROM launches WHERE learner_id = :id AND attempt_id IS NULL",
     # without its cell no later result of an attempt is accepted, and nothing is delivered
     "grades": "DELETE FROM grades WHERE learner_id = :id",
     "tool launches": "DELETE FROM tool_launches WHERE EXISTS (SELECT 1 FROM tool_users u"

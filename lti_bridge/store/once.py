@@ -17,7 +17,6 @@ USE_ONCE = text(
 USED = text(
     "SELECT used_at, browser, message FROM used_once WHERE scope = :scope AND value = :value"
 )
-FORGET_ONCE = text("DELETE FROM used_once WHERE expires_at < :now")
 
 
 class OnceSteps(Statements):

@@ -23,6 +23,7 @@ from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, P
 from lti_bridge.core.records import Attempt, AttemptState, Delivery, Incoming, Shown
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
 from lti_bridge.store.engine import Database, reachable
+from lti_bridge.store.purge import Keep, Purge
 from lti_bridge.store.store import Store
 from lti_bridge.store.transaction import Steps
 from tests import claims
@@ -508,7 +509,9 @@ def test_only_what_has_expired_is_forgotten(desk: Desk) -> None:
     desk.store.hold_launch("new", "{}", NOW + timedelta(seconds=1))
     assert desk.store.held_launch("old") is None
     assert desk.store.held_launch("new") == "{}"
-    assert desk.store.forget(NOW, 180) == 3
+    purge = Purge(desk.database, Keep(launches=180, history=0, answers=0))
+    assert sum(purge.counts(NOW).values()) == 3
+    assert sum(step.rows for step in purge.steps(NOW)) == 3
     assert desk.rows("SELECT value FROM used_once") == [{"value": "new"}]
     assert desk.rows("SELECT id FROM launches") == [{"id": "new"}]
     assert desk.rows("SELECT token FROM held_launches") == [{"token": "new"}]

@@ -47,6 +47,7 @@ ATTEMPT_CHANGES = table(
     text("source", "who said so: start, provider, person, import, clock, a tool; or refused"),
     text("detail", "a reason in words, or empty"),
     index("attempt_changes_by_attempt", "attempt_id", "at"),
+    index("attempt_changes_by_age", "at"),
 )
 RESULTS = table(
     "results",
@@ -56,9 +57,10 @@ RESULTS = table(
     text("source", "as in `attempt_changes`"),
     text("event", "tells the same message from another one"),
     *score(),
-    json("raw", "what the provider sent, with nothing about the learner"),
+    json("raw", "what the provider sent, with nothing about the learner; {} once it is too old"),
     time("received_at"),
     UniqueConstraint("attempt_id", "event"),
+    index("results_with_words", "received_at", where="raw <> '{}'"),
 )
 CALL_ANSWERS = table(
     "call_answers",
@@ -67,6 +69,7 @@ CALL_ANSWERS = table(
     text("learner_id", "empty for an anonymous preview", nullable=True, to="learners.id"),
     json("text", "where the browser is sent or what went wrong, as core.attempt.answers writes it"),
     time("until"),
+    index("call_answers_expiry", "until"),
 )
 RESERVATIONS = table(
     "reservations",

@@ -130,6 +130,7 @@ LAUNCHES = table(
     time("received_at"),
     index("launches_by_age", "received_at"),
     index("launches_by_attempt", "attempt_id"),
+    index("launches_without_attempt", "learner_id", where="attempt_id IS NULL"),
 )
 HELD_LAUNCHES = table(
     "held_launches",
@@ -137,4 +138,5 @@ HELD_LAUNCHES = table(
     key("token", "SHA-256 of what the page holds"),
     json("text", "the launch, as core.launch.held_launch writes it"),
     time("until"),
+    index("held_launches_expiry", "until"),
 )
