@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.assembly.web import web_app
 from lti_bridge.bench import statements
 from lti_bridge.bench.fill import fill
+from lti_bridge.bench.growth import lines
 from lti_bridge.bench.parties import Parties
 from lti_bridge.bench.report import table
 from lti_bridge.bench.traffic import Traffic
@@ -29,6 +31,7 @@ from lti_bridge.cli import main
 from lti_bridge.core.grade.gradebook import Outcome
 from lti_bridge.settings import load
 from tests import claims
+from tests.conftest import fresh_database
 from tests.test_budgets import BUDGETS
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +89,30 @@ def test_another_build_is_measured_in_turns_and_named(report: dict[str, Any]) ->
     text = table(report)
     assert "in turns with the build in " in text
     assert re.search(r"1\.1 → 1\.1 launch .* 10 +[0-9.]+ +5000 +[0-9.]+$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("pg", marks=pytest.mark.postgres)])
+def test_what_growing_costs_is_measured_in_turns(
+    engine: str, request: pytest.FixtureRequest
+) -> None:
+    options = ["--growth", "--size", "7600", "--seconds", "0.5", "--rounds", "1"]
+    command = [sys.executable, "-m", "lti_bridge", "bench", "--json", *options]
+    with ExitStack() as stack:
+        if engine == "pg":
+            server = request.getfixturevalue("postgres")
+            url = stack.enter_context(fresh_database(server, migrated=False))
+            command += ["--database", url]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    growth = found["growth"]
+    assert (growth["few"], growth["many"]) == (7500, 7600)
+    for kind in ("launch_11", "launch_13", "outcome"):
+        few, many = growth[kind]["few"], growth[kind]["many"]
+        assert growth[kind]["cpu_ratio"] == pytest.approx(many["cpu_us"] / few["cpu_us"])
+        assert growth[kind]["p99_ratio"] == pytest.approx(many["p99_ms"] / few["p99_ms"])
+        assert 0 < few["p50_ms"] <= few["p99_ms"]
+    assert re.search(r"^1\.1 → 1\.1 launch( +[0-9.]+){9}$", "\n".join(lines(found)), re.MULTILINE)
 
 
 def test_only_another_build_can_be_measured_beside(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Run:
     wrong: int = 0
     first_wrong: str = ""
     kept: list[tuple[int, bytes]] = field(default_factory=list)
+    times_ms: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -127,6 +128,7 @@ def _judge(load: Load, run: Run, number: int, answer: bytes) -> None:
 
 def _sum_up(run: Run, times: list[float], elapsed: float) -> None:
     times.sort()
+    run.times_ms = [one * 1000 for one in times]
     run.per_second = run.answers / elapsed
     run.p50_ms = times[len(times) // 2] * 1000
     run.p99_ms = times[min(len(times) - 1, len(times) * 99 // 100)] * 1000

@@ -26,6 +26,7 @@ from lti_bridge.bench.tool_traffic import CLIENT, LAUNCH_URL
 from lti_bridge.bench.traffic import CLIENT13, KEY11, SECRET11, TOOL_KEY, TOOL_SECRET
 from lti_bridge.errors import BridgeError
 from lti_bridge.lti.keys import SigningKey, public_jwk
+from lti_bridge.store.engine import Database
 
 START_S, STOP_S = 40.0, 15.0
 MB = 1024
@@ -162,8 +163,8 @@ class Parties:
         """Where the floor puts its rows: a file of its own, or a table of its own."""
         return self.database or f"{self.folder}/floor.sqlite3"
 
-    def start(self) -> None:
-        """Start the LMS, the bridge and the floor, and wait until all three answer."""
+    def start(self, *, with_floor: bool = True) -> None:
+        """Start the LMS, the bridge and the floor, and wait until all of them answer."""
         server, client = cores() or (None, None)
         key_set = json.dumps({"keys": [public_jwk(self.lms_key)]}).encode()
         lms = self._run("lti_bridge.bench.lms", str(self.lms_port), core=client, pipe=True)
@@ -172,12 +173,13 @@ class Parties:
             lms.stdin.close()
         serve = ["serve", "--config", str(self.config), "--port", str(self.bridge_port)]
         self.web = self._run("lti_bridge", *serve, "--no-worker", core=server)
-        os.environ[floor.KEY_VARIABLE] = self.public_key
-        os.environ[floor.DATABASE_VARIABLE] = self.floor_database
-        self.floor = self._run("lti_bridge.bench.floor", str(self.floor_port), core=server)
         self._wait(f"{self.lms_url}/jwks")
         self._wait(f"{self.bridge_url}/readyz")
-        self._wait(f"http://127.0.0.1:{self.floor_port}/")
+        if with_floor:
+            os.environ[floor.KEY_VARIABLE] = self.public_key
+            os.environ[floor.DATABASE_VARIABLE] = self.floor_database
+            self.floor = self._run("lti_bridge.bench.floor", str(self.floor_port), core=server)
+            self._wait(f"http://127.0.0.1:{self.floor_port}/")
 
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -247,15 +249,31 @@ def memory(process: subprocess.Popen[bytes]) -> dict[str, float] | None:
     return {key: round(value, 1) for key, value in found.items()}
 
 
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """Processor time that a process and its children have used, 0.0 where nobody can tell."""
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and its children have used, 0.0 where nobody can tell.
+
+    Of children that are gone, what they used until then.
+    """
     ticks = 0
-    for pid in _family(process.pid):
-        stat = Path(f"/proc/{pid}/stat")
+    for one in _family(pid):
+        stat = Path(f"/proc/{one}/stat")
         if stat.exists():
-            user, system = stat.read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
-            ticks += int(user) + int(system)
+            used = stat.read_text(encoding="ascii").rpartition(")")[2].split()[11:15]
+            ticks += sum(map(int, used))
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def postgres_pid(database: Database) -> int | None:
+    """The process of a PostgreSQL server that all others of it come from, if it runs here."""
+    if database.is_sqlite:
+        return None
+    with database.reading() as connection:
+        own = int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+    stat = Path(f"/proc/{own}/stat")
+    if not stat.exists():
+        return None
+    name, _, rest = stat.read_text(encoding="ascii").rpartition(") ")
+    return int(rest.split()[1]) if "postgres" in name else None
 
 
 def _family(pid: int) -> list[int]:

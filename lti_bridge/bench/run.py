@@ -28,6 +28,7 @@ from lti_bridge.bench.traffic import Traffic
 from lti_bridge.errors import BridgeError, ConfigurationError
 from lti_bridge.platform.access_tokens import BURST
 from lti_bridge.settings import load
+from lti_bridge.store.engine import Database
 
 MOST_PER_SECOND = 2500  # requests prepared for each second; the floor repeats them
 OK, FOUND = b"HTTP/1.1 200", b"HTTP/1.1 302"
@@ -68,7 +69,7 @@ def measure(options: Options, tell: Callable[[str], None]) -> dict[str, Any]:
         if options.size > bench.rows:
             bench.grow(options.size)
             measurements.append(bench.measurement())
-    return {"machine": _machine(options), "measurements": measurements}
+    return {"machine": machine(options), "measurements": measurements}
 
 
 class _Bench:
@@ -89,11 +90,7 @@ class _Bench:
 
     def prepare(self, rows: int) -> None:
         """Make the schema and its first rows; refuses a database that is in use."""
-        database = self.bridge.store.database
-        database.migrate()
-        with database.reading() as connection:
-            if connection.exec_driver_sql("SELECT 1 FROM learners LIMIT 1").first():
-                raise ConfigurationError("--database: a measurement needs an empty database")
+        unused(self.bridge.store.database)
         self.grow(rows)
 
     def grow(self, rows: int) -> None:
@@ -194,9 +191,9 @@ class _Bench:
 
     def _driven(self, server: subprocess.Popen[bytes], load: Load) -> tuple[Run, dict[str, float]]:
         """How the server took the load, with the processor time it spent on each answer."""
-        before = cpu_seconds(server)
+        before = cpu_seconds(server.pid)
         run = self.client.submit(drive, load).result()
-        cpu_us = (cpu_seconds(server) - before) / run.answers * 1e6
+        cpu_us = (cpu_seconds(server.pid) - before) / run.answers * 1e6
         if run.wrong:
             raise BridgeError(f"{run.wrong} of {run.answers} answers were wrong: {run.first_wrong}")
         return run, {
@@ -212,9 +209,9 @@ class _Bench:
         parties.arrived()
         with parties.worker() as worker:
             self._wait_for_first()
-            before = cpu_seconds(worker)
+            before = cpu_seconds(worker.pid)
             time.sleep(seconds)
-            after, used = parties.arrived(), cpu_seconds(worker) - before
+            after, used = parties.arrived(), cpu_seconds(worker.pid) - before
             self.worker_memory = memory(worker)
         count = after["count"]
         if count < 2:
@@ -239,6 +236,14 @@ class _Bench:
             time.sleep(0.05)
 
 
+def unused(database: Database) -> None:
+    """Make the schema. Raises ConfigurationError for a database that is in use."""
+    database.migrate()
+    with database.reading() as connection:
+        if connection.exec_driver_sql("SELECT 1 FROM learners LIMIT 1").first():
+            raise ConfigurationError("--database: a measurement needs an empty database")
+
+
 def _ratios(bridge: dict[str, float], bare: dict[str, float]) -> dict[str, float]:
     """1.0 is as fast as the floor; by processor time a busy machine disturbs it less."""
     by_cpu = bare["cpu_us"] / bridge["cpu_us"] if bridge["cpu_us"] else 0.0
@@ -255,7 +260,8 @@ def _medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _machine(options: Options) -> dict[str, Any]:
+def machine(options: Options) -> dict[str, Any]:
+    """What a measurement was made on."""
     return {
         "cores": os.cpu_count(),
         "server_core_and_client_core": cores(),

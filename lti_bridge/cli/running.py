@@ -133,6 +133,11 @@ def demo(port: int) -> None:
     type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     help="Another checkout, whose build is measured in turns with this one.",
 )
+@click.option(
+    "--growth",
+    is_flag=True,
+    help="Measure with 7,500 rows and with --size (1,000,000) in turns: what growing costs.",
+)
 @json_option
 def bench(
     seconds: float,
@@ -141,9 +146,11 @@ def bench(
     size: int,
     database: str,
     against: Path | None,
+    growth: bool,
     as_json: bool,
 ) -> None:
     """Measure launches and grades per second, beside a floor of the same run."""
+    from lti_bridge.bench import growth as growing
     from lti_bridge.bench.against import compare
     from lti_bridge.bench.report import table
     from lti_bridge.bench.run import Options, measure
@@ -153,8 +160,15 @@ def bench(
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
-    found = compare(options, against, tell) if against else measure(options, tell)
-    click.echo(json.dumps(found, indent=2) if as_json else table(found))
+    if growth and against:
+        raise click.UsageError("--growth and --against are two different measurements")
+    if growth:
+        found = growing.measure(options, tell)
+        text = "\n".join(growing.lines(found))
+    else:
+        found = compare(options, against, tell) if against else measure(options, tell)
+        text = table(found)
+    click.echo(json.dumps(found, indent=2) if as_json else text)
 
 
 def _prepare(bridge: Bridge) -> Bridge:
