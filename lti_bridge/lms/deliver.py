@@ -32,7 +32,7 @@ from lti_bridge.lti import ags, oauth1, outcomes
 from lti_bridge.lti.scopes import BASIC_OUTCOME_SCOPE
 from lti_bridge.net import Response, Send
 
-CONFLICT = 409
+CONFLICT, UNPROCESSABLE = 409, 422
 REPLACED = 2  # the launch's line item by our own, and that one by a new one
 BACKDATED = timedelta(seconds=60)  # Canvas refuses a submission in what it takes for the future
 UNSUPPORTED_FOR = timedelta(days=1)  # that an LMS which cannot tell grades is not asked again
@@ -101,22 +101,12 @@ class Gradebooks:
 
     def _score(self, delivery: Delivery, registration: Registration13) -> Receipt:
         """AGS 2.0 §3.4: one compact JSON score, its timestamp kept for retries."""
-        score, handed_in = delivery.score, bool(delivery.score or delivery.awaiting)
         dialect = dialects.of(delivery.family, registration.issuer)
-        submission = delivery.submitted_at if dialect.submission and handed_in else None
-        body = ags.score_body(
-            user_id=delivery.user_id,
-            score=score.given if score else None,
-            maximum=score.maximum if score else None,
-            timestamp=delivery.stamp,
-            activity="Completed" if handed_in else "Initialized",
-            grading=_grading(delivery),
-            # one that is not sent again is wiped (AGS §3.4.11)
-            comment="" if dialect.keeps_comments else delivery.comment,
-            submitted_at=submission - BACKDATED if submission else None,
-            extensions=_canvas(delivery) if dialect.submission and handed_in else None,
-        )
-        reply = self._post_score(delivery, registration, body)
+        again = not _hands_in(delivery) or delivery.submission_known
+        reply = self._post_score(delivery, registration, _body(delivery, dialect, again))
+        if reply.status == UNPROCESSABLE and dialect.submission and not again:
+            # perhaps no more work may be handed in there: the grade is of the work that was
+            reply = self._post_score(delivery, registration, _body(delivery, dialect, True))
         if reply.status == CONFLICT and not reply.too_many:
             return _conflict(delivery, answers.read(reply, _private(delivery)).said)
         if answers.read(reply).meaning != "taken":
@@ -272,13 +262,40 @@ def _outcome_service(delivery: Delivery) -> str:
     return f"{delivery.registration} {delivery.target.outcome_url}"
 
 
-def _canvas(delivery: Delivery) -> dict[str, object]:
-    """Canvas' extension, when it says more than its defaults do."""
+def _hands_in(delivery: Delivery) -> bool:
+    """Whether this is about work that was handed in: a grade is, and word of marks to come."""
+    return bool(delivery.score or delivery.awaiting)
+
+
+def _body(delivery: Delivery, dialect: dialects.Dialect, again: bool) -> bytes:
+    """The score message; `again`: the work it is about was handed in before, or none is."""
+    score, handed_in = delivery.score, _hands_in(delivery)
+    submission = delivery.submitted_at if dialect.submission and handed_in else None
+    return ags.score_body(
+        user_id=delivery.user_id,
+        score=score.given if score else None,
+        maximum=score.maximum if score else None,
+        timestamp=delivery.stamp,
+        activity="Completed" if handed_in else "Initialized",
+        grading=_grading(delivery),
+        # one that is not sent again is wiped (AGS §3.4.11)
+        comment="" if dialect.keeps_comments else delivery.comment,
+        submitted_at=submission - BACKDATED if submission else None,
+        extensions=_canvas(delivery, again) if dialect.submission else None,
+    )
+
+
+def _canvas(delivery: Delivery, again: bool) -> dict[str, object]:
+    """Canvas' extension, when it says more than its defaults do.
+
+    Its prioritize_non_tool_grade is never sent: it keeps whatever score stands there, ours too,
+    and its results then show what its gradebook does not. A teacher's value is seen before.
+    """
     members: dict[str, object] = {}
-    if delivery.submission_known:
-        members["new_submission"] = False  # a corrected grade must not make the work late
-    if delivery.keep:
-        members["prioritize_non_tool_grade"] = True
+    if again:
+        members["new_submission"] = False  # no work is handed in with it, and none becomes late
+    if delivery.awaiting and delivery.keep and not any("/" in one for one in delivery.told):
+        members["preserve_score"] = True  # what stands there is not from here
     return {dialects.CANVAS_SUBMISSION: members} if members else {}
 
 

@@ -42,9 +42,10 @@ from lti_bridge.store.store import Store
 from tests import claims
 from tests.lms.platform13 import NOW, Clock, random_bytes, rsa_key
 from tests.lms.platform13 import Platform as Signer
+from tests.lms.pretend import LINK as LINK
+from tests.lms.pretend import PretendLms
 
 ALL = (ags.LINE_ITEM, ags.RESULT_READ, ags.SCORE)
-LINK = "rl-7"
 
 
 class Gradebook:
@@ -53,6 +54,8 @@ class Gradebook:
     `refuses` answers a request instead: path, then a response or None. `strict_seconds` and
     `wipes` are Moodle's habits (moodle.md), `unknown_links` one of Canvas.
     """
+
+    USER = "u1"
 
     def __init__(self) -> None:
         self.cells: dict[str, dict[str, Any]] = {}
@@ -68,6 +71,7 @@ class Gradebook:
         self.refuses: Callable[[str], Response | None] = lambda path: None
         self.running = serving.start(self._app)
         self.url = self.running.url
+        self.token_url = f"{self.url}/token"
         self.container = f"{self.url}/items?type_id=1"
         self.item = self.add()
 
@@ -172,13 +176,15 @@ def _moment(text: str) -> float:
 class Bridge:
     """One worker before an LMS, and what providers report to it."""
 
-    def __init__(self, database: str, lms: Gradebook, family: str = "", **more: Any) -> None:
+    def __init__(
+        self, database: str, lms: Gradebook | PretendLms, family: str = "", **more: Any
+    ) -> None:
         self.lms, self.family, self.clock = lms, family, Clock()
         self.database = Database(database)
         self.database.migrate()
         self.store = Store(self.database, self.clock)
         self.columns = Columns(self.database)
-        registration = Signer("lms").registration(token_url=f"{lms.url}/token", **more)
+        registration = Signer("lms").registration(token_url=lms.token_url, **more)
         self.client = Client(loopback=True, user_agent="test", timeout_s=30)
         key, fresh = SigningKey("tool-1", rsa_key("tool")), random_bytes()
         self.tokens = Tokens(self.client.send, lambda _: key, self.clock, fresh)
@@ -267,8 +273,9 @@ class Bridge:
             self.readback.look(delivery)
         return self.row()
 
-    def row(self, user: str = "u1") -> dict[str, Any]:
+    def row(self, user: str = "") -> dict[str, Any]:
         """A grade as it is in the database."""
+        user = user or self.lms.USER
         with self.database.reading() as connection:
             sql = text("SELECT * FROM grades WHERE user_id = :user")
             return dict(connection.execute(sql, {"user": user}).one()._mapping)
@@ -276,7 +283,7 @@ class Bridge:
 
 @contextmanager
 def bridge_before(
-    where: Path | str, lms: Gradebook, family: str = "", **more: Any
+    where: Path | str, lms: Gradebook | PretendLms, family: str = "", **more: Any
 ) -> Iterator[Bridge]:
     """A bridge for one test: with a database in this folder, or at this address."""
     database = where if isinstance(where, str) else f"sqlite:///{where}/bridge.sqlite3"

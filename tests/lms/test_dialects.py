@@ -75,15 +75,17 @@ def test_canvas_learns_when_the_work_was_handed_in(lms: Gradebook, tmp_path: Pat
     assert [one.get(CANVAS) for one in lms.scores] == [None, {"new_submission": False}, None]
 
 
-def test_canvas_is_asked_to_prefer_a_teachers_grade(lms: Gradebook, tmp_path: Path) -> None:
+def test_canvas_is_never_asked_to_keep_any_score(lms: Gradebook, tmp_path: Path) -> None:
     with bridge_before(tmp_path, lms, "canvas") as bridge:
         bridge.report("80")
         bridge.deliver()
-        bridge.report(None)
+        bridge.report("90", number=2)
         bridge.deliver()
-    assert lms.scores[0][CANVAS] == {"prioritize_non_tool_grade": True}
-    assert CANVAS not in lms.scores[1]  # nothing to prefer
-    assert "submission" not in lms.scores[1]
+        bridge.report(None)
+        bridge.report(None, number=2)
+        bridge.deliver()
+    assert [one.get(CANVAS) for one in lms.scores] == [None, None, {"new_submission": False}]
+    assert "submission" not in lms.scores[2]
 
 
 def test_canvas_gets_no_comment_twice(lms: Gradebook, tmp_path: Path) -> None:

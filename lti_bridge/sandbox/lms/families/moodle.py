@@ -13,7 +13,7 @@ from lti_bridge.sandbox.lms.families.plain import Json, Plain, read_object
 if TYPE_CHECKING:
     from lti_bridge.sandbox.lms.state import Item
 
-_NEEDED = ("userId", "scoreMaximum", "timestamp", "activityProgress", "gradingProgress")
+_NEEDED = ("userId", "timestamp", "activityProgress", "gradingProgress")
 
 
 class Moodle(Plain):
@@ -67,11 +67,11 @@ class Moodle(Plain):
         if any(sent.get(name) is None for name in _NEEDED):
             return None
         try:
-            stamp, maximum = scores.moment(sent["timestamp"], zoned=False), sent["scoreMaximum"]
-            given = sent.get("scoreGiven")
-            if given is None or sent["gradingProgress"] != "FullyGraded":
+            stamp = scores.moment(sent["timestamp"], zoned=False)
+            if sent.get("scoreGiven") is None:
                 return None, stamp
-            return Decimal(str(given)) / Decimal(str(maximum)), stamp
+            part = Decimal(str(sent["scoreGiven"])) / Decimal(str(sent.get("scoreMaximum")))
+            return (part if sent["gradingProgress"] == "FullyGraded" else None), stamp
         except (ValueError, InvalidOperation, ZeroDivisionError):
             return None
 
