@@ -27,6 +27,7 @@ from lti_bridge.queue import queue_files
 from lti_bridge.settings import strangers
 from lti_bridge.store.clock import DatabaseClock
 from lti_bridge.store.health import Health
+from lti_bridge.store.notices import NoticeServices
 from lti_bridge.store.purchases import bought_on
 from lti_bridge.store.rosters import services
 
@@ -65,6 +66,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _clashes(bridge)
         yield _strangers(bridge)
         yield _trust(bridge)
+        yield _notices(bridge)
     yield _kinds()
     with ThreadPoolExecutor(AT_ONCE) as pool:  # each that is down takes as long as a call may
         looks = [pool.submit(look) for look in _key_sets(bridge)]
@@ -219,6 +221,24 @@ def _trust(bridge: Bridge) -> Finding:
         said = f"signed for with the key that all LMSs know: {', '.join(shared)}"
         return Finding("own keys", said, "Move each: lti-bridge registrations set NAME --own-key")
     return Finding("own keys", f"{len(known)} LMSs have keys of their own")
+
+
+def _notices(bridge: Bridge) -> Finding:
+    """Whether the LMSs that offer it tell of copied courses by themselves."""
+    names = bridge.lms.directory.names()
+    told = [one for one in NoticeServices(bridge.store.database).all() if one.registration in names]
+    if not told:
+        return Finding("notices", "no LMS has offered to tell of copied courses")
+    failed = [f"{one.registration} {one.deployment_id}: {one.said}" for one in told if one.said]
+    well = sum(1 for one in told if one.handler and not one.said)
+    waiting = len(told) - well - len(failed)
+    said = f"{well} of {len(told)} deployments tell of copied courses"
+    said += f", {waiting} are asked as soon as a worker runs" if waiting else ""
+    remedy = (
+        "Allow the tool the scope …/lti/scope/noticehandlers in the LMS; see docs/lms.md, notices."
+        " Nothing is lost: a teacher confirms a copied course instead."
+    )
+    return Finding("notices", "; ".join([said, *failed]), remedy if failed else "")
 
 
 def _key_set(bridge: Bridge, what: str, url: str) -> Finding:

@@ -9,6 +9,7 @@
         OpenedAlready             the message was used before
       NotAvailable                a verified launch that cannot be served now
       AccessRefused               a page or endpoint that this caller may not use
+      NoticeRefused               a notice of an LMS that changes nothing
       RegistrationRefused         an LMS that could not be connected by dynamic registration
       ByHandRefused               something done by hand that is not possible now
       OutcomeRefused              a provider's grade message that changes nothing
@@ -440,6 +441,15 @@ class InvitationRefused(AccessRefused):
     status = 403
     sentence = "This invitation to connect an LMS is not valid, was used, or has expired."
     remedy = "Ask the people who run this bridge for a new invitation."
+
+
+class NoticeRefused(BridgeError):
+    """A notice that an LMS sent by itself, and that is not one the bridge asked for."""
+
+    code = "notice"
+    status = 400
+    sentence = "This is no notice that the bridge can act on."
+    remedy = "Nothing was changed. The log names, under the reference, what is wrong with it."
 
 
 class RegistrationRefused(BridgeError):

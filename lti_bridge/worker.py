@@ -26,7 +26,8 @@ class Worker:
 
     Every sweep delivers all that is due; nothing is kept in the job itself, so a lost job costs
     at most the wait for the next sweep, and a killed worker at most that for its leases. Asking
-    providers and looking at gradebooks have threads of their own, beside deliveries.
+    providers, looking at gradebooks and asking LMSs for notices have threads of their own, beside
+    deliveries.
     """
 
     def __init__(self, bridge: Bridge) -> None:
@@ -36,6 +37,8 @@ class Worker:
         self._looks = _Beside("look", bridge.readback.lanes.most, bridge.readback.read_due)
         self._stopping = threading.Event()
         self._purge = _Beside("purge", 1, self._forget)
+        handlers = bridge.notice_handlers
+        self._handlers = _Beside("notices", handlers.lanes.most, handlers.set_due)
         self._sweeping = threading.Lock()
         self._wake: threading.Timer | None = None
         self.queue = bridge.waker.queue
@@ -48,6 +51,7 @@ class Worker:
             self._polls.start()
             _tried(self.bridge.passback.deliver_due, self.pool)
             self._looks.start()
+            self._handlers.start()
             self._come_back()
 
     def minute(self) -> None:
@@ -90,13 +94,13 @@ class Worker:
         """Begin nothing more, and wait for what is under way."""
         bridge = self.bridge
         self._stopping.set()
-        for one in (bridge.passback, bridge.polling, bridge.readback):
+        for one in (bridge.passback, bridge.polling, bridge.readback, bridge.notice_handlers):
             one.lanes.close()
         with self._sweeping:
             if self._wake is not None:
                 self._wake.cancel()
             self.pool.shutdown(wait=True)
-            for beside in (self._polls, self._looks, self._purge):
+            for beside in (self._polls, self._looks, self._handlers, self._purge):
                 beside.end()
 
     def _come_back(self, pause: timedelta | None = None) -> None:

@@ -23,6 +23,7 @@ GUARDS = {
     "/lti/jwks/<registration>": ("public: public keys only", "GET", 404),
     "/lti/register": ("an invitation, used once; nothing is called without", "GET", 403),
     "/lti/register/<invitation>": ("the same", "GET", 400),
+    "/lti/notices/<registration>": ("signed by the registered LMS, once each", "POST", 404),
     "/lti/config.json": ("public: addresses only", "GET", 200),
     "/lti/config.xml": ("public: addresses only", "GET", 200),
     "/platform/outcomes": ("OAuth 1.0a body signature", "POST", 400),

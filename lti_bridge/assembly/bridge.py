@@ -30,13 +30,16 @@ from lti_bridge.core.launch.sessions import Sessions
 from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.keyring import Keyring
 from lti_bridge.lms.deliver import Gradebooks
+from lti_bridge.lms.notice_handlers import NoticeHandlers
 from lti_bridge.lms.nrps import Memberships
+from lti_bridge.lms.routes_notices import NOTICES_PATH
 from lti_bridge.platform.routes_outcomes import OUTCOMES_PATH, RETURN_PATH
 from lti_bridge.platform.routes_services import Services
 from lti_bridge.providers.routes import HOOKS_PATH
 from lti_bridge.queue import Waker, open_queue
 from lti_bridge.settings import Settings
 from lti_bridge.store.clock import DatabaseClock
+from lti_bridge.store.notices import NoticeServices
 from lti_bridge.store.purge import Keep, Purge
 from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
@@ -64,6 +67,7 @@ class Bridge:
     readback: ReadBack
     roster: Roster
     lms: LmsParts
+    notice_handlers: NoticeHandlers
     services: Services
     tool_store: ToolStore
     waker: Waker
@@ -145,6 +149,7 @@ def build(settings: Settings, recorder: Recorder | None = None) -> Bridge:
         readback=ReadBack(store, gradebooks, clock, spread),
         roster=roster,
         lms=lms,
+        notice_handlers=_notice_handlers(basics, gradebooks),
         services=build_services(basics, catalogue, results, roster),
         tool_store=tool_store,
         waker=waker,
@@ -195,6 +200,17 @@ def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer) -> Pas
         spread=spread,
         keeps=partial(_keeps, *_overrides(basics.settings)),
         observer=observer,
+    )
+
+
+def _notice_handlers(basics: Basics, gradebooks: Gradebooks) -> NoticeHandlers:
+    return NoticeHandlers(
+        registrations=gradebooks.registrations,
+        tokens=gradebooks.tokens,
+        services=NoticeServices(basics.store.database),
+        base=basics.url + NOTICES_PATH,
+        clock=basics.clock,
+        spread=spread,
     )
 
 

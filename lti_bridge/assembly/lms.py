@@ -17,6 +17,7 @@ from lti_bridge.lms.config_documents import ToolFacts
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.directory import AllOf, Directory
 from lti_bridge.lms.line_items import LineItems
+from lti_bridge.lms.notices import Notices
 from lti_bridge.lms.receive11 import Lms11
 from lti_bridge.lms.receive13 import Lms13
 from lti_bridge.lms.register import Registering
@@ -41,13 +42,13 @@ class LmsParts:
     lms13: Lms13
     gradebooks: Gradebooks
     registering: Registering
+    notices: Notices
 
 
 def build_lms(basics: Basics, titles: Mapping[str, str]) -> LmsParts:
     """All parts; `titles` are those of the activities in the file."""
     table, keyring, client, clock = basics.table, basics.keyring, basics.client, basics.clock
-    lms, database = basics.settings.lms, basics.store.database
-    store = RegistrationStore(database)
+    lms, store = basics.settings.lms, RegistrationStore(basics.store.database)
     directory = Directory(
         [_registration11(one) for one in lms if isinstance(one, Lms11Table)],
         [registration13(one) for one in lms if isinstance(one, Lms13Table)],
@@ -55,6 +56,7 @@ def build_lms(basics: Basics, titles: Mapping[str, str]) -> LmsParts:
         time.monotonic,
     )
     tool = _tool(table)
+    lms13 = _lms13(basics, directory, tool)
     _make_keys(lms, keyring, clock())
     tokens = Tokens(
         send=client.send,
@@ -67,7 +69,7 @@ def build_lms(basics: Basics, titles: Mapping[str, str]) -> LmsParts:
         directory=directory,
         store=store,
         lms11=_lms11(basics, directory, tool),
-        lms13=_lms13(basics, directory, tool),
+        lms13=lms13,
         gradebooks=Gradebooks(
             registrations=AllOf(directory),
             tokens=tokens,
@@ -76,7 +78,7 @@ def build_lms(basics: Basics, titles: Mapping[str, str]) -> LmsParts:
             new_id=basics.new_id,
             line_items=LineItems(
                 tokens=tokens,
-                columns=Columns(database),
+                columns=Columns(basics.store.database),
                 titles=titles,
                 clock=clock,
                 new_id=basics.new_id,
@@ -91,6 +93,17 @@ def build_lms(basics: Basics, titles: Mapping[str, str]) -> LmsParts:
             clock=clock,
             make_key=partial(_new_key, keyring, clock),
         ),
+        notices=_notices(basics, directory, lms13),
+    )
+
+
+def _notices(basics: Basics, directory: Directory, lms13: Lms13) -> Notices:
+    return Notices(
+        registration=directory.get,
+        keysets=lms13.keysets,
+        store=basics.store,
+        clock=basics.clock,
+        leeway_s=basics.table.clock_skew_s,
     )
 
 

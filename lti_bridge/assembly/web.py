@@ -23,7 +23,7 @@ from lti_bridge.core.course.learners import People
 from lti_bridge.core.course.placements import Placing
 from lti_bridge.core.tool.deep_linking import AtTools
 from lti_bridge.lms import routes as lms_routes
-from lti_bridge.lms import routes_register
+from lti_bridge.lms import routes_notices, routes_register
 from lti_bridge.lms.placing import LinkAnswers
 from lti_bridge.lti.roles import is_learner
 from lti_bridge.platform import (
@@ -46,7 +46,11 @@ from lti_bridge.web.routes import FORMS, check_request, send_on
 from lti_bridge.web.site import Site
 
 MAX_BODY = 524_288  # bytes, at any address; web.routes.FORMS has those that need less
-BODIES = {**FORMS, DEEP_LINK_PATH: MAX_BODY}  # bytes, by how the address begins; else 64 kB
+BODIES = {  # bytes, by how the address begins; else 64 kB
+    **FORMS,
+    DEEP_LINK_PATH: MAX_BODY,
+    routes_notices.NOTICES_PATH: routes_notices.MAX_BODY,
+}
 LISTS = 4  # lists of members that are fetched at the same time, beside the requests
 
 
@@ -100,6 +104,7 @@ def _for_lmss(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
         lms13=bridge.lms.lms13,
         key_set=lambda name: key_set(bridge.keyring, bridge.lms.directory, name),
         launched=site.launched,
+        offered=bridge.notice_handlers.offered,
         browser=visitors.secret,
         relaunch=site.to_lms,
         new_window=site.new_window,
@@ -107,7 +112,8 @@ def _for_lmss(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
         unconfirmed=site.unconfirmed,
     )
     registering = routes_register.blueprint(bridge.lms.registering, site.registered)
-    return lms_routes.blueprint(endpoints), registering
+    notices = routes_notices.blueprint(bridge.lms.notices, site.errors.reference)
+    return lms_routes.blueprint(endpoints), registering, notices
 
 
 def _for_tools(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:

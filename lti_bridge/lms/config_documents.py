@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-from lti_bridge.lti import ags
+from lti_bridge.lti import ags, notices
 from lti_bridge.lti.scopes import NRPS_SCOPE
 
 SCOPES = (ags.LINE_ITEM, ags.RESULT_READ, ags.SCORE, NRPS_SCOPE)
@@ -96,7 +96,7 @@ def canvas_json(tool: ToolFacts) -> Document:
         "oidc_initiation_url": tool.login_url,
         "redirect_uris": [tool.launch_url],
         "public_jwk_url": tool.jwks_url,
-        "scopes": list(SCOPES),
+        "scopes": [*SCOPES, notices.SCOPE],
         "custom_fields": HISTORY,
         "extensions": [
             {

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lti_bridge.core.launch.message import (
+    NOTICE_SERVICE,
     Context,
     GradeTarget,
     Launch,
@@ -22,7 +23,7 @@ from lti_bridge.core.launch.message import (
 )
 from lti_bridge.errors import MessageRefused
 from lti_bridge.lti import claims as names
-from lti_bridge.lti import oidc, roles
+from lti_bridge.lti import notices, oidc, roles
 
 MAX_ID = 255
 MAX_DEPTH = 20
@@ -198,6 +199,8 @@ def _extra(claims: Mapping[str, Any]) -> Mapping[str, object]:
     for name in _EXTRA[1:]:
         _object(claims, name)
     found.update(_history(claims))
+    if service := notices.service_url(claims):
+        found[NOTICE_SERVICE] = service
     for text in _texts_within(found):
         _storable(text)
     return MappingProxyType(found)

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, after_this_request, g, request
 from werkzeug.exceptions import NotFound
 
 from lti_bridge.core.launch.handoff import Form, NewWindowPage
-from lti_bridge.core.launch.message import Launch
+from lti_bridge.core.launch.message import NOTICE_SERVICE, Launch
 from lti_bridge.errors import (
     BridgeError,
     BrowserRefused,
@@ -38,13 +38,15 @@ class LmsEndpoints:
     """What the LMS routes need: both receivers, the key sets, and what to do with a launch.
 
     `key_set` gives that of a registration, and for an empty name the shared one. `browser` is the
-    secret that only the browser of this request holds.
+    secret that only the browser of this request holds. `offered` hears of a launch whose LMS sends
+    notices.
     """
 
     lms11: Lms11
     lms13: Lms13
     key_set: Callable[[str], tuple[bytes, str] | None]
     launched: Callable[[Launch], Response]
+    offered: Callable[[Launch], None]
     browser: Callable[[], str]
     relaunch: Callable[[Form, tuple[str, ...]], Response]
     new_window: Callable[[NewWindowPage], Response]
@@ -117,6 +119,8 @@ def blueprint(endpoints: LmsEndpoints) -> Blueprint:
             if found is None:
                 raise
             return endpoints.unconfirmed(found.registration, found.new_window, found.home, refusal)
+        if NOTICE_SERVICE in received.extra:
+            endpoints.offered(received)
         return endpoints.launched(received)
 
     @routes.get(JWKS_PATH, defaults={"registration": ""})

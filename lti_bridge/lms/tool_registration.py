@@ -7,10 +7,11 @@ from typing import Any
 
 from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, SUBMISSION_REVIEW
 from lti_bridge.lms.config_documents import DESCRIPTION, HISTORY, PLACEMENTS, SCOPES, ToolFacts
+from lti_bridge.lti import notices
 
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
-OPTIONAL_SCOPES = ("https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome",)
+OPTIONAL_SCOPES = ("https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome", notices.SCOPE)
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "email")
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
 # Asked for where the platform says that it knows them.

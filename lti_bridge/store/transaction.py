@@ -9,6 +9,7 @@ from lti_bridge.store.grades import GradeSteps
 from lti_bridge.store.launches import LaunchSteps
 from lti_bridge.store.learners import LearnerSteps
 from lti_bridge.store.links import LinkSteps
+from lti_bridge.store.notices import CopySteps
 from lti_bridge.store.once import OnceSteps
 from lti_bridge.store.owners import OwnerSteps
 from lti_bridge.store.purchases import PurchaseSteps
@@ -20,6 +21,7 @@ class Steps(
     LearnerSteps,
     LinkSteps,
     ActivitySteps,
+    CopySteps,
     LaunchSteps,
     AllowanceSteps,
     AttemptSteps,

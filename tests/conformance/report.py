@@ -31,6 +31,7 @@ COVERED = (
     "T13NR",
     "T13MX",
     "T13DR",
+    "T13PN",
     "P11L",
     "P11O",
     "P11C",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -47,3 +47,9 @@ class ActivitySteps(Protocol):
 
     def former_link(self, registration: str, resource_link_id: str) -> Link | None:
         """The newest link of this LMS that had this id, in whatever course."""
+
+    def note_copy(self, course: Course, origins: Sequence[str], now: datetime) -> None:
+        """Keep from which courses (their context ids) the LMS says that this one was copied."""
+
+    def copied_from(self, course: Course) -> list[str]:
+        """The context ids of the courses that this one was copied from, the newest copy first."""

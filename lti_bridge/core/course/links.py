@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lti_bridge.core.course.catalogue import Catalogue
-from lti_bridge.core.course.history import History, history_of
+from lti_bridge.core.course.history import MAX_IDS, History, history_of
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.core.records import Activity, Attempt, Course, Link
 from lti_bridge.core.store import Store, Transaction
@@ -205,10 +205,22 @@ class _Finding:
         family = self.tx.family(self.course.registration, stored.origin or stored.id)
         by_context = {one.course.context_id: one for one in family if one.course}
         by_id_ = {one.id: one for one in family}
-        found = [by_context[one] for one in self.history.contexts if one in by_context]
+        contexts = (*self.history.contexts, *self._told_contexts())
+        found = [by_context[one] for one in contexts if one in by_context]
         found += [by_id_[one] for one in self._former_activities() if one in by_id_]
         # one that was placed outside any course may be used in all of them
         return next(iter(found), by_context.get(""))
+
+    def _told_contexts(self) -> list[str]:
+        """The courses that this one was copied from by the LMS's notices, and they in turn."""
+        found: dict[str, None] = {}
+        look_at = [self.launch.context.id, *self.history.contexts]
+        while look_at and len(found) < MAX_IDS:
+            course = replace(self.course, context_id=look_at.pop(0))
+            fresh = [one for one in self.tx.copied_from(course) if one not in found]
+            found.update(dict.fromkeys(fresh))
+            look_at += fresh
+        return list(found)
 
     def _former_activities(self) -> Iterator[str]:
         for link_id in self.history.links:

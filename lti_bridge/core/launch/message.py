@@ -15,6 +15,7 @@ MainRole = Literal["learner", "staff", "observer", "guest"]
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
 SUBMISSION_REVIEW = "LtiSubmissionReviewRequest"
+NOTICE_SERVICE = "notice_service"  # of `Launch.extra`: where the LMS is asked for notices
 
 LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
 LEARNER_SUB_ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership/Learner#"

@@ -10,6 +10,7 @@ from lti_bridge.sandbox.lms import (
     control,
     deep_linking,
     launch13,
+    notices,
     nrps,
     outcomes,
     pages,
@@ -29,6 +30,7 @@ _PARTS = (
     outcomes,
     ags,
     nrps,
+    notices,
     control,
     registration,
 )

@@ -12,6 +12,8 @@ AGS_SCOPES = tuple(
     for name in ("lineitem", "lineitem.readonly", "result.readonly", "score")
 )
 NRPS_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+NOTICE_SCOPE = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
+NOTICE_TYPES = ("LtiHelloWorldNotice", "LtiContextCopyNotice")
 BO_SCOPE = "https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome"
 
 
@@ -89,6 +91,13 @@ def _services(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
             "service_versions": ["1.0", "2.0"],
         }
     }
+    if lms.settings.notices:
+        claims[f"{LTI}platformnotificationservice"] = {
+            "service_versions": ["1.0"],
+            "platform_notification_service_url": launch.handlers_url(lms),
+            "scope": [NOTICE_SCOPE],
+            "notice_types_supported": list(NOTICE_TYPES),
+        }
     if link.offers_bo:
         claims["https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"] = {
             "lis_result_sourcedid": lms.new_sourcedid(link.id, user.id),

@@ -49,7 +49,10 @@ class LmsSettings:
     Links with the same title stand together on the course page. `elsewhere` is shown below them.
     `launch_url`, `login_url`, `jwks_url` and `redirect_uris` are those of the tool, where it is no
     bridge, or has registered itself. `family` is whose habits it has (families/), `crowd` how many
-    students there are besides those with names.
+    students there are besides those with names. `notices` offers the Platform Notification
+    Service, and says how a notice about a copied course names the old one: Canvas lists ids, others
+    write objects. `scopes` are those that the tool has registered with, which alone it gets;
+    none: all.
     """
 
     bridge_url: str
@@ -69,6 +72,8 @@ class LmsSettings:
     family: str = "plain"
     issuer: str = ""  # what it calls itself, where that is not its address
     crowd: int = 0
+    notices: Literal["", "ids", "objects"] = ""
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ def members_url(lms: Lms) -> str:
     return f"{lms.issuer}/lti/nrps/{lms.settings.course_id}/memberships"
 
 
+def handlers_url(lms: Lms) -> str:
+    """Where a tool says where notices go."""
+    return f"{lms.issuer}/lti/notice-handlers/{lms.settings.deployment_id}"
+
+
 def return_url(lms: Lms, link: LinkSpec) -> str:
     """Where the tool sends the person back to."""
     return f"{lms.issuer}/return?{urlencode({'course': lms.settings.course_id, 'link': link.id})}"

@@ -134,7 +134,7 @@ def _post_token(lms: Lms, sent: dict[str, str], hint: Hint) -> str:
         claims.pop(name, None)
     header = {"typ": "JWT", "alg": "RS256", "kid": lms.keys.kid, **wrong.get("header", {})}
     header = {name: value for name, value in header.items() if value is not None}
-    token = _sign(lms, header, claims, wrong.get("sign_with", "own-key"))
+    token = sign(lms, header, claims, wrong.get("sign_with", "own-key"))
     return _post_back(lms, {"id_token": token}, {**sent, **wrong.get("form", {})})
 
 
@@ -146,7 +146,7 @@ def _moved(lms: Lms, claims: dict[str, Any], secret: str, **names: str) -> dict[
     return {**names, "oauth_consumer_key_sign": base64.b64encode(seal).decode()}
 
 
-def _sign(lms: Lms, header: dict[str, Any], claims: dict[str, Any], how: str) -> str:
+def sign(lms: Lms, header: dict[str, Any], claims: dict[str, Any], how: str) -> str:
     """A compact JWS; written out because no library lets a test send a bad one."""
     if how in ("hs256", "none") and header.get("alg") == "RS256":
         header = {**header, "alg": "HS256" if how == "hs256" else "none"}

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from lti_bridge.sandbox.lms.claims import AGS_SCOPES, NRPS_SCOPE
+from lti_bridge.sandbox.lms.claims import AGS_SCOPES, NOTICE_SCOPE, NRPS_SCOPE
 from lti_bridge.sandbox.lms.state import Lms
 
 _TOKEN_LIFE_S = 3600
@@ -65,7 +65,7 @@ def blueprint(lms: Lms) -> Blueprint:
         if expires < time.time():
             abort(404)
         sent: Any = request.get_json(silent=True)
-        if problem := _problem(sent):
+        if problem := _problem(lms, sent):
             return _refused(problem, 400)
         return _accept(lms, sent)
 
@@ -82,7 +82,7 @@ def _configuration(lms: Lms) -> dict[str, Any]:
         "jwks_uri": f"{issuer}/lti/jwks",
         "authorization_endpoint": f"{issuer}/lti/auth",
         "registration_endpoint": f"{issuer}/lti/registration",
-        "scopes_supported": list(_SCOPES),
+        "scopes_supported": _scopes(lms),
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
@@ -99,7 +99,11 @@ def _configuration(lms: Lms) -> dict[str, Any]:
     }
 
 
-def _problem(sent: Any) -> str:
+def _scopes(lms: Lms) -> list[str]:
+    return [*_SCOPES, NOTICE_SCOPE] if lms.settings.notices else list(_SCOPES)
+
+
+def _problem(lms: Lms, sent: Any) -> str:
     """What Moodle's registration helper refuses, by its own names; empty when all is right."""
     if not isinstance(sent, dict):
         return "invalid_json"
@@ -119,7 +123,7 @@ def _problem(sent: Any) -> str:
         return "invalid_application_type"
     if sent.get("token_endpoint_auth_method") != "private_key_jwt":
         return "invalid_token_endpoint_auth_method"
-    if set(str(sent.get("scope", "")).split()) - set(_SCOPES):
+    if set(str(sent.get("scope", "")).split()) - set(_scopes(lms)):
         return "unknown_scope"
     return _foreign(sent, tool, redirects)
 
@@ -144,6 +148,7 @@ def _accept(lms: Lms, sent: dict[str, Any]) -> Response:
             login_url=sent["initiate_login_uri"],
             jwks_url=sent["jwks_uri"],
             redirect_uris=tuple(sent["redirect_uris"]),
+            scopes=tuple(str(sent.get("scope", "")).split()),
         )
     tool = sent[_TOOL]
     # only these messages come back, whatever was asked for

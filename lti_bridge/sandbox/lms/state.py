@@ -102,6 +102,7 @@ class State:
         self.concluded = False  # the course is over
         self.history: list[str] = []  # ids of the courses that this one was copied from
         self.slow_history = False
+        self.handlers: dict[str, dict[str, Any]] = {}  # of notices, by type
         self._asked: dict[str, Asked] = {}
         self._next_item = len(links) + 1
         self._used: set[tuple[str, ...]] = set()

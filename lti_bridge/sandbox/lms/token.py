@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 from flask import Blueprint, Response, g, request
 
-from lti_bridge.sandbox.lms.claims import AGS_SCOPES, BO_SCOPE, NRPS_SCOPE
+from lti_bridge.sandbox.lms.claims import AGS_SCOPES, BO_SCOPE, NOTICE_SCOPE, NRPS_SCOPE
 from lti_bridge.sandbox.lms.state import Lms
 
 _OFFERED = frozenset({*AGS_SCOPES, NRPS_SCOPE, BO_SCOPE})
@@ -76,7 +76,9 @@ def _grant(lms: Lms, keys: BridgeKeys, form: dict[str, str]) -> dict[str, Any]:
     if form.get("client_assertion_type") != _ASSERTION_TYPE:
         raise Refused("invalid_request", "client_assertion_type must be jwt-bearer")
     _check_assertion(lms, keys, form.get("client_assertion", ""))
-    scopes = _OFFERED & set(form.get("scope", "").split())
+    offered = _OFFERED | {NOTICE_SCOPE} if lms.settings.notices else _OFFERED
+    registered = set(lms.settings.scopes) or offered
+    scopes = offered & registered & set(form.get("scope", "").split())
     if not scopes:
         raise Refused("invalid_scope", "no known scope was asked for")
     granted = " ".join(sorted(scopes))

@@ -98,6 +98,15 @@ ACTIVITY_VERSIONS = table(
     text("changed_by", "learners.id of the instructor, or empty"),
     json("settings", "as in `activities`"),
 )
+COURSE_COPIES = table(
+    "course_copies",
+    "A course that was copied from another one, as its LMS told in a notice.",
+    key("registration"),
+    key("deployment_id"),
+    key("context_id", "the new course"),
+    key("origin_context_id", "the one that it was copied from"),
+    time("told_at", "when the newest notice said so"),
+)
 ADJUSTMENTS = table(
     "adjustments",
     "What one learner gets more of at one activity.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column
 
-from lti_bridge.store.schema.parts import flag, index, json, key, table, text, time
+from lti_bridge.store.schema.parts import flag, index, json, key, number, table, text, time
 
 REGISTRATIONS = table(
     "registrations",
@@ -48,6 +48,18 @@ SUCCESSION = table(
     key("former"),
     text("state", "linked, or parted: never joined again"),
     time("changed_at"),
+)
+NOTICE_SERVICES = table(
+    "notice_services",
+    "Where an LMS is asked to send notices to the bridge, for one deployment.",
+    key("registration"),
+    key("deployment_id"),
+    text("url", "as the newest launch named it"),
+    text("base", "how the bridge's addresses began when it was last asked; empty before", ""),
+    text("handler", "the address of ours that was set, or empty", ""),
+    time("due_at", "when it is asked again"),
+    number("tries", "how often in a row that did not work", "0"),
+    text("said", "why it did not; empty when it is well", ""),
 )
 TOOLS = table(
     "tools",
