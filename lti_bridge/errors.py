@@ -636,7 +636,7 @@ class ScoreRefused(ServiceRefused):
     code = "score-refused"
     status = 403
     sentence = "The score cannot be taken."
-    remedy = "The learner has to open the link in the course first."
+    remedy = "The course has to list the learner as active, or the learner has to open the link."
 
 
 class StaleScore(ServiceRefused):

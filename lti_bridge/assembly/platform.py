@@ -37,7 +37,7 @@ def build_services(
 ) -> Services:
     """Every service that tools call."""
     items = LineItems13(basics.store.database)
-    grades = ToolGrades(items, results)
+    grades = ToolGrades(items, results, catalogue)
     links = ToolLinks(items, catalogue)
     outcome_url = basics.url + OUTCOMES_PATH
     tokens = AccessTokens(basics.keyring.secret("access-tokens"), catalogue.tool13, basics.clock)

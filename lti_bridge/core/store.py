@@ -42,6 +42,9 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
     def find_link(self, launch: Launch) -> Link | None:
         """The link that this launch came by, if it was seen before."""
 
+    def save_place(self, launch: Launch, link_id: str) -> None:
+        """Keep where the LMS has the grades of this link by AGS, for who is graded unseen."""
+
     def save_link(self, launch: Launch, activity_id: str, new_id: str) -> Link:
         """Create the link, or let it point to `activity_id`."""
 

@@ -103,6 +103,8 @@ class MemberService:
         learner_id = tx.learner(*who, self.new_id(), self.clock())
         user_id = identity.pairwise(self.key, connection.name, learner_id)
         tx.save_tool_user(connection.name, user_id, learner_id)
+        listed = member.active and not roles.is_staff(member.roles)
+        tx.save_member(context.id, learner_id, listed=listed)
         person = identity.PrivacyRule(connection.privacy).apply(member.person)
         chosen = (connection.addresses, connection.pseudonym_domain)
         person = replace(person, email=identity.address_of(person, user_id, *chosen))

@@ -37,7 +37,8 @@ BEGUN = text(
     "SELECT a.link_id, l.activity_id, a.learner_id, a.number, a.activity_id, a.created_at,"
     " l.deployment_id, l.context_id, l.resource_link_id, a.state FROM attempts a"
     " JOIN links l ON l.id = a.link_id WHERE a.learner_id = :learner_id"
-    " AND (a.link_id = :link_id OR l.registration = :registration) ORDER BY a.number, a.created_at"
+    " AND (a.link_id = :link_id OR l.registration = :registration) AND a.number > 0"
+    " ORDER BY a.number, a.created_at"
 )
 FINISHED_TEST = text(
     "SELECT reference FROM attempts WHERE activity_id = :activity_id AND learner_id = :learner_id"
@@ -47,7 +48,8 @@ FINISHED_TEST = text(
 ADD_ATTEMPT = text(
     "INSERT INTO attempts (id, link_id, learner_id, number, activity_id, connection, grade_policy,"
     " state, is_open, created_at, changed_at) VALUES (:id, :link_id, :learner_id, :number,"
-    " :activity_id, :connection, :grade_policy, :state, 1, :now, :now) ON CONFLICT DO NOTHING"
+    " :activity_id, :connection, :grade_policy, :state, :is_open, :now, :now)"
+    " ON CONFLICT DO NOTHING"
 )
 CLAIM_START = text(
     f"UPDATE attempts SET state = '{MOVES['start'].to}', changed_at = :now WHERE id = :id"  # noqa: S608 - constants
@@ -134,7 +136,7 @@ class AttemptSteps(Statements):
         return (row[0], rows.moment(row[1])) if row else (0, None)
 
     def begun(self, launch: Launch, link_id: str, learner_id: str) -> list[Begun]:
-        """All attempts of this learner at this link, or in the LMS of a launch, by number."""
+        """All that this learner has begun at this link, or in the LMS of a launch, by number."""
         who = {"link_id": link_id, "learner_id": learner_id}
         found = self._rows(BEGUN, registration=launch.registration, **who)
         return [
@@ -160,6 +162,7 @@ class AttemptSteps(Statements):
             connection=attempt.connection,
             grade_policy=attempt.grade_policy,
             state=attempt.state,
+            is_open=int(attempt.number > 0),
             now=rows.ms(now),
         )
         if created:

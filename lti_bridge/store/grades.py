@@ -43,6 +43,14 @@ SAVE_TARGET = text(
     " THEN :now ELSE grades.due_at END,"
     f" tries = {MOVED} THEN 0 ELSE grades.tries END"
 )
+SAVE_PLACE = text(
+    "INSERT INTO link_places (link_id, registration, deployment_id, family, line_item, line_items,"
+    " scopes, noted_at) VALUES (:link_id, :registration, :deployment_id, :family, :line_item,"
+    " :line_items, :scopes, :now) ON CONFLICT (link_id) DO UPDATE SET"
+    " registration = excluded.registration, deployment_id = excluded.deployment_id,"
+    " family = excluded.family, line_item = excluded.line_item, line_items = excluded.line_items,"
+    " scopes = excluded.scopes, noted_at = excluded.noted_at"
+)
 SAVE_WISH = text(
     "UPDATE grades SET given = :given, maximum = :maximum, awaiting = :awaiting,"
     " version = version + 1, tries = 0, delivery = 'pending', due_at = :now, last_error = '',"
@@ -97,6 +105,19 @@ class GradeSteps(Statements):
             family=launch.platform.family,
             now=rows.ms(launch.received_at),
             **rows.target_columns(launch.grade_target),
+        )
+
+    def save_place(self, launch: Launch, link_id: str) -> None:
+        """Keep where the LMS has the grades of this link by AGS, for who is graded unseen."""
+        target = rows.target_columns(launch.grade_target)
+        self._changes(
+            SAVE_PLACE,
+            link_id=link_id,
+            registration=launch.registration,
+            deployment_id=launch.deployment_id,
+            family=launch.platform.family,
+            now=rows.ms(launch.received_at),
+            **{name: target[name] for name in ("line_item", "line_items", "scopes")},
         )
 
     def save_wish(self, cell: GradeCell, wish: Wish, now: datetime) -> bool:

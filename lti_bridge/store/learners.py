@@ -53,6 +53,7 @@ FORGET = {
     " AND tool_launches.claims LIKE '%' || u.user_id || '%')",
     "call answers": "DELETE FROM call_answers WHERE learner_id = :id",
     "tool scores": "DELETE FROM tool_scores WHERE learner_id = :id",
+    "tool members": "DELETE FROM tool_members WHERE learner_id = :id",
     "tool users": "DELETE FROM tool_users WHERE learner_id = :id",
     "notices read": "DELETE FROM notices_read WHERE learner_id = :id",
     "adjustments": "DELETE FROM adjustments WHERE learner_id = :id",

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.grade.states import SCORE_SCOPE
 from lti_bridge.core.records import Attempt, Link
 from lti_bridge.core.tool.line_items import Place, ToolContext, ToolLineItem, ToolScore
 from lti_bridge.store import rows
@@ -46,7 +47,39 @@ IN_CONTEXT = text(
     "SELECT 1 FROM tool_contexts c JOIN links l ON l.registration = c.registration"
     " AND l.deployment_id = c.deployment_id AND l.context_id = c.context_id"
     " JOIN attempts a ON a.link_id = l.id AND a.learner_id = :learner_id"
-    " AND a.connection = c.connection WHERE c.id = :id LIMIT 1"
+    " AND a.connection = c.connection AND a.number > 0 WHERE c.id = :id"
+    " UNION ALL SELECT 1 FROM tool_members m"
+    " WHERE m.context_id = :id AND m.learner_id = :learner_id LIMIT 1"
+)
+SAVE_MEMBER = text(
+    "INSERT INTO tool_members (context_id, learner_id) VALUES (:context_id, :learner_id)"
+    " ON CONFLICT DO NOTHING"
+)
+FORGET_MEMBER = text(
+    "DELETE FROM tool_members WHERE context_id = :context_id AND learner_id = :learner_id"
+)
+OPENED_BY = text("SELECT activity_id FROM links WHERE id = :link_id")
+# Where AGS has the grades of this link: as the newest launch says, a learner's or the staff's.
+PLACES = (
+    "SELECT registration, deployment_id, family, line_item, line_items, scopes,"  # noqa: S608 - constants
+    " launched_at AS at FROM grades WHERE link_id = :link_id"
+    f" AND (line_item <> '' OR line_items <> '') AND scopes LIKE '%{SCORE_SCOPE}%' UNION ALL"
+    " SELECT registration, deployment_id, family, line_item, line_items, scopes, noted_at"
+    " FROM link_places WHERE link_id = :link_id ORDER BY at DESC LIMIT 1"
+)
+NAMES = (
+    "SELECT registration, user_id FROM learners WHERE id = :learner_id"
+    " UNION ALL SELECT registration, user_id FROM learner_aliases WHERE learner_id = :learner_id"
+)
+ADD_CELL = text(
+    "INSERT INTO grades (id, link_id, learner_id, version, registration, deployment_id, user_id,"  # noqa: S608 - constants
+    " outcome_url, sourced_id, line_item, line_items, scopes, delivery, tries, stamp,"
+    " stamp_version, delivered_version, last_error, changed_at, family, launched_at)"
+    " SELECT CAST(:id AS TEXT), CAST(:link_id AS TEXT), CAST(:learner_id AS TEXT), 0,"
+    " p.registration, p.deployment_id, u.user_id, '', '', p.line_item, p.line_items, p.scopes,"
+    " 'none', 0, 0, 0, 0, '', CAST(:now AS BIGINT), p.family, CAST(:now AS BIGINT)"
+    f" FROM ({PLACES}) p JOIN ({NAMES}) u ON u.registration = p.registration"
+    " WHERE true ORDER BY u.user_id LIMIT 1 ON CONFLICT DO NOTHING"
 )
 SCORE = text(
     "SELECT at, given, maximum, more FROM tool_scores"
@@ -134,8 +167,23 @@ class ToolSteps(Steps):
         return rows.attempt(row) if row else None
 
     def is_in_context(self, context_id: str, learner_id: str) -> bool:
-        """Whether the learner has an attempt by this tool in this course."""
+        """Whether the tool knows them in this course: by an attempt, or from the list."""
         return self._row(IN_CONTEXT, id=context_id, learner_id=learner_id) is not None
+
+    def save_member(self, context_id: str, learner_id: str, *, listed: bool) -> None:
+        """Remember whether this course's list, as the tool read it last, has this learner."""
+        statement = SAVE_MEMBER if listed else FORGET_MEMBER
+        self._changes(statement, context_id=context_id, learner_id=learner_id)
+
+    def opened_by(self, link_id: str) -> str:
+        """The id of the activity that a link opens; empty for no link."""
+        row = self._row(OPENED_BY, link_id=link_id)
+        return str(row[0]) if row else ""
+
+    def add_cell(self, cell_id: str, link_id: str, learner_id: str, now: datetime) -> None:
+        """Make the learner's cell where others of this link have theirs by AGS, if anywhere."""
+        where = {"link_id": link_id, "learner_id": learner_id}
+        self._changes(ADD_CELL, id=cell_id, now=rows.ms(now), **where)
 
     def tool_score(self, line_item_id: str, learner_id: str) -> ToolScore | None:
         """The newest score of this learner at this line item."""

@@ -44,6 +44,20 @@ def test_what_follows_each_event_in_each_state() -> None:
     assert set(EVENTS) == states.MOVES.keys()
 
 
+def test_what_was_said_of_the_absent_counts_until_they_have_a_score() -> None:
+    """A zero that a tool wrote before a learner was here is none of their attempts."""
+    zero = Score(Decimal(0), Decimal(10))
+    absent = OfCell("a0", 0, "graded", zero, NOW, False)
+    begun = OfCell("a1", 1, "started", None, None, True)
+    graded = OfCell("a1", 1, "graded", SEVEN, NOW, False)
+    policies: tuple[GradePolicy, ...] = ("best", "last", "first", "mean")
+    for policy in policies:
+        here = GradeCell("l", "p", 1, zero, "", AGS, (absent, begun))
+        assert states.grade(here, policy) == zero
+        done = GradeCell("l", "p", 1, zero, "", AGS, (absent, graded))
+        assert states.grade(done, policy) == SEVEN
+
+
 def cell(
     version: int,
     score: Score | None,

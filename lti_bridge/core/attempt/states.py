@@ -128,7 +128,7 @@ def placed(cell: GradeCell, attempt: Attempt, now: datetime) -> GradeCell:
             state=attempt.state,
             score=attempt.score,
             scored_at=None if attempt.score is None else now,
-            is_open=attempt.state in OPEN and not beside,
+            is_open=attempt.state in OPEN and not beside and one.number > 0,
         )
 
     return replace(cell, attempts=tuple(map(changed, cell.attempts)))

@@ -62,15 +62,16 @@ class Settled:
 
 
 def grade(cell: GradeCell, policy: GradePolicy) -> Score | None:
-    """The score that counts of all attempts of a cell."""
-    return grade_of(
-        policy,
-        [
-            Scored(one.score, one.scored_at, one.number)
-            for one in cell.attempts
-            if one.scored_at is not None
-        ],
-    )
+    """The score that counts of all attempts of a cell.
+
+    What was said of a learner who was not here (number 0) counts until they have a score.
+    """
+    scored = [
+        Scored(one.score, one.scored_at, one.number)
+        for one in cell.attempts
+        if one.scored_at is not None
+    ]
+    return grade_of(policy, [one for one in scored if one.attempt_number] or scored)
 
 
 def wanted(cell: GradeCell, score: Score | None, pending: str) -> Wish | None:

@@ -15,6 +15,7 @@ from lti_bridge.core.attempt.starts import Starting
 from lti_bridge.core.course import links, migration, relocation
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.rosters import members_url
+from lti_bridge.core.grade.states import SCORE_SCOPE
 from lti_bridge.core.launch import held_launch, once
 from lti_bridge.core.launch.handoff import ConfirmPage, Handoff, InfoPage
 from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, GradeTarget, Launch
@@ -290,6 +291,8 @@ class Launching:
                 raise AnonymousRefused("no user id")
             opened = self._as_started(tx, self._attempt(tx, opened, launch.received_at))
             tx.save_target(self.new_id(), launch, opened.link.id, opened.learner_id)
+        if launch.main_role == "staff" and opened.connection.keeps_launches and _by_ags(opened):
+            tx.save_place(opened.launch, opened.link.id)
         if members := members_url(launch):
             tx.save_memberships_url(launch, members)
         self._save_launch(tx, opened)
@@ -332,6 +335,13 @@ def _makes_attempt(opened: Opened) -> bool:
     if launch.main_role not in ("learner", "guest") or launch.test_user:
         return False
     return not _only_looks(opened)
+
+
+def _by_ags(opened: Opened) -> bool:
+    """Whether the LMS takes grades of this link by AGS."""
+    target = opened.launch.grade_target
+    scored = any(SCORE_SCOPE in scope for scope in target.scopes)
+    return scored and bool(target.line_item or target.line_items)
 
 
 def _may_start(opened: Opened) -> bool:

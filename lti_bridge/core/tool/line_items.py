@@ -9,15 +9,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import UNKNOWN, Results
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.records import Attempt, AttemptState, Incoming, Link
-from lti_bridge.core.store import Transaction
+from lti_bridge.core.tool import absent
 from lti_bridge.errors import NotFound, OutcomeRefused, ScoreRefused, StaleScore
 
 FULLY_GRADED = "FullyGraded"
 INITIALIZED = "Initialized"
 UNDER_WAY = frozenset({INITIALIZED, "Started", "InProgress"})
+UNLISTED = (
+    "userId is in this context neither by an attempt nor as an active learner of its list of"
+    " members, as it was read last"
+)
 PENDING = frozenset({"Pending", "PendingManual"})
 
 
@@ -90,7 +95,7 @@ class Place:
     decides: bool
 
 
-class ToolTransaction(Transaction, Protocol):
+class ToolTransaction(absent.AbsentSteps, Protocol):
     """The steps of a transaction that are about LTI 1.3 tools."""
 
     def place(self, connection: str, context_id: str, line_item_id: str) -> Place | None:
@@ -99,11 +104,11 @@ class ToolTransaction(Transaction, Protocol):
     def lock_tool_user(self, connection: str, user_id: str) -> str | None:
         """The learner whom a tool knows by this id; one transaction at a time gets it."""
 
-    def lock_newest(self, link_id: str, learner_id: str, connection: str) -> Attempt | None:
-        """The open attempt, else the newest one, its gradebook cell locked."""
-
     def is_in_context(self, context_id: str, learner_id: str) -> bool:
-        """Whether the learner has an attempt by this tool in this course."""
+        """Whether the tool knows them in this course: by an attempt, or from the list."""
+
+    def save_member(self, context_id: str, learner_id: str, *, listed: bool) -> None:
+        """Remember whether this course's list, as the tool read it last, has this learner."""
 
     def tool_score(self, line_item_id: str, learner_id: str) -> ToolScore | None:
         """The newest score of this learner at this line item."""
@@ -163,14 +168,17 @@ class ToolGrades:
 
     store: ToolStore
     results: Results
+    catalogue: Catalogue
 
     def take(
         self, connection: str, context_id: str, line_item_id: str, post: ScorePost, now: datetime
     ) -> None:
         """Take one AGS score; when this returns, it is on disk and on its way.
 
-        The same score again changes nothing. Raises NotFound for what is not this connection's,
-        ScoreRefused for a user without an attempt, StaleScore for an older timestamp.
+        The same score again changes nothing. A learner whom the tool has read in the course's list
+        needs not have been here. Raises NotFound for what is not this connection's, ScoreRefused
+        for a user who is not in the list or for whose grade there is no place, StaleScore for an
+        older timestamp.
         """
         with self.store.transaction() as tx:
             due = self._take(tx, connection, context_id, line_item_id, post, now)
@@ -211,9 +219,9 @@ class ToolGrades:
             attempt = tx.lock_newest(place.link_id, learner_id, connection)
         if attempt is None:
             if not tx.is_in_context(context_id, learner_id):
-                raise NotFound("userId is not known in this context")
+                raise ScoreRefused(UNLISTED)
             if place.decides:
-                raise ScoreRefused("this user has no attempt at this resource link")
+                attempt = self._unseen(tx, place.link_id, learner_id, connection, now)
         before = tx.tool_score(line_item_id, learner_id)
         if not tx.save_tool_score(line_item_id, learner_id, _kept(before, post)):
             if before and (before.at, before.more.get("content")) == (post.at, post.content):
@@ -222,6 +230,12 @@ class ToolGrades:
         if attempt is None:  # nobody's grade hangs on this line item
             return False
         return self.results.keep(tx, attempt, _incoming(attempt, line_item_id, post), now)
+
+    def _unseen(
+        self, tx: ToolTransaction, link_id: str, learner_id: str, connection: str, now: datetime
+    ) -> Attempt | None:
+        new_id = self.results.new_id
+        return absent.begin(tx, link_id, learner_id, connection, self.catalogue, new_id, now)
 
 
 def _own(tx: ToolTransaction, attempt_id: str, connection: str) -> Attempt:

@@ -12,7 +12,9 @@ ATTEMPTS = table(
     key("id"),
     text("link_id", to="links.id"),
     text("learner_id", to="learners.id"),
-    number("number", "among the learner's at this link, from 1 on"),
+    number(
+        "number", "among the learner's at this link, from 1 on; 0: graded without having been here"
+    ),
     text("activity_id", "what the link opened when it began"),
     text("connection"),
     text("grade_policy", "the activity's `grade` of then"),

@@ -57,6 +57,18 @@ GRADES = table(
         where="delivery IN ('refused', 'waiting')",
     ),
 )
+LINK_PLACES = table(
+    "link_places",
+    "Where an LMS has the grades of a link by AGS, as staff last opened it at an LTI 1.3 tool.",
+    key("link_id", to="links.id"),
+    text("registration"),
+    text("deployment_id"),
+    text("family"),
+    text("line_item"),
+    text("line_items"),
+    text("scopes", "joined by blanks"),
+    time("noted_at"),
+)
 LINE_ITEMS = table(
     "line_items",
     "The gradebook column of a link where its LMS names none.",

@@ -34,6 +34,13 @@ TOOL_USERS = table(
     key("user_id", "the pairwise id: sub, userId"),
     text("learner_id", to="learners.id"),
 )
+TOOL_MEMBERS = table(
+    "tool_members",
+    "A learner whom a tool has read in the list of a course's members, active then.",
+    key("context_id", to="tool_contexts.id"),
+    key("learner_id", to="learners.id"),
+    index("tool_members_by_learner", "learner_id"),
+)
 TOOL_CONTEXTS = table(
     "tool_contexts",
     "Which course a tool knows by an id; the id belongs to one connection.",

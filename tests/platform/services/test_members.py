@@ -132,9 +132,7 @@ def test_members_have_the_ids_of_their_launches(platform: Platform, ann: Learner
 
 
 @pytest.mark.spec("P13AS-17", "P13AS-18")
-def test_a_listed_member_has_no_grade_before_the_first_launch(
-    platform: Platform, ann: Learner
-) -> None:
+def test_a_listed_teacher_has_no_grade(platform: Platform, ann: Learner) -> None:
     eve = listed(platform, ann)["Eve"]["user_id"]
     before = platform.snapshot()
     assert platform.quiz.score(ann, userId=eve).status_code in (403, 404)
