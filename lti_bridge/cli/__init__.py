@@ -11,6 +11,7 @@ from lti_bridge import __version__
 from lti_bridge.cli import (
     attempts,
     connections,
+    corrections,
     courses,
     keys,
     learners,
@@ -52,6 +53,8 @@ def main() -> None:
     """A course link in any LMS opens a test at a provider, and the grade comes back."""
 
 
+registrations.registrations.add_command(corrections.set_facts)
+tools.tools.add_command(corrections.set_keys)
 for command in (
     running.serve,
     running.worker,

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -29,12 +29,9 @@ from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
 from lti_bridge.lms.routes import JWKS_PATH
 from lti_bridge.lms.routes_register import REGISTER_PATH
-from lti_bridge.lti.given_keys import checked
-from lti_bridge.lti.keysets import MAX_BODY
-from lti_bridge.settings import HOST, Lms13Table
+from lti_bridge.settings import Lms13Table
 
 TOKEN_BYTES = 24  # 192 bits
-MAX_DEPLOYMENT_ID = 255
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 name_argument = click.argument("name")
 
@@ -124,15 +121,19 @@ def invite(config: Path, name: str, approve: bool, days: int, as_json: bool) -> 
 
 @registrations.command()
 @config_option
+@click.option("--former", metavar="NAME", help="The LTI 1.1 registration that this LMS was.")
 @yes_option
 @name_argument
-def approve(config: Path, name: str, yes: bool) -> None:
+def approve(config: Path, name: str, former: str | None, yes: bool) -> None:
     """Let a registration that an LMS made launch.
 
     Every host that it named is shown. Where one is not plainly its own, you are asked first.
+    With --former it continues what was begun by LTI 1.1 from its very first launch, as `link` says.
     """
     bridge = open_bridge(config)
     waiting = _waiting(bridge, name)
+    if former is not None:
+        _check_former(bridge, former)
     others = bridge.lms.directory.all13()
     found = belonging.look(waiting, others)
     for one in found:
@@ -145,71 +146,11 @@ def approve(config: Path, name: str, yes: bool) -> None:
         hosts = sorted(waiting.service_hosts | said)
         if hosts and not bridge.lms.store.change(name, {"service_hosts": hosts}):
             refuse(f"{name!r} was changed meanwhile: look at it again.")
-    if not bridge.lms.store.approve(name, bridge.clock()):
+    if not bridge.lms.store.approve(name, bridge.clock(), former=former):
         refuse(f"No registration named {name!r} waits for approval.")
+    if former is not None:
+        click.echo(f"Launches of {name} continue what was begun by {former}.")
     click.echo(f"{name} may launch; all processes know it within seconds.")
-
-
-@registrations.command("set")
-@config_option
-@click.option("--deployment", "deployments", multiple=True, metavar="ID", help="Only this; repeat.")
-@click.option("--any-deployment", is_flag=True, help="All deployments of its client again.")
-@click.option(
-    "--keys",
-    type=click.File("r", encoding="utf-8"),
-    help="A file with its public keys (a JWK set, or one in PEM), instead of its jwks_url.",
-)
-@click.option("--fetch-keys", is_flag=True, help="The keys at its jwks_url again.")
-@click.option("--own-key", is_flag=True, help="Sign for it with a key that no other LMS knows.")
-@click.option("--service-host", "hosts", multiple=True, metavar="HOST", help="Its own too; repeat.")
-@click.option("--no-service-host", is_flag=True, help="Only what is at its issuer's host again.")
-@click.option("--audience", metavar="TEXT", help="The aud of token requests; '' for the usual.")
-@yes_option
-@name_argument
-def set_facts(
-    config: Path,
-    name: str,
-    deployments: tuple[str, ...],
-    any_deployment: bool,
-    keys: TextIO | None,
-    fetch_keys: bool,
-    own_key: bool,
-    hosts: tuple[str, ...],
-    no_service_host: bool,
-    audience: str | None,
-    yes: bool,
-) -> None:
-    """Say which deployments of an invited LMS may launch, and by which keys it is known.
-
-    And which hosts are its own, what its token requests are for, and that it gets its own key.
-    """
-    opposites = ((deployments, any_deployment), (keys, fetch_keys), (hosts, no_service_host))
-    if any(one and other for one, other in opposites):
-        raise click.UsageError("an option and its opposite")
-    if not all(re.fullmatch(HOST, one) for one in hosts):
-        raise click.UsageError("a host is written like grades.example.edu")
-    if not all(0 < len(one) <= MAX_DEPLOYMENT_ID for one in deployments):
-        raise click.UsageError(f"a deployment id has 1 to {MAX_DEPLOYMENT_ID} characters")
-    changes: dict[str, Any] = {}
-    if deployments or any_deployment:
-        changes["deployment_ids"] = sorted(set(deployments)) or "any"
-    if keys or fetch_keys:
-        changes["public_keys"] = _public_keys(keys) if keys else ""
-    if hosts or no_service_host:
-        changes["service_hosts"] = sorted({belonging.host(one) for one in hosts})
-    if audience is not None:
-        changes["auth_audience"] = audience
-    if not changes and not own_key:
-        raise click.UsageError("nothing to set")
-    bridge = open_bridge(config)
-    if name in bridge.lms.directory.in_file:
-        refuse(f"{name!r} is in {config}: change it there, and restart.")
-    _check_changes(bridge, name, changes)
-    if own_key:
-        changes["own_key"] = _moved(bridge, name, yes)
-    if not bridge.lms.store.change(name, changes):
-        refuse(f"There is no registration named {name!r} that could be changed.")
-    click.echo(f"{name} is changed; all processes know it within seconds.")
 
 
 @registrations.command()
@@ -262,7 +203,7 @@ def retire(config: Path, name: str) -> None:
     click.echo(f"{name} is retired; all processes know it within seconds.")
 
 
-def _stored(bridge: Bridge, name: str, *states: str) -> Registration13 | None:
+def stored(bridge: Bridge, name: str, *states: str) -> Registration13 | None:
     """A registration of the database that is in one of these states."""
     known = bridge.lms.store.registrations()
     return next(
@@ -271,35 +212,10 @@ def _stored(bridge: Bridge, name: str, *states: str) -> Registration13 | None:
 
 
 def _waiting(bridge: Bridge, name: str) -> Registration13:
-    waiting = _stored(bridge, name, "pending")
+    waiting = stored(bridge, name, "pending")
     if waiting is None:
         refuse(f"No registration named {name!r} waits for approval.")
     return waiting
-
-
-def _check_changes(bridge: Bridge, name: str, changes: dict[str, Any]) -> None:
-    """Refuse what would give an LMS a host of another one."""
-    for one in bridge.lms.store.registrations():
-        if one["name"] == name and one["state"] != "retired":
-            if problem := belonging.taken(
-                read({**one, **changes}), bridge.lms.directory.all13(), before=()
-            ):
-                refuse(f"{name}: {problem}.")
-            return
-    refuse(f"There is no registration named {name!r} that could be changed.")
-
-
-def _moved(bridge: Bridge, name: str, yes: bool) -> bool:
-    """Make an LMS its own key, once the LMS reads its own key set."""
-    known = _stored(bridge, name, "pending", "active")
-    if known is not None and known.own_key:
-        refuse(f"{name!r} has its own key: lti-bridge keys rotate --lms {name} makes a new one.")
-    address = f"{bridge.settings.bridge.public_url}{JWKS_PATH}/{name}"
-    say(f"{address} is its own key set from now on; with the old address no grade would arrive.")
-    confirm("Is this address entered in the LMS, as the tool's key set?", yes)
-    bridge.keyring.make_own(name, bridge.clock())
-    click.echo("Its own key is published, and signs in an hour.")
-    return True
 
 
 def _key_set(bridge: Bridge, registration: dict[str, Any]) -> str:
@@ -307,18 +223,14 @@ def _key_set(bridge: Bridge, registration: dict[str, Any]) -> str:
     return f"{bridge.settings.bridge.public_url}{JWKS_PATH}{own}"
 
 
-def _public_keys(file: TextIO) -> str:
-    try:
-        return checked(file.read(MAX_BODY))
-    except ValueError as error:
-        refuse(f"{file.name}: {error}.")
+def _check_former(bridge: Bridge, former: str) -> None:
+    if not isinstance(bridge.lms.directory.get(former), Registration11):
+        refuse(f"{former!r} is no LTI 1.1 registration.")
 
 
 def _check_pair(bridge: Bridge, former: str, current: str) -> None:
-    directory = bridge.lms.directory
-    if not isinstance(directory.get(former), Registration11):
-        refuse(f"{former!r} is no LTI 1.1 registration.")
-    if not isinstance(directory.get(current), Registration13):
+    _check_former(bridge, former)
+    if not isinstance(bridge.lms.directory.get(current), Registration13):
         refuse(f"{current!r} is no LTI 1.3 registration that may launch.")
 
 

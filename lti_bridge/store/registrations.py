@@ -70,8 +70,15 @@ RETIRE = text(
     "UPDATE registrations SET state = 'retired', retired_at = :now"
     " WHERE name = :name AND state <> 'retired'"
 )
-FACTS = text("SELECT facts FROM registrations WHERE name = :name AND state <> 'retired'")
-CHANGE = text("UPDATE registrations SET facts = :facts WHERE name = :name AND facts = :known")
+FACTS = text(
+    "SELECT facts, issuer, client_id FROM registrations WHERE name = :name AND state <> 'retired'"
+)
+CHANGE = text(
+    "UPDATE registrations SET facts = :facts, issuer = :issuer, client_id = :client_id"
+    " WHERE name = :name AND facts = :known AND NOT EXISTS (SELECT 1 FROM registrations o"
+    " WHERE o.issuer = :issuer AND o.client_id = :client_id AND o.state <> 'retired'"
+    " AND o.name <> :name)"
+)
 INVITATIONS = text(
     "SELECT purpose, name, approve, created_at, expires_at, used_at, outcome, exchange"
     " FROM invitations ORDER BY created_at"
@@ -224,9 +231,19 @@ class RegistrationStore:
             connection.execute(CHANGED)
         return added
 
-    def approve(self, name: str, now: datetime) -> bool:
-        """Let a pending registration in; False when there is none of this name."""
-        return self._change(APPROVE, {"name": name, "now": rows.ms(now)})
+    def approve(self, name: str, now: datetime, *, former: str | None = None) -> bool:
+        """Let a pending registration in; False when there is none of this name.
+
+        No launch is let in before it is known whose successor it is: `former` has its LMS's name.
+        """
+        values = {"name": name, "now": rows.ms(now)}
+        with self._database.writing() as connection:
+            approved = connection.execute(APPROVE, values).rowcount > 0
+            if approved and former is not None:
+                pair = {"registration": name, "former": former, "state": "linked"}
+                connection.execute(SUCCEED, {**pair, "now": values["now"]})
+            connection.execute(CHANGED)
+        return approved
 
     def retire(self, name: str, now: datetime) -> bool:
         """Trust a registration no longer; False when there is none of this name."""
@@ -239,13 +256,18 @@ class RegistrationStore:
             return connection.execute(WITHDRAW, values).rowcount > 0
 
     def change(self, name: str, changes: Mapping[str, Any]) -> bool:
-        """Change facts of a registration; False when there is none, or another changed it."""
+        """Change facts of a registration, its issuer and client_id among them.
+
+        False when there is none, when another has this issuer and client_id, or changed it.
+        """
         with self._database.writing() as connection:
-            known = connection.execute(FACTS, {"name": name}).scalar_one_or_none()
+            known = connection.execute(FACTS, {"name": name}).one_or_none()
         if known is None:
             return False
-        facts = json.dumps({**json.loads(known), **changes})
-        return self._change(CHANGE, {"name": name, "known": known, "facts": facts})
+        facts = {**json.loads(known.facts), **changes}
+        values = {"name": name, "known": known.facts, "facts": json.dumps(facts)}
+        ids = {one: changes.get(one, getattr(known, one)) for one in ("issuer", "client_id")}
+        return self._change(CHANGE, {**values, **ids})
 
     def link(self, registration: str, former: str, now: datetime) -> None:
         """The LMS of `former` is that of `registration`, an admin says."""

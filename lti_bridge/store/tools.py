@@ -29,6 +29,10 @@ APPROVE = text(
     "UPDATE tools SET state = 'active', connection = :connection, approved_at = :now"
     " WHERE name = :name AND state = 'pending'"
 )
+CHANGE = text(
+    "UPDATE tools SET connection = :connection WHERE name = :name AND connection = :known"
+    " AND state <> 'retired'"
+)
 RETIRE = text(
     "UPDATE tools SET state = 'retired', retired_at = :now"
     " WHERE name = :name AND state <> 'retired'"
@@ -78,6 +82,14 @@ class ToolStore:
             connection = json.dumps({**json.loads(found), **more})
             values = {"name": name, "connection": connection, "now": rows.ms(now)}
             changed = link.execute(APPROVE, values).rowcount > 0
+            link.execute(CHANGED)
+        return bool(changed)
+
+    def change(self, name: str, known: Mapping[str, Any], connection: Mapping[str, Any]) -> bool:
+        """Give a tool's connection other keys; False when it is not what is known any more."""
+        texts = {"known": json.dumps(dict(known)), "connection": json.dumps(dict(connection))}
+        with self._database.writing() as link:
+            changed = link.execute(CHANGE, {"name": name, **texts}).rowcount > 0
             link.execute(CHANGED)
         return bool(changed)
 

@@ -182,6 +182,77 @@ def test_deployments_and_keys_of_an_invited_lms_are_set(
     assert run("set", "campus", "--deployment", "1").exit_code == 1
 
 
+def test_every_value_that_a_registration_brought_is_corrected_by_command(
+    run: Run, store: RegistrationStore
+) -> None:
+    register(run, store, "campus")
+    right = {
+        "issuer": "https://right.example.edu",
+        "client-id": "another",
+        "authorization-url": "https://right.example.edu/auth",
+        "token-url": "https://right.example.edu/token",
+        "jwks-url": "https://right.example.edu/keys",
+        "audience": "https://right.example.edu/audience",
+    }
+    options = [word for name, value in right.items() for word in (f"--{name}", value)]
+    said = run("set", "campus", *options)
+    assert said.exit_code == 0, said.output
+    assert "WARNING" not in said.output
+    assert run("approve", "campus").exit_code == 0
+    [known] = store.stored().active
+    renamed = {"audience": "auth_audience"}
+    assert {renamed.get(n, n.replace("-", "_")): v for n, v in right.items()}.items() <= (
+        known.items()
+    )
+    # a host that is not plainly its own is said, with the way to say that it is
+    warned = run("set", "campus", "--token-url", "https://tokens.example.org/t")
+    assert warned.exit_code == 0
+    assert "tokens.example.org is not the issuer's" in warned.output
+    assert "--service-host" in warned.output
+
+
+def test_no_correction_makes_an_lms_another_one(run: Run, store: RegistrationStore) -> None:
+    register(run, store, "campus")
+    assert run("approve", "campus").exit_code == 0
+    before = store.registrations()
+    for options, status, reason in (
+        (("--issuer", "https://lms.example.edu", "--client-id", "c"), 1, "'new' in the file"),
+        (("--token-url", "https://lms.example.edu/t"), 1, "'new'"),
+        (("--token-url", "http://other.example.edu/t"), 2, "https://"),
+        (("--jwks-url", "file:///etc/passwd"), 2, "must be an address"),
+        (("--authorization-url", ""), 2, "must be an address"),
+        (("--client-id", ""), 2, "1 to 255"),
+        (("--issuer", "x" * 256), 2, "1 to 255"),
+    ):
+        said = run("set", "campus", *options)
+        assert said.exit_code == status, said.output
+        assert reason in said.output, said.output
+    assert store.registrations() == before
+    facts = {**FACTS, "issuer": "https://third.example.edu"}
+    token = json.loads(run("invite", "third", "--json").output)["address"].rpartition("/")[2]
+    invitation = store.use_invitation(token, PURPOSE, now())
+    assert invitation
+    assert store.add(invitation, facts, [], now(), active=False)
+    taken = run("set", "third", "--issuer", FACTS["issuer"])
+    assert (taken.exit_code, "'campus' has this issuer" in taken.output) == (1, True)
+    assert not store.change("third", {"issuer": FACTS["issuer"]})  # nor in a race
+
+
+def test_an_lms_is_approved_as_the_successor_of_another_in_one_step(
+    run: Run, store: RegistrationStore
+) -> None:
+    register(run, store, "campus")
+    for former in ("nobody", "new", "campus"):
+        said = run("approve", "campus", "--former", former)
+        assert (said.exit_code, "no LTI 1.1" in said.output) == (1, True)
+    assert store.stored().active == ()
+    said = run("approve", "campus", "--former", "old")
+    assert said.exit_code == 0
+    assert "continue what was begun by old" in said.output
+    assert store.stored().linked == {("campus", "old")}
+    assert [one["name"] for one in store.stored().active] == ["campus"]
+
+
 def test_keys_of_single_lmss_are_made_rotated_and_looked_at(
     config: Path, run: Run, store: RegistrationStore
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -80,6 +82,45 @@ def test_a_tool_is_invited_registers_and_is_approved(office: Office, tool: str) 
     assert office.bridge.catalogue.tool13(listed["client_id"]) is None
     office.refused("tools", "retire", "fresh")
     office.refused("tools", "invite", "fresh", f"{tool}/register")
+
+
+def test_what_a_tool_registered_is_corrected_by_command(office: Office, tool: str) -> None:
+    found = office.json("tools", "invite", "wrong", f"{tool}/register")
+    assert register(office, found["address"], tool) == 200
+
+    def connection() -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(office.ok("tools", "show", "wrong"))["connection"]
+        return said
+
+    before = connection()
+    for values, reason in (
+        (("client_id=x",), "another tool"),
+        (("name=x",), "another tool"),
+        (("jwks_url",), "KEY=VALUE"),
+        (("jwks_url=ftp://x",), "jwks_url"),
+        (("nonsense=1",), "nonsense"),
+        (('privacy=["everything"]',), "privacy"),
+    ):
+        status = 2 if reason in ("another tool", "KEY=VALUE") else 1
+        assert reason in office.refused("tools", "set", "wrong", *values, status=status)
+    assert connection() == before
+    office.ok(
+        *("tools", "set", "wrong", f"jwks_url={tool}/jwks2", f"login_url={tool}/in"),
+        f'redirect_uris=["{tool}/launch", "{tool}/there"]',
+        *('custom={"chapter": "7"}', 'privacy=["email"]', "frame=true", "services=[]"),
+    )
+    made = connection()
+    assert made["redirect_uris"] == [f"{tool}/launch", f"{tool}/there"]
+    assert (made["custom"], made["frame"]) == ({"chapter": "7"}, True)
+    office.ok("tools", "set", "wrong", "frame=")
+    assert "frame" not in connection()
+    office.ok("tools", "approve", "wrong")
+    office.ok("tools", "set", "wrong", f"launch_url={tool}/launch")
+    office.reload()
+    known = office.bridge.catalogue.tool13(before["client_id"])
+    assert known is not None
+    assert known.jwks_url == f"{tool}/jwks2"
+    office.refused("tools", "set", "nobody", "frame=true")
 
 
 def test_another_process_sees_an_approved_tool_within_seconds(
