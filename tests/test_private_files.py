@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from lti_bridge.assembly.bridge import build
 from lti_bridge.cli import main
-from lti_bridge.doctor import Finding, examine
+from lti_bridge.doctor.examine import examine
+from lti_bridge.doctor.finding import Finding
 from lti_bridge.queue import open_queue
 from lti_bridge.settings import load
 from lti_bridge.store.engine import Database

@@ -147,7 +147,7 @@ def _connection(config: Path, name: str) -> Connection:
 
 def _keys_of(bridge: Bridge, tool: ToolRegistration) -> str:
     # imported here: the command line is quicker without what only this needs
-    from lti_bridge.doctor import tool_keys
+    from lti_bridge.doctor.parties import tool_keys
 
     found = tool_keys(bridge, tool)
     if found.remedy:

@@ -98,7 +98,7 @@ def check(config: Path) -> None:
 @json_option
 def doctor(config: Path, as_json: bool) -> None:
     """Look at everything the bridge depends on, and say what is wrong and what to do."""
-    from lti_bridge.doctor import examine
+    from lti_bridge.doctor.examine import examine
 
     findings = list(examine(build(settings_of(config))))
     if as_json:

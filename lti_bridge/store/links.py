@@ -7,6 +7,7 @@ from sqlalchemy import text
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.core.records import Link
 from lti_bridge.store import rows
+from lti_bridge.store.engine import Database
 from lti_bridge.store.statements import Statements
 
 FIND_LINK = text(
@@ -45,6 +46,14 @@ FORMER_LINK = text(
     "SELECT id, activity_id FROM links WHERE registration = :registration"
     " AND resource_link_id = :resource_link_id ORDER BY created_at DESC LIMIT 1"
 )
+A_DEPLOYMENT = text("SELECT deployment_id FROM links WHERE registration = :registration LIMIT 1")
+
+
+def a_deployment(database: Database, registration: str) -> str:
+    """A deployment by which this LMS has launched; empty before its first launch."""
+    with database.reading() as connection:
+        found = connection.execute(A_DEPLOYMENT, {"registration": registration}).scalar()
+    return str(found or "")
 
 
 class LinkSteps(Statements):

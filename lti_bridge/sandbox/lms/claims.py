@@ -14,6 +14,7 @@ AGS_SCOPES = tuple(
 NRPS_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
 NOTICE_SCOPE = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
 NOTICE_TYPES = ("LtiHelloWorldNotice", "LtiContextCopyNotice")
+PERSONAL = ("name", "given_name", "family_name", "email")
 BO_SCOPE = "https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome"
 
 
@@ -30,6 +31,8 @@ def build(lms: Lms, link: LinkSpec, user: User, target: str) -> dict[str, Any]:
         f"{LTI}custom": _custom(lms, link, user),
         **_services(lms, link, user),
     }
+    if "names" in lms.state.lacks:
+        said = {name: value for name, value in said.items() if name not in PERSONAL}
     return lms.family.claims(said, user)
 
 
@@ -85,12 +88,12 @@ def _custom(lms: Lms, link: LinkSpec, user: User) -> dict[str, str]:
 
 
 def _services(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
-    claims: dict[str, Any] = {
-        "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice": {
+    claims: dict[str, Any] = {}
+    if "members" not in lms.state.lacks:
+        claims["https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"] = {
             "context_memberships_url": launch.members_url(lms),
             "service_versions": ["1.0", "2.0"],
         }
-    }
     if lms.settings.notices:
         claims[f"{LTI}platformnotificationservice"] = {
             "service_versions": ["1.0"],
@@ -98,6 +101,8 @@ def _services(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
             "scope": [NOTICE_SCOPE],
             "notice_types_supported": list(NOTICE_TYPES),
         }
+    if "grades" in lms.state.lacks:
+        return claims
     if link.offers_bo:
         claims["https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"] = {
             "lis_result_sourcedid": lms.new_sourcedid(link.id, user.id),

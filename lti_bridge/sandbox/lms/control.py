@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, Response, abort, g, jsonify, make_response, 
 
 from lti_bridge.sandbox.lms import launch as lms_launch
 from lti_bridge.sandbox.lms import launch11, launch13
+from lti_bridge.sandbox.lms.course import SERVICES
 from lti_bridge.sandbox.lms.state import Lms
 
 _SERVICES = ("/lti/ags", "/lti/nrps", "/lti/outcomes")
@@ -82,6 +83,16 @@ def blueprint(lms: Lms) -> Blueprint:
         with lms.state.lock:
             for name, value in sent.items():
                 setattr(lms.state, name, value)
+        return {"ok": True}
+
+    @bp.post("/lacks")
+    def lacks() -> dict[str, Any]:
+        """What nobody has switched on for the tool: {"lacks": [of SERVICES]}."""
+        sent = frozenset(request.get_json()["lacks"])
+        if unknown := sent - set(SERVICES):
+            abort(400, f"Unknown: {sorted(unknown)}; known: {', '.join(SERVICES)}")
+        with lms.state.lock:
+            lms.state.lacks = sent
         return {"ok": True}
 
     @bp.post("/lock")

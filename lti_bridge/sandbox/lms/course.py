@@ -33,6 +33,10 @@ class LinkSpec:
         return self.lti == "1.3" and self.grades in ("both", "ags", "container")
 
 
+# A place for grades, personal data, the list of members, and its own way to the tool's key set.
+SERVICES = ("grades", "names", "members", "keys")
+
+
 @dataclass(frozen=True)
 class Elsewhere:
     """A page outside the LMS that somebody who tries everything out needs besides."""
@@ -52,7 +56,8 @@ class LmsSettings:
     students there are besides those with names. `notices` offers the Platform Notification
     Service, and says how a notice about a copied course names the old one: Canvas lists ids, others
     write objects. `scopes` are those that the tool has registered with, which alone it gets;
-    none: all.
+    none: all. `lacks` are those of
+    SERVICES that its people have not switched on for this tool.
     """
 
     bridge_url: str
@@ -74,6 +79,7 @@ class LmsSettings:
     crowd: int = 0
     notices: Literal["", "ids", "objects"] = ""
     scopes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,11 @@ def build(
         "launch_presentation_document_target": target,
         "launch_presentation_return_url": launch.return_url(lms, link),
     }
-    if link.offers_bo:
+    if link.offers_bo and "grades" not in lms.state.lacks:
         fields["lis_result_sourcedid"] = lms.new_sourcedid(link.id, user.id)
         fields["lis_outcome_service_url"] = launch.outcome_url(lms)
+    if "names" in lms.state.lacks:
+        fields = {name: value for name, value in fields.items() if name not in _PERSONAL}
     fields |= extra or {}
     wrong = lms.state.take_tamper("launch")
     spoil_before, spoil_after = TAMPERS.get(wrong, (_leave, _leave))
@@ -39,6 +41,14 @@ def build(
     )
     spoil_after(fields)
     return fields
+
+
+_PERSONAL = (
+    "lis_person_name_given",
+    "lis_person_name_family",
+    "lis_person_name_full",
+    "lis_person_contact_email_primary",
+)
 
 
 def _who_and_where(lms: Lms, link: LinkSpec, user: User) -> Fields:

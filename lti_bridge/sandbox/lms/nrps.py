@@ -37,14 +37,12 @@ def blueprint(lms: Lms) -> Blueprint:
 
 def _member(lms: Lms, user: User) -> dict[str, object]:
     status = lms.state.statuses.get(user.id, "Active")
+    person = {"name": user.name, "given_name": user.given, "family_name": user.family}
     return {
         **({"status": status} if status else {}),
         "roles": [user.role],
         "user_id": user.id,
         "lis_person_sourcedid": f"SIS-{user.username}",
-        "name": user.name,
-        "given_name": user.given,
-        "family_name": user.family,
-        "email": user.email,
+        **({} if "names" in lms.state.lacks else {**person, "email": user.email}),
         "ext_user_username": user.username,
     }

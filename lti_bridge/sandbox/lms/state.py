@@ -103,6 +103,7 @@ class State:
         self.history: list[str] = []  # ids of the courses that this one was copied from
         self.slow_history = False
         self.handlers: dict[str, dict[str, Any]] = {}  # of notices, by type
+        self.lacks: frozenset[str] = frozenset()  # of course.SERVICES: what nobody switched on
         self._asked: dict[str, Asked] = {}
         self._next_item = len(links) + 1
         self._used: set[tuple[str, ...]] = set()
@@ -232,6 +233,7 @@ class Lms:
         self.guid = hashlib.sha256(issuer.encode()).hexdigest()[:32]
         self.cookie = f"sandbox_lms_{issuer.rpartition(':')[2]}"  # cookies ignore the port
         self.state = State(settings.links)
+        self.state.lacks = frozenset(settings.lacks)
         self.family = FAMILIES[settings.family](self)
         self.keys = Keys()
         self._salt = secrets.token_bytes(16)

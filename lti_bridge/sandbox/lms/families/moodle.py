@@ -20,6 +20,7 @@ class Moodle(Plain):
     """A teacher's override and a lock stay; what it stores, and what it shows, are two things."""
 
     stops_at_message = True
+    no_keys_status = 404
 
     def audience(self) -> str | None:
         """Whatever a token is asked for is taken."""

@@ -32,6 +32,7 @@ class Plain:
     members_page: ClassVar[int] = 0
     most_on_page: ClassVar[int] = 0
     audience_error: ClassVar[str] = "invalid_client"  # about an audience that is another's
+    no_keys_status: ClassVar[int] = 400  # of a token request when the tool's keys cannot be had
     knows_jti: ClassVar[bool] = True  # whether an assertion counts once
     stops_at_message: ClassVar[bool] = False  # whether the way back ends at what the tool says
 

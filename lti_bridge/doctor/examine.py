@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
-from functools import partial
 from pathlib import Path
 
-from lti_bridge.assembly.basics import http_client, now
 from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.core.attempt.capabilities import COSTS, can, pushing
 from lti_bridge.core.attempt.purchases import alarm_at
-from lti_bridge.core.tool.registration import ToolRegistration
-from lti_bridge.errors import BridgeError
+from lti_bridge.doctor import parties
+from lti_bridge.doctor.finding import Finding
 from lti_bridge.keyring import own
 from lti_bridge.lms import belonging
-from lti_bridge.lms.registration13 import Registration13
-from lti_bridge.lti import given_keys
-from lti_bridge.lti.keysets import read_keys
 from lti_bridge.private import open_to_others
 from lti_bridge.providers.registry import kinds
 from lti_bridge.queue import queue_files
@@ -31,23 +24,14 @@ from lti_bridge.store.notices import NoticeServices
 from lti_bridge.store.purchases import bought_on
 from lti_bridge.store.rosters import services
 
-AT_ONCE = 16  # key sets
+AT_ONCE = 16  # looks at others
 CLOCK_OFF = timedelta(seconds=5)
 DATABASE_S = 10.0  # for the database to be written
 REASONS = 5  # why grades are not delivered: the most frequent ones
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `remedy` is empty when it is well."""
-
-    what: str
-    said: str
-    remedy: str = ""
-
-
 def examine(bridge: Bridge) -> Iterator[Finding]:
-    """Look at the database, the queue, the keys, attempts, grades and everybody's key sets."""
+    """Look at the database, the queue, the keys, attempts, grades, and key sets and tokens."""
     trouble = Health(bridge.store.database).trouble(DATABASE_S)
     said = trouble.said if trouble else "answers, and can be written"
     yield Finding("database", said, trouble.remedy if trouble else "")
@@ -69,26 +53,8 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
         yield _notices(bridge)
     yield _kinds()
     with ThreadPoolExecutor(AT_ONCE) as pool:  # each that is down takes as long as a call may
-        looks = [pool.submit(look) for look in _key_sets(bridge)]
-        yield from (look.result() for look in looks)
-
-
-def _key_sets(bridge: Bridge) -> Iterator[Callable[[], Finding]]:
-    for name in sorted(bridge.lms.directory.names()):
-        lms = bridge.lms.directory.get(name)
-        if isinstance(lms, Registration13):
-            yield partial(_key_set, bridge, f"lms {lms.name}", lms.jwks_url)
-    for connection in bridge.catalogue.connections():
-        if tool := bridge.catalogue.tool13_of(connection.name):
-            yield partial(tool_keys, bridge, tool)
-
-
-def tool_keys(bridge: Bridge, tool: ToolRegistration) -> Finding:
-    """Whether the keys of an LTI 1.3 tool can be had, without which no grade of it is taken."""
-    what = f"tool {tool.connection}"
-    if tool.public_key:
-        return Finding(what, "1 key, given by hand")
-    return _key_set(bridge, what, tool.jwks_url)
+        waiting = [pool.submit(look) for look in parties.looks(bridge)]
+        yield from (look.result() for look in waiting)
 
 
 def _clock(bridge: Bridge) -> Finding:
@@ -239,29 +205,6 @@ def _notices(bridge: Bridge) -> Finding:
         " Nothing is lost: a teacher confirms a copied course instead."
     )
     return Finding("notices", "; ".join([said, *failed]), remedy if failed else "")
-
-
-def _key_set(bridge: Bridge, what: str, url: str) -> Finding:
-    if url.startswith(given_keys.PREFIX):
-        return Finding(what, f"{len(given_keys.keys_at(url))} keys, given by hand")
-    try:
-        answer = http_client(bridge.settings.bridge).send("GET", url)
-        keys = read_keys(answer)
-    except BridgeError as error:
-        return Finding(what, f"key set: {type(error).__name__}: {error}", "Check jwks_url.")
-    if not keys:
-        return Finding(what, "no usable key", "Check jwks_url.")
-    off = _clock_offset(answer.headers.get("Date", ""))
-    said = f"{len(keys)} keys, clocks differ by {off.total_seconds():.0f} s"
-    skew = timedelta(seconds=bridge.settings.bridge.clock_skew_s)
-    return Finding(what, said, "Set the clock of this machine or of theirs." if off > skew else "")
-
-
-def _clock_offset(date: str) -> timedelta:
-    try:
-        return abs(now() - parsedate_to_datetime(date))
-    except (ValueError, TypeError):
-        return timedelta()
 
 
 def _try(what: str, look: Callable[[], str], remedy: str) -> Finding:

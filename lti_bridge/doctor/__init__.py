@@ -1,0 +1,1 @@
+"""Whether everything that the bridge depends on works now."""
