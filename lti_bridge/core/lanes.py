@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from lti_bridge.errors import (
     BridgeError,
+    DeliveryFailed,
     LmsAway,
     LmsBusy,
     NetworkFailed,
@@ -30,7 +31,7 @@ log = logging.getLogger("lti_bridge.lanes")
 ROOM = 16  # pieces of work with one party at a time
 MOST = 64  # with all parties
 AWAY_AFTER = 3  # times in a row that a party could not be reached
-PAUSES_S = (1, 2, 5)  # before the 1st, 2nd, … try whether it is back; the last one repeats
+PAUSES_S = (1, 2, 3)  # before the 1st, 2nd, … try whether it is back; the last one repeats
 BUSY_S = 2.0  # where it does not say how long
 LONGEST_PAUSE_S = 900.0  # that a party may ask for
 LOOK_S = 0.05  # how often, while some work is under way, more is looked for
@@ -43,6 +44,7 @@ class _Lane:
     width: float  # how many pieces of work at a time
     under_way: int = 0
     unreached: int = 0  # times in a row
+    unserved: int = AWAY_AFTER  # times in a row that nothing was done; who knows, before the first
     not_before: datetime | None = None
 
     @property
@@ -126,6 +128,19 @@ class Lanes:
             self.unreached(name)
         else:
             self.answered(name)
+            with self._lock:
+                self._lane(name).unserved += isinstance(error, DeliveryFailed)
+
+    def served(self, name: str) -> bool:
+        """A party has done what it was asked; whether that ends a time in which it did nothing.
+
+        It is also said of what it does first for this process, which knows of no time before.
+        """
+        self.answered(name)
+        with self._lock:
+            lane = self._lane(name)
+            ends, lane.unserved = lane.unserved >= AWAY_AFTER, 0
+        return ends
 
     def answered(self, name: str) -> None:
         """A party has answered, whatever it said: its lane is open for all that waits."""
@@ -138,6 +153,7 @@ class Lanes:
         with self._lock:
             lane = self._lane(name)
             lane.unreached += 1
+            lane.unserved += 1
             if lane.away:
                 over = min(lane.unreached - AWAY_AFTER, len(PAUSES_S) - 1)
                 self._pause(lane, self._about(PAUSES_S[over]))

@@ -197,6 +197,9 @@ class Store(Protocol):
     ) -> list[Delivery]:
         """Lease grades of an LMS that are due, oldest first, at most `limit`."""
 
+    def wake_deliveries(self, registration: str, now: datetime) -> None:
+        """Let all be due that waits for another try at an LMS, which is there again."""
+
     def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
         """Let the leases last longer of those deliveries that are not settled."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
 
+from lti_bridge.core.grade.deliveries import DEPARTED as WAITS_FOR_LEARNER
 from lti_bridge.core.grade.gradebook import Outcome, View
 from lti_bridge.core.grade.states import MOVES, is_free_again, may_have_overtaken, settled
 from lti_bridge.core.records import Delivery
@@ -40,6 +41,10 @@ LEASE = text(
 )
 RENEW = text(
     "UPDATE grades SET leased_until = :until, due_at = :until WHERE id = :id AND lease = :lease"
+)
+WAKE = text(
+    "UPDATE grades SET due_at = :now WHERE registration = :party AND due_at > :now"
+    " AND delivery = 'pending' AND lease IS NULL AND last_error <> :departed"
 )
 STAMP = text("UPDATE grades SET stamp = :stamp, stamp_version = :version WHERE id = :id")
 DELIVERED = (
@@ -111,6 +116,15 @@ class Deliveries:
                 connection.execute(LEASE, values)
                 claimed.append(rows.delivery(row, lease, _stamp(connection, row, at), told))
         return claimed
+
+    def wake_deliveries(self, registration: str, now: datetime) -> None:
+        """Let all be due that waits for another try at an LMS, which is there again.
+
+        Who waits for somebody to be active in the course again waits on.
+        """
+        values = {"party": registration, "now": rows.ms(now), "departed": WAITS_FOR_LEARNER}
+        with self.database.writing() as connection:
+            connection.execute(WAKE, values)
 
     def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
         """Let the leases last longer of those deliveries that are not settled."""

@@ -16,7 +16,6 @@ from lti_bridge.core.grade.deliveries import (
     DEPARTED,
     DEPARTED_FOR,
     GIVE_UP_AFTER,
-    UNREADABLE,
     Passback,
 )
 from lti_bridge.core.grade.gradebook import Outcome, Receipt
@@ -24,7 +23,14 @@ from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.lanes import AWAY_AFTER
 from lti_bridge.core.launch.message import GradeTarget
 from lti_bridge.core.records import Delivery, Shown
-from lti_bridge.errors import BridgeError, DeliveryFailed, DeliveryHeld, DeliveryRefused, LmsAway
+from lti_bridge.errors import (
+    BridgeError,
+    DeliveryFailed,
+    DeliveryHeld,
+    DeliveryRefused,
+    LmsAway,
+    LmsBusy,
+)
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HALF = Score(Decimal(1), Decimal(2))
@@ -161,7 +167,7 @@ def test_an_lms_that_does_not_tell_what_it_shows_is_away_too() -> None:
     assert passback.lanes.is_away("campus")
     assert lms.sent == []
     pauses = [one.due_at - NOW for one in store.outcomes if one.due_at]
-    assert pauses == [UNREADABLE, UNREADABLE, timedelta(seconds=AWAY_S)]
+    assert pauses == [timedelta(seconds=AWAY_S)] * AWAY_AFTER
     assert not any(one.count_try for one in store.outcomes)
 
 
@@ -179,3 +185,61 @@ def test_what_was_not_sent_says_nothing_of_the_lms(due: Delivery) -> None:
 def test_a_grade_that_was_tried_even_more_often_waits_for_a_person() -> None:
     *_, last, after, later = outcomes(DeliveryFailed("down"), GIVE_UP_AFTER + 2)
     assert last == after == later == Outcome("waiting", error="down")
+
+
+@dataclass
+class Waking(Settled):
+    """What was woken, too."""
+
+    woken: list[str] = field(default_factory=list)
+
+    def wake_deliveries(self, registration: str, now: datetime) -> None:
+        self.woken.append(registration)
+
+
+@dataclass
+class Moody:
+    """An LMS that fails with each of these in turn, and then takes what comes."""
+
+    errors: list[BridgeError]
+
+    def deliver(self, delivery: Delivery) -> Receipt:
+        if self.errors:
+            raise self.errors.pop(0)
+        return Receipt()
+
+    def readable(self, delivery: Delivery) -> bool:
+        return False
+
+
+AWAY, DOWN = LmsAway("503"), DeliveryFailed("500")
+
+
+@pytest.mark.parametrize(
+    ("errors", "times"),
+    [
+        ([AWAY] * AWAY_AFTER, 2),
+        ([DOWN] * AWAY_AFTER, 2),  # maintenance that says 500
+        ([DOWN, AWAY, DOWN], 2),
+        ([AWAY] * (AWAY_AFTER - 1), 1),
+        ([DOWN], 1),  # one grade that cannot be stored is no outage
+        ([DeliveryRefused("locked")] * 9, 1),
+    ],
+)
+def test_one_success_after_an_outage_wakes_what_waits(
+    errors: list[BridgeError], times: int
+) -> None:
+    store, lms = Waking(), Moody([])
+    passback = Passback(store, lms, lambda: NOW, lambda: 0.5)  # type: ignore[arg-type]
+    passback.deliver(DUE)
+    assert store.woken == ["campus"]  # this process knows of no time before
+    lms.errors = list(errors)
+    for _ in range(len(errors) + 3):
+        passback.deliver(DUE)
+    assert store.woken == ["campus"] * times
+
+
+def test_what_is_too_much_for_an_lms_has_spent_no_try_and_comes_soon() -> None:
+    [busy] = outcomes(LmsBusy("too many", 1), 1, due=replace(DUE, tries=100))
+    soon = timedelta(seconds=AWAY_S)
+    assert busy == Outcome("pending", NOW + soon, "too many", count_try=False)

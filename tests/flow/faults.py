@@ -30,6 +30,7 @@ import sqlalchemy
 
 from lti_bridge.core import lanes
 from tests.conftest import fresh_database
+from tests.flow.outage import outage, taking
 from tests.flow.rig import Rig, Sitting, cell_id
 from tests.flow.school import Call
 from tests.flow.world import eventually
@@ -40,7 +41,7 @@ TAKES_S = 3.0  # that an LMS takes for a grade, at most
 SLEEPS_S = 14.0  # longer than a lease
 PATIENCE_S = 300.0
 LATER_MS = 10**9
-OWN_S = 0.01  # that the LMS of the tests takes by itself
+BACK, AWAY_S = 2000, 60.0  # grades that wait, and for how long
 LMS_S, RATED = 0.1, 3000  # what an LMS takes for a grade, and how many are brought
 DEAF = """
 [[connection]]
@@ -86,7 +87,7 @@ def _make_hanging(rig: Rig, url: str) -> None:
     assert rig.report(first, "0.5").said == (200, "success")
     now = int(time.time() * 1000)
     due = {"lease": None, "leased_until": None, "delivery": "pending", "due_at": now}
-    names = _copies(rig, first, HANGING, **due)
+    names = copies(rig, first, HANGING, **due)
     (attempt,) = rig.rows(
         "SELECT a.* FROM attempts a JOIN learners l ON l.id = a.learner_id WHERE l.user_id = :u",
         u=first.learner,
@@ -97,7 +98,7 @@ def _make_hanging(rig: Rig, url: str) -> None:
     _add(rig, "attempts", [attempt | asked | one for one in ids])
 
 
-def _copies(rig: Rig, first: Sitting, number: int, **changes: Any) -> list[str]:
+def copies(rig: Rig, first: Sitting, number: int, **changes: Any) -> list[str]:
     """So many more learners with such a cell each, and their names."""
     names = [f"copy-{one}" for one in range(number)]
     (learner,) = rig.rows("SELECT * FROM learners WHERE user_id = :u", u=first.learner)
@@ -234,16 +235,14 @@ def _pending(rig: Rig) -> int:
 def workers(rig: Rig) -> Iterator[Line]:
     """Grades a second to an LMS that takes a tenth of one for each, by one worker and by more."""
     rig.bridge.serve("--no-worker")
-    receive = rig.school.receive
-
-    def slowly(call: Call) -> tuple[Any, ...] | None:
-        time.sleep(LMS_S - OWN_S)
-        return receive(call)
-
-    rig.school.receive = slowly  # type: ignore[method-assign]
     first = rig.sit("old")
     assert rig.report(first, "0.5").said == (200, "success")
-    _copies(rig, first, RATED)
+    copies(rig, first, RATED)
+    with taking(rig, LMS_S):
+        yield from _rates(rig)
+
+
+def _rates(rig: Rig) -> Iterator[Line]:
     limit, one_alone = lanes.ROOM / LMS_S, 0.0
     for number in (1, 2, 4):
         _let_be_due(rig)
@@ -261,7 +260,18 @@ def workers(rig: Rig) -> Iterator[Line]:
         if number == 1:
             said, wanted = f"{rate / limit:.2f} of what {limit:.0f} a second allow", "0.9"
         yield f"grades of {number} workers", said, f"at least {wanted}"
-    rig.school.receive = receive  # type: ignore[method-assign]
+
+
+# an LMS that was away
+
+
+def back_again(rig: Rig) -> Iterator[Line]:
+    """How soon an LMS that was away has its first grade, and how fast the other 2,000 follow."""
+    found = outage(rig, copies, BACK, AWAY_S, LMS_S)
+    of, pace = found.after / found.before, found.after / found.allowed
+    yield "first grade after an outage", f"{found.first_s:.1f} s", "at most 5"
+    yield f"{BACK} grades after it", f"{pace:.2f} of what the LMS allows", "at least 0.9"
+    yield "their pace", f"{of:.2f} of that before it", ""
 
 
 def _let_be_due(rig: Rig) -> None:
@@ -296,6 +306,7 @@ SCENES: dict[str, Callable[[Rig], Iterator[Line]]] = {
     "clocks": lambda rig: clocks(rig, 15, -15, 120, -120),
     "sleepers": sleepers,
     "workers": workers,
+    "outage": back_again,
 }
 
 

@@ -20,6 +20,7 @@ from lti_bridge.errors import (
     DeliveryHeld,
     DeliveryRefused,
     LmsAway,
+    LmsBusy,
 )
 
 log = logging.getLogger("lti_bridge.passback")
@@ -29,9 +30,9 @@ DELAYS_S = (2, 5, 15, 60, 300, 1200, 3600, 7200, 14400)
 GIVE_UP_AFTER = 200  # tries: about a month, then a person has to look
 LEASE_S = 10.0  # what a killed worker held waits this long; a living one renews its leases
 HELD = timedelta(seconds=1)  # until another worker has probably done what is needed first
-# Until a grade is tried again that found its LMS away, as others have: none of its tries is spent,
-# and it comes soon after the LMS does.
-AWAY_S = 10.0
+# Until a grade is tried again that found its LMS away, or busy: its lane says how many are tried
+# meanwhile, and it comes soon after the LMS does.
+AWAY_S = 3.0
 # A value of a teacher's may be there: how long, and how often, we wait until we can see.
 UNREADABLE_FOR = timedelta(hours=1)
 UNREADABLE = timedelta(minutes=1)
@@ -78,6 +79,7 @@ class Passback:
         started = self.clock()
         outcome = self._tried(delivery)
         now = self.clock()
+        back = outcome.state == "delivered" and self.lanes.served(delivery.registration)
         try:
             self.store.settle(delivery, now, outcome)
         except Exception:
@@ -97,6 +99,15 @@ class Passback:
                 "ms": (now - started) // timedelta(milliseconds=1),
             },
         )
+        if back:
+            self._wake(delivery.registration)
+
+    def _wake(self, registration: str) -> None:
+        """One success after a time without any wakes all that waits for this LMS."""
+        try:
+            self.store.wake_deliveries(registration, self.clock())
+        except Exception:  # they come by themselves, only later
+            log.exception("grade.not-woken", extra={"registration": registration})
 
     def _tried(self, delivery: Delivery) -> Outcome:
         """How a try ended."""
@@ -118,9 +129,10 @@ class Passback:
             return Outcome("pending", self.clock(), reason, later_stamp=True)
         if isinstance(error, DeliveryRefused):
             return Outcome("refused", error=reason)
-        if isinstance(error, LmsAway) and self.lanes.is_away(delivery.registration):
-            # others have failed before, for the same reason: this one has failed nothing
-            return Outcome("pending", self._while_away(), reason, count_try=False)
+        if isinstance(error, LmsAway | LmsBusy):
+            # where others have failed before, for the same reason, this one has failed nothing
+            counts = isinstance(error, LmsAway) and not self.lanes.is_away(delivery.registration)
+            return Outcome("pending", self._soon(), reason, count_try=counts)
         return self._failed(delivery, reason)
 
     def _deliver(self, delivery: Delivery) -> Outcome:
@@ -138,8 +150,8 @@ class Passback:
             except BridgeError as error:
                 self.lanes.heard(delivery.registration, error)
                 if keep and self.clock() < delivery.stamp + UNREADABLE_FOR:
-                    away = self.lanes.is_away(delivery.registration)
-                    due_at = self._while_away() if away else self.clock() + UNREADABLE
+                    soon = isinstance(error, LmsAway | LmsBusy)
+                    due_at = self._soon() if soon else self.clock() + UNREADABLE
                     return Outcome("pending", due_at, error.detail, count_try=False)
             else:
                 self.lanes.answered(delivery.registration)
@@ -147,7 +159,6 @@ class Passback:
                     return self._overridden(delivery, read_back.text_of(shown))
                 delivery = replace(delivery, comment=read_back.plain_text(shown.comment))
         self.gradebook.deliver(delivery)
-        self.lanes.answered(delivery.registration)
         read_at = read_back.next_look(0, self.clock(), self.spread) if readable else None
         return Outcome("delivered", read_at=read_at)
 
@@ -156,7 +167,7 @@ class Passback:
         self.store.note_shown(delivery, self.clock(), View(shown, True, again))
         return Outcome("waiting", error=OVERRIDDEN)
 
-    def _while_away(self) -> datetime:
+    def _soon(self) -> datetime:
         return self.clock() + timedelta(seconds=AWAY_S * (0.75 + 0.5 * self.spread()))
 
     def _failed(self, delivery: Delivery, reason: str) -> Outcome:
