@@ -27,7 +27,7 @@ from lti_bridge.errors import BridgeError
 from lti_bridge.settings import load
 
 FEW, MANY = 7500, 1_000_000  # rows of each table
-PER_SECOND = 1000  # requests prepared for each second
+PER_SECOND = 500  # requests prepared for each second
 KINDS = ("launch_11", "launch_13", "outcome")
 DRIVER = "postgresql+psycopg"
 Tell = Callable[[str], None]
