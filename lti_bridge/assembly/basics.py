@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from lti_bridge.store.clock import DatabaseClock
 from lti_bridge.store.engine import Database
 from lti_bridge.store.store import Store
 
-ID_BYTES = 16  # 128 bits
+RANDOM_BYTES = 12  # of an id, beside the four of its time
 
 
 def now() -> datetime:
@@ -29,10 +31,14 @@ def now() -> datetime:
 
 
 def new_id() -> str:
-    """A fresh unguessable id: 22 URL-safe characters, which no command takes for an option."""
-    while (made := secrets.token_urlsafe(ID_BYTES)).startswith("-"):
-        pass
-    return made
+    """A fresh unguessable id: 22 URL-safe characters, which no command takes for an option.
+
+    It begins with the second it was made in, so that new rows stand together in every index that
+    begins with an id: where they stood anywhere, each wrote pages of its own in a large database.
+    96 bits of it are random. Until 2100 none begins with a hyphen.
+    """
+    made = int(time.time()).to_bytes(4, "big") + secrets.token_bytes(RANDOM_BYTES)
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def http_client(bridge: BridgeTable) -> Client:
