@@ -23,6 +23,7 @@ from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from lti_bridge.errors import BadRequest, ConfigurationError
 from lti_bridge.private import beside, keep_private
+from lti_bridge.store.checkpoints import LONGEST_LOG, Checkpoints
 from lti_bridge.transactions import database_in_hand
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -46,6 +47,7 @@ class Database:
         self.engine = _engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._write_lock = threading.Lock() if self.is_sqlite else nullcontext()
+        self._checkpoints = Checkpoints(self.engine) if self.is_sqlite else None
         self._open = _Open()
         self._writer: PoolProxiedConnection | None = None  # between two uses, under the lock
         self.for_update = "" if self.is_sqlite else "FOR NO KEY UPDATE"  # as foreign keys want it
@@ -67,9 +69,15 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction: committed at the end, rolled back on any error."""
-        with self._fitting(), self._write_lock, self.engine.begin() as made, database_in_hand():
-            yield made
+        with self._fitting(), self._write_lock:
+            with self.engine.begin() as made, database_in_hand():
+                yield made
+            self._wrote()
+
+    def _wrote(self) -> None:
         self._wrote_at = monotonic()
+        if self._checkpoints is not None:
+            self._checkpoints.wrote()
 
     def wrote_within(self, seconds: float) -> bool:
         """Whether this process has written in that time, and nothing has failed since."""
@@ -98,7 +106,7 @@ class Database:
                     yield cursor
                 cursor.close()
                 connection.commit()
-                self._wrote_at = monotonic()
+                self._wrote()
                 if self.is_sqlite:
                     self._writer = connection
             finally:
@@ -154,6 +162,8 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         with self._write_lock:
+            if self._checkpoints is not None:
+                self._checkpoints.stop()
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
@@ -219,7 +229,10 @@ def _kept_private(_dialect: Any, _record: Any, arguments: list[Any], _more: Any)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+    for pragma in (
+        *("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"),
+        f"wal_autocheckpoint={LONGEST_LOG}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 from sqlalchemy import text
 
 from lti_bridge.errors import BadRequest
+from lti_bridge.store.checkpoints import EVERY
 from lti_bridge.store.engine import Database
 
 ROOT = Path(__file__).parents[2]
 START = """
 import sys
+import time
 from lti_bridge.store.engine import Database, reachable
 
 database = Database(sys.argv[1])
@@ -67,4 +70,26 @@ def test_a_transaction_within_a_transaction_is_part_of_it(database_url: str) -> 
             assert connection.execute(count).scalar_one() == wanted
     with database.cursor() as cursor:
         cursor.execute("DROP TABLE joined")
+    database.close()
+
+
+def test_the_log_of_sqlite_is_brought_in_beside_those_who_write(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    with database.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE notes (note TEXT)")
+    add = text("INSERT INTO notes VALUES (:note)")
+    with database.cursor() as cursor:
+        cursor.execute(database.native(add), {"note": "the first of many"})
+    assert b"the first of many" not in file.read_bytes()  # but in the log
+    for number in range(EVERY):
+        with database.cursor() as cursor:
+            cursor.execute(database.native(add), {"note": str(number)})
+    until = time.monotonic() + 20
+    while b"the first of many" not in file.read_bytes():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    database.close()
+    with database.cursor() as cursor:  # and it may be used again
+        cursor.execute(database.native(add), {"note": "later"})
     database.close()
