@@ -13,7 +13,9 @@ TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 OPTIONAL_SCOPES = ("https://purl.imsglobal.org/spec/lti-bo/scope/basicoutcome", notices.SCOPE)
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "email")
-MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
+# Canvas takes the first message for each placement, and one that names no placement for that of
+# modules (app/models/lti/ims/registration.rb): choosing comes before opening.
+MESSAGES = (DEEP_LINKING, RESOURCE_LINK, SUBMISSION_REVIEW)
 # Asked for where the platform says that it knows them.
 VARIABLES = {
     **HISTORY,

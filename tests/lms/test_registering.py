@@ -183,13 +183,13 @@ def test_the_lms_is_asked_with_its_token_and_told_who_we_are(office: Office) -> 
                 "resource_link_id_history": "$ResourceLink.id.history",
             },
             "messages": [
-                {"type": "LtiResourceLinkRequest", "target_link_uri": f"{OURS}/lti/launch"},
                 {
                     "type": "LtiDeepLinkingRequest",
                     "target_link_uri": f"{OURS}/lti/launch",
                     "label": "Tests",
                     "placements": ["ContentArea"],
                 },
+                {"type": "LtiResourceLinkRequest", "target_link_uri": f"{OURS}/lti/launch"},
             ],
         },
     }

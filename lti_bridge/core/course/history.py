@@ -11,7 +11,9 @@ from urllib.parse import unquote
 from lti_bridge.core.launch.message import Launch
 
 CONTEXTS, LINKS = "context_id_history", "resource_link_id_history"
-MAX_IDS = 20
+MAX_IDS = 20  # that are looked for one by one
+MAX_CONTEXTS = 1000  # as many as Canvas tells, and of which one look finds all
+NO_IDS = frozenset({"truncated", "timed out"})  # words of Canvas in the place of an id
 ASKED: Mapping[str, str] = MappingProxyType(
     {CONTEXTS: "$Context.id.history", LINKS: "$ResourceLink.id.history"}
 )
@@ -35,7 +37,7 @@ def history_of(launch: Launch) -> History:
     """The history of a launch: by the LMS's own parameters, else by those that the link asks."""
     told = _ids(str(launch.extra.get(LINKS, "")))
     contexts = str(launch.extra.get(CONTEXTS, "")) or _asked(launch, CONTEXTS)
-    return History(_ids(contexts), told or _ids(_asked(launch, LINKS)), bool(told))
+    return History(_ids(contexts, MAX_CONTEXTS), told or _ids(_asked(launch, LINKS)), bool(told))
 
 
 def _asked(launch: Launch, name: str) -> str:
@@ -48,6 +50,6 @@ def _folded(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())
 
 
-def _ids(text: str) -> tuple[str, ...]:
-    found = [unquote(part.strip()) for part in text.split(",")[:MAX_IDS]]
-    return tuple(part for part in found if part and not part.startswith("$"))
+def _ids(text: str, most: int = MAX_IDS) -> tuple[str, ...]:
+    found = [unquote(part.strip()) for part in text.split(",")[:most]]
+    return tuple(part for part in found if part and not part.startswith("$") and part not in NO_IDS)

@@ -214,7 +214,7 @@ class _Finding:
     def _told_contexts(self) -> list[str]:
         """The courses that this one was copied from by the LMS's notices, and they in turn."""
         found: dict[str, None] = {}
-        look_at = [self.launch.context.id, *self.history.contexts]
+        look_at = [self.launch.context.id, *self.history.contexts[:MAX_IDS]]
         while look_at and len(found) < MAX_IDS:
             course = replace(self.course, context_id=look_at.pop(0))
             fresh = [one for one in self.tx.copied_from(course) if one not in found]
