@@ -749,9 +749,16 @@ class DeliveryConflict(DeliveryFailed):
 
 
 class LmsAway(DeliveryFailed):
-    """The LMS cannot be reached, or says that it is not there now: no grade can come to it."""
+    """The LMS cannot be reached, or says that it is not there now: no grade can come to it.
+
+    Not `sent`: it has got nothing, so it cannot carry anything out later.
+    """
 
     code = "lms-away"
+
+    def __init__(self, detail: str = "", *, sent: bool = True) -> None:
+        super().__init__(detail)
+        self.sent = sent
 
 
 class LmsBusy(DeliveryFailed):

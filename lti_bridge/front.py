@@ -17,6 +17,9 @@ from urllib.parse import unquote_to_bytes
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 THREADS = 4  # requests that a process works on at a time
+# Whoever watches asks when all others hang, and has threads of its own.
+HEALTH = ("/healthz", "/readyz")
+HEALTH_THREADS = 2
 HEAD_BYTES = 32_768  # of an address with its headers, as much as nginx takes
 REQUEST_S = 30.0  # from the first byte of a request, or of a connection, to the request's last one;
 # and for an answer to be read
@@ -41,6 +44,7 @@ class Front:
         self._bodies = bodies
         self._most_held = held
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._health = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         self._held = 0
         self._coming: dict[int, bytearray] = {}  # bodies that are not whole, by `id`, oldest first
 
@@ -57,7 +61,8 @@ class Front:
             else:
                 loop = asyncio.get_running_loop()
                 environ = environ_of(scope, bytes(body))
-                answer = await loop.run_in_executor(self._threads, _run, self._app, environ)
+                threads = self._health if scope["path"] in HEALTH else self._threads
+                answer = await loop.run_in_executor(threads, _run, self._app, environ)
         finally:
             self._coming.pop(id(body), None)
             self._held -= len(body)

@@ -21,7 +21,7 @@ from lti_bridge.errors import BridgeError
 
 FIELDS = (
     "ref registration connection activity attempt grade delivery code status ms count size kid"
-    " reason host path method state try kind roles worker port version file"
+    " reason host path method state try kind roles worker port version file mark"
 )
 _FIELDS = tuple(FIELDS.split())
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

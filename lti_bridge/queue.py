@@ -17,6 +17,7 @@ from huey.serializer import Serializer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from lti_bridge import postgres
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.private import beside, keep_private
 
@@ -53,6 +54,13 @@ class Hints(Serializer):  # type: ignore[misc]
         return Message(hint["id"], hint["job"], retries=0, retry_delay=0, args=(), kwargs={})
 
 
+# A host that is gone without a word holds nobody longer than this; a worker waits for a second.
+REDIS: dict[str, Any] = {
+    "socket_connect_timeout": 5,
+    "socket_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 15,
+}
 OPTIONS: dict[str, Any] = {"results": False, "serializer": Hints()}
 
 
@@ -79,8 +87,13 @@ def open_queue(url: str) -> Huey:
         if filename and filename != ":memory:":
             keep_private(Path(filename))
         return SqliteHuey(NAME, filename=filename or ":memory:", **OPTIONS)
-    if scheme in ("postgresql", "postgresql+psycopg"):
-        return PostgresHuey(NAME, dsn=url.replace("+psycopg", "", 1), **OPTIONS)
+    if postgres.is_postgres(url):
+        told = postgres.parameters(url, "queue_url")
+        try:
+            return PostgresHuey(NAME, **told, **OPTIONS)
+        except Exception as error:  # it is away; `check` says so at a start, and rows need no hints
+            log.warning("queue.away", extra={"reason": type(error).__name__})
+            return PostgresHuey(NAME, create_tables=False, **told, **OPTIONS)
     if scheme in ("redis", "rediss"):
         return _redis(url)
     raise ConfigurationError("queue_url must start with sqlite:///, postgresql:// or redis://")
@@ -88,11 +101,28 @@ def open_queue(url: str) -> Huey:
 
 def _redis(url: str) -> Huey:
     try:
-        import redis  # noqa: F401 - only where it is configured
+        import redis  # only where it is configured
         from huey import RedisHuey
     except ImportError:
         raise ConfigurationError("queue_url: redis:// needs the package redis") from None
-    return RedisHuey(NAME, url=url, **OPTIONS)
+    try:
+        pool = redis.ConnectionPool.from_url(url, **REDIS)
+    except ValueError as error:
+        raise ConfigurationError(f"bridge: queue_url: {error}") from error
+    return RedisHuey(NAME, connection_pool=pool, **OPTIONS)
+
+
+def check(queue: Huey, url: str) -> None:
+    """Raise ConfigurationError when there is no queue at its address."""
+    try:
+        queue.pending_count()
+    except Exception as error:  # of any engine
+        parts = urlsplit(url)
+        where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise ConfigurationError(
+            f"bridge: queue_url: no queue answers at {where} ({type(error).__name__}):"
+            " start its server, or correct the address"
+        ) from error
 
 
 class Waker:

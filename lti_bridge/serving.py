@@ -24,6 +24,7 @@ import uvicorn
 from lti_bridge import worker
 from lti_bridge.assembly.bridge import build, start_log
 from lti_bridge.assembly.metrics import recorder_of
+from lti_bridge.assembly.presence import Presence
 from lti_bridge.assembly.web import BODIES, web_app
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.front import Connection, Front
@@ -219,7 +220,14 @@ def _web(settings: Settings, listener: socket.socket, ready: Pipe, most: int) ->
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,
     )
-    _Server(config, ready, bridge.launching.calls.finish).run(sockets=[listener])
+    presence = Presence(bridge, "web")
+
+    def finish(seconds: float) -> None:
+        bridge.launching.calls.finish(seconds)
+        presence.end()  # here, for uvicorn ends the process by the signal that it was told by
+
+    presence.begin()
+    _Server(config, ready, finish).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):

@@ -94,6 +94,7 @@ class BridgeTable(_Table):
     public_url: BaseAddress = "http://127.0.0.1:8000"
     former_urls: list[BaseAddress] = []
     database_url: str = "sqlite:///bridge.sqlite3"
+    database_connections: int = Field(8, ge=2, le=200)
     queue_url: str = "sqlite:///queue.sqlite3"
     keys_dir: str = "keys"
     rotate_keys_days: int = Field(0, ge=0, le=3650)

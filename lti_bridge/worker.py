@@ -13,6 +13,7 @@ from datetime import timedelta
 from huey import crontab
 
 from lti_bridge.assembly.bridge import Bridge
+from lti_bridge.assembly.presence import Presence
 
 log = logging.getLogger("lti_bridge.worker")
 
@@ -170,4 +171,7 @@ def stop_with_parent(parent: int) -> None:
 
 def run(bridge: Bridge) -> None:
     """Run a worker in this process until it is stopped."""
+    presence = Presence(bridge, "worker")
+    presence.begin()
     Worker(bridge).run()
+    presence.end()

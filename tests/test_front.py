@@ -5,6 +5,7 @@ The real server in this process, with small limits and an app that shows what it
 
 from __future__ import annotations
 
+import asyncio
 import json
 import select
 import socket
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from lti_bridge.front import Connection, Front
+from lti_bridge.front import THREADS, Connection, Front
 from tests.flow.world import eventually
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n"
@@ -284,3 +285,35 @@ def served_at(address: tuple[str, int]) -> bool:
         return seen(address)["REQUEST_METHOD"] == "GET"
     except (OSError, ValueError):
         return False
+
+
+def test_health_is_told_while_all_threads_are_taken() -> None:
+    go = threading.Event()
+
+    def app(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        if environ["PATH_INFO"] == "/x":
+            go.wait(30)
+        start("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    front, sent = Front(app, {}), list[bytes]()
+    scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [], "scheme": "http"}
+    scope |= {"server": None, "client": None, "http_version": "1.1"}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message.get("body", b""))
+
+    async def ask(where: str) -> None:
+        await front(scope | {"path": where, "raw_path": where.encode()}, receive, send)
+
+    async def watch() -> None:
+        taken = [asyncio.ensure_future(ask("/x")) for _ in range(2 * THREADS)]
+        await asyncio.wait_for(asyncio.gather(ask("/readyz"), ask("/healthz")), 20)
+        assert sorted(filter(None, sent)) == [b"/healthz", b"/readyz"]
+        go.set()
+        await asyncio.gather(*taken)
+
+    asyncio.run(watch())

@@ -67,7 +67,7 @@ class Basics:
     def of(cls, settings: Settings) -> Basics:
         """Opened as the settings say. Raises ConfigurationError for what cannot be opened."""
         keyring = Keyring.open(Path(settings.bridge.keys_dir), now)
-        database = Database(settings.bridge.database_url)
+        database = Database(settings.bridge.database_url, settings.bridge.database_connections)
         clock = now if database.is_sqlite else DatabaseClock(database, now)
         return cls(
             settings=settings,

@@ -22,6 +22,7 @@ from lti_bridge.core.attempt.polls import Polling
 from lti_bridge.core.course.links import settings_of
 from lti_bridge.core.course.rosters import Roster
 from lti_bridge.core.grade.deliveries import Passback
+from lti_bridge.core.grade.marks import mark
 from lti_bridge.core.grade.read_back import ReadBack
 from lti_bridge.core.grade.results import Results
 from lti_bridge.core.launch.identity import pairwise
@@ -48,6 +49,7 @@ from lti_bridge.store.tools import ToolStore
 if TYPE_CHECKING:
     from lti_bridge.metrics.recorder import Recorder
 
+MARKS = "marks of grades"  # the purpose of their key
 spread = random.SystemRandom().random
 """How retries of many are kept apart: a number from 0 to 1."""
 
@@ -200,6 +202,7 @@ def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer) -> Pas
         spread=spread,
         keeps=partial(_keeps, *_overrides(basics.settings)),
         observer=observer,
+        mark=partial(mark, basics.keyring.secret(MARKS)),
     )
 
 

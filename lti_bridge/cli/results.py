@@ -8,11 +8,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, get_args
 
 import click
 
 from lti_bridge.assembly.bridge import Bridge
+from lti_bridge.assembly.reconcile import reconciled
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -26,10 +27,20 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
+from lti_bridge.core.grade.marks import marks_in
+from lti_bridge.core.grade.reconcile import Reconciled, Verdict
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.staff.resolution import Imported
 from lti_bridge.errors import OutcomeRefused
 from lti_bridge.store import grades
+
+WHOSE: dict[Verdict, str] = {
+    "provider": "ours, as the provider says",
+    "log": "ours, as the log says",
+    "higher": "ours, as the log says, and higher than what is known here",
+    "teacher": "nothing here accounts for it: it stays",
+    "failed": "could not be read",
+}
 
 
 class _Number(click.ParamType[Decimal]):
@@ -154,6 +165,62 @@ def _with_progress(parts: Iterator[int], there: int) -> int:
         if there > grades.AT_ONCE:
             say(f"{count} of {there}", err=True)
     return count
+
+
+@results.command()
+@config_option
+@click.option("--lms", required=True, metavar="NAME", help="The LMS whose gradebook is read.")
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.File(encoding="utf-8", errors="replace"),
+    help="A log of the bridge from after the backup, - for standard input. May be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@yes_option
+@json_option
+def reconcile(
+    config: Path, lms: str, logs: tuple[TextIO, ...], dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """After a backup was restored: read every gradebook cell of an LMS, and put it right.
+
+    What a cell shows is ours when the provider says so, or the log; then it is kept, and later
+    grades go over it. All else is a teacher's, and stays.
+    """
+    bridge = open_bridge(config)
+    _check_names(bridge, lms, "")
+    there = bridge.store.count_cells(lms)
+    if there and not dry_run:
+        confirm(f"Read {there} cells of {lms}, and put right what is known to be ours?", yes)
+    marks = frozenset(one for log in logs for one in marks_in(log))
+    done = []
+    for one in reconciled(bridge, lms, marks, dry_run=dry_run):
+        done.append(one)
+        if len(done) % grades.AT_ONCE == 0:
+            say(f"{len(done)} of {there}", err=True)
+    if not dry_run:
+        bridge.waker.sweep_now()
+    _tell_reconciled(done, as_json)
+    if any(one.verdict in ("failed", "higher") for one in done):
+        sys.exit(FAILED)
+
+
+def _tell_reconciled(done: list[Reconciled], as_json: bool) -> None:
+    """How many cells there are of each kind, and those that differ."""
+    counts = dict.fromkeys(get_args(Verdict), 0)
+    for one in done:
+        counts[one.verdict] += 1
+    if as_json:
+        told = [asdict(one) for one in done if one.verdict != "same"]
+        write_json({"counts": counts, "grades": told})
+        return
+    for one in done:
+        if one.verdict not in ("same", "empty", "unreadable"):
+            said = f": {one.reason}" if one.reason else ""
+            say(f"{one.grade_id}  user {one.user}  shows {one.shown}, here {one.wanted}:")
+            say(f"    {WHOSE[one.verdict]}{said}")
+    say(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "None.")
 
 
 @results.command(context_settings=IDS)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import click
 
+from lti_bridge import queue
 from lti_bridge.assembly.basics import now
 from lti_bridge.assembly.bridge import Bridge, build, start_log
+from lti_bridge.assembly.presence import refuse_other_keys
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
 from lti_bridge.core.attempt.owners import adopt
 from lti_bridge.errors import ConfigurationError
@@ -32,7 +34,7 @@ def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> 
         settings = settings_of(config)
         start_log(settings)
         # a process that is forked from this one must find nothing open
-        _prepare(build(settings)).close()
+        _prepare(_checked(build(settings))).close()
         run(settings, listener, workers=workers, with_worker=not no_worker)
 
 
@@ -45,7 +47,7 @@ def worker(config: Path) -> None:
 
     settings = settings_of(config)
     start_log(settings)
-    run(_prepare(build(settings, recorder_of(settings))))
+    run(_prepare(_checked(build(settings, recorder_of(settings)))))
 
 
 @click.command()
@@ -171,7 +173,15 @@ def bench(
     click.echo(json.dumps(found, indent=2) if as_json else text)
 
 
+def _checked(bridge: Bridge) -> Bridge:
+    """The same, with a queue that answers."""
+    queue.check(bridge.waker.queue, bridge.settings.bridge.queue_url)
+    return bridge
+
+
 def _prepare(bridge: Bridge) -> Bridge:
+    """Bring the database up to date, and see that this process fits the others. For starts only."""
     bridge.store.database.migrate()
+    refuse_other_keys(bridge)
     adopt(bridge.owners, bridge.store, bridge.catalogue.connections())
     return bridge

@@ -239,6 +239,8 @@ class Delivery:
     value of a teacher's stays. `comment` stands beside the grade and is to stay there. `awaiting`:
     the LMS is told only that marks are being made: Pending or PendingManual, else empty.
     `departed`: since the learner's last launch of the link the LMS has listed them as gone.
+    `unanswered` are the values of earlier requests whose end nobody knows, one for each: the LMS
+    may carry them out late.
     """
 
     grade_id: str
@@ -264,6 +266,12 @@ class Delivery:
     reads: int = 0
     awaiting: str = ""
     departed: bool = False
+    unanswered: tuple[str, ...] = ()
+
+    @property
+    def overdue(self) -> tuple[str, ...]:
+        """Those of them that would take this delivery's value away."""
+        return tuple(one for one in self.unanswered if one != self.told[-1])
 
 
 @dataclass(frozen=True, slots=True)

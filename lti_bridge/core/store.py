@@ -200,8 +200,10 @@ class Store(Protocol):
     def wake_deliveries(self, registration: str, now: datetime) -> None:
         """Let all be due that waits for another try at an LMS, which is there again."""
 
-    def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
-        """Let the leases last longer of those deliveries that are not settled."""
+    def renew_leases(
+        self, deliveries: list[Delivery], now: datetime, lease_s: float
+    ) -> list[Delivery]:
+        """Let the leases last longer of those deliveries that are not settled; these are they."""
 
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back."""

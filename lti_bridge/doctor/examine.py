@@ -10,7 +10,7 @@ from pathlib import Path
 from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.core.attempt.capabilities import COSTS, can, pushing
 from lti_bridge.core.attempt.purchases import alarm_at
-from lti_bridge.doctor import parties
+from lti_bridge.doctor import parties, running
 from lti_bridge.doctor.finding import Finding
 from lti_bridge.keyring import own
 from lti_bridge.lms import belonging
@@ -33,7 +33,7 @@ REASONS = 5  # why grades are not delivered: the most frequent ones
 def examine(bridge: Bridge) -> Iterator[Finding]:
     """Look at the database, the queue, the keys, attempts, grades, and key sets and tokens."""
     trouble = Health(bridge.store.database).trouble(DATABASE_S)
-    said = trouble.said if trouble else "answers, and can be written"
+    said = running.unwritable(bridge, trouble) if trouble else "answers, and can be written"
     yield Finding("database", said, trouble.remedy if trouble else "")
     yield _try(
         "queue", lambda: f"{bridge.waker.queue.pending_count()} hints waiting", "Check queue_url."
@@ -42,6 +42,7 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
     yield _try("keys", lambda: f"tool key {bridge.keyring.signing('tool').kid}", "See keys_dir.")
     if trouble is None or trouble.readable:
         yield _clock(bridge)
+        yield from running.looks(bridge)
         yield _deliveries(bridge)
         yield _attempts(bridge)
         yield _unheard(bridge)

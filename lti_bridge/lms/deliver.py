@@ -14,6 +14,7 @@ from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.message import GradeTarget
 from lti_bridge.core.records import Delivery, Shown
 from lti_bridge.errors import (
+    AnswerLost,
     DeliveryConflict,
     DeliveryFailed,
     DeliveryRefused,
@@ -64,7 +65,7 @@ class Gradebooks:
             said = self._outcome(delivery, registration, operation).description[:200]
             return Receipt(said)
         except NetworkFailed as error:
-            raise LmsAway(error.detail) from error
+            raise LmsAway(error.detail, sent=isinstance(error, AnswerLost)) from error
         except NetworkRefused as error:
             raise DeliveryRefused(error.detail) from error
 

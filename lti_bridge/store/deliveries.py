@@ -12,7 +12,14 @@ from sqlalchemy import Connection, TextClause, text
 
 from lti_bridge.core.grade.deliveries import DEPARTED as WAITS_FOR_LEARNER
 from lti_bridge.core.grade.gradebook import Outcome, View
-from lti_bridge.core.grade.states import MOVES, is_free_again, may_have_overtaken, settled
+from lti_bridge.core.grade.states import (
+    MOVES,
+    ONCE_MORE,
+    is_free_again,
+    may_have_overtaken,
+    settled,
+    unanswered,
+)
 from lti_bridge.core.records import Delivery
 from lti_bridge.store import lanes, rows
 from lti_bridge.store.engine import Database
@@ -22,7 +29,7 @@ from lti_bridge.store.statements import one_of
 GRADE_COLUMNS = (
     "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"  # noqa: S608 - constants
     " line_item, line_items, scopes, tries, stamp, stamp_version, told, family, delivered_at,"
-    f" forced_version, reads, awaiting, {DEPARTED} AS departed,"
+    f" forced_version, reads, lease, unanswered, awaiting, {DEPARTED} AS departed,"
     " (SELECT l.activity_id FROM links l WHERE l.id = grades.link_id) AS activity_id,"
     # when the newest attempt that counts was handed in, as far as its provider said: its marks may
     # come weeks later, and a correction is no new submission
@@ -36,7 +43,8 @@ STAMP_STEP = 1000  # milliseconds: some LMSs compare whole seconds and refuse an
 CLOCKS_APART = 60_000  # milliseconds that an LMS's clock may be ahead of ours
 
 LEASE = text(
-    "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until, told = :told"
+    "UPDATE grades SET lease = :lease, leased_until = :until, due_at = :until, told = :told,"
+    " unanswered = :unanswered"
     " WHERE id = :id"
 )
 RENEW = text(
@@ -44,7 +52,7 @@ RENEW = text(
 )
 WAKE = text(
     "UPDATE grades SET due_at = :now WHERE registration = :party AND due_at > :now"
-    " AND delivery = 'pending' AND lease IS NULL AND last_error <> :departed"
+    " AND delivery = 'pending' AND lease IS NULL AND last_error NOT IN (:departed, :once_more)"
 )
 STAMP = text("UPDATE grades SET stamp = :stamp, stamp_version = :version WHERE id = :id")
 DELIVERED = (
@@ -55,7 +63,9 @@ DELIVERED = (
 SETTLE = {
     (delivered, superseded): text(
         "UPDATE grades SET lease = NULL, leased_until = NULL, delivery = :state,"  # noqa: S608 - constants
-        " due_at = CAST(:due_at AS BIGINT), last_error = :error, tries = :tries"
+        " due_at = CAST(:due_at AS BIGINT), last_error = :error, tries = :tries,"
+        " unanswered = :unanswered, version = version + :again, forced_version = CASE WHEN"
+        " forced_version = version THEN version + :again ELSE forced_version END"
         f"{DELIVERED if delivered else ''} WHERE id = :id AND lease = :lease"
         f" AND version {'>' if superseded else '='} :version"
     )
@@ -75,7 +85,9 @@ PLAN_READ = text("UPDATE grades SET read_at = :until WHERE id = :id")
 NOTE_SHOWN = text(
     "UPDATE grades SET shown = :shown, shown_at = CAST(:shown_at AS BIGINT), reads = reads + 1,"
     " overridden = :overridden, read_at = CAST(:read_at AS BIGINT), delivery = :delivery,"
-    " due_at = CAST(:due_at AS BIGINT) WHERE id = :id"
+    " due_at = CAST(:due_at AS BIGINT), unanswered = :unanswered, version = version + :again,"
+    " forced_version = CASE WHEN forced_version = version THEN version + :again"
+    " ELSE forced_version END WHERE id = :id"
 )
 DELIVERIES_DUE = lanes.first_of_each("grades", "registration", "due_at")
 READS_DUE = lanes.first_of_each("grades", "registration", "read_at")
@@ -112,7 +124,9 @@ class Deliveries:
             for row in connection.execute(_due(self.database.skip_locked), wanted).fetchall():
                 lease = secrets.token_hex(8)
                 told = rows.told(row, wanted=True)
+                left = rows.unanswered(row)
                 values = {"id": row.id, "lease": lease, "until": until, "told": " ".join(told)}
+                values["unanswered"] = " ".join(left)
                 connection.execute(LEASE, values)
                 claimed.append(rows.delivery(row, lease, _stamp(connection, row, at), told))
         return claimed
@@ -120,18 +134,25 @@ class Deliveries:
     def wake_deliveries(self, registration: str, now: datetime) -> None:
         """Let all be due that waits for another try at an LMS, which is there again.
 
-        Who waits for somebody to be active in the course again waits on.
+        Who waits for somebody to be active in the course again waits on, and so does what is there
+        and is only sent once more.
         """
-        values = {"party": registration, "now": rows.ms(now), "departed": WAITS_FOR_LEARNER}
+        values = {"party": registration, "now": rows.ms(now)}
+        values |= {"departed": WAITS_FOR_LEARNER, "once_more": ONCE_MORE}
         with self.database.writing() as connection:
             connection.execute(WAKE, values)
 
-    def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
-        """Let the leases last longer of those deliveries that are not settled."""
-        until = rows.ms(now + timedelta(seconds=lease_s))
+    def renew_leases(
+        self, deliveries: list[Delivery], now: datetime, lease_s: float
+    ) -> list[Delivery]:
+        """Let the leases last longer of those deliveries that are not settled; these are they."""
+        until, renewed = rows.ms(now + timedelta(seconds=lease_s)), []
         with self.database.writing() as connection:
             for one in deliveries:
-                connection.execute(RENEW, {"id": one.grade_id, "lease": one.lease, "until": until})
+                values = {"id": one.grade_id, "lease": one.lease, "until": until}
+                if connection.execute(RENEW, values).rowcount:
+                    renewed.append(one)
+        return renewed
 
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         """Record how a delivery ended and give the lease back.
@@ -177,6 +198,10 @@ class Deliveries:
             if row is None:
                 return
             free = is_free_again(row.delivery, overridden=bool(row.overridden), view=view)
+            late = bool(view.late) and row.delivery in MOVES["overtaken"].of
+            left = [] if view.answered else row.unanswered.split()
+            if view.late in left:
+                left.remove(view.late)  # each request can be carried out once
             overridden = row.overridden if view.overridden is None else int(view.overridden)
             values = {
                 "id": delivery.grade_id,
@@ -184,8 +209,10 @@ class Deliveries:
                 "shown_at": row.shown_at if view.text is None else rows.ms(now),
                 "overridden": overridden,
                 "read_at": rows.ms(view.read_at) if view.read_at else None,
-                "delivery": "pending" if free else row.delivery,
-                "due_at": rows.ms(now) if free else row.due_at,
+                "delivery": "pending" if free or late else row.delivery,
+                "due_at": rows.ms(now) if free or late else row.due_at,
+                "unanswered": " ".join(left),
+                "again": int(late),
             }
             connection.execute(NOTE_SHOWN, values)
 
@@ -204,6 +231,7 @@ def _settle(connection: Connection, delivery: Delivery, now: datetime, outcome: 
     """Write down how a try ended; False when the lease is another worker's by now."""
     for superseded in (False, True):
         then = settled(delivery, outcome, now, superseded=superseded)
+        left = unanswered(delivery, outcome, then)
         values = {
             "id": delivery.grade_id,
             "lease": delivery.lease,
@@ -212,7 +240,9 @@ def _settle(connection: Connection, delivery: Delivery, now: datetime, outcome: 
             "due_at": rows.ms(then.due_at) if then.due_at else None,
             "error": then.error[:500],
             "tries": then.tries,
-            "told": delivery.told[-1] if delivery.told else "",
+            "told": " ".join(dict.fromkeys((*left, *delivery.told[-1:]))),
+            "unanswered": " ".join(left),
+            "again": int(then.again),
             "read_at": rows.ms(outcome.read_at) if outcome.read_at else None,
             "now": rows.ms(now),
         }
@@ -262,6 +292,6 @@ def _to_read(skip_locked: str) -> TextClause:
 @cache
 def _seen(for_update: str) -> TextClause:
     return text(
-        "SELECT delivery, due_at, overridden, shown, shown_at FROM grades"  # noqa: S608 - constants
+        "SELECT delivery, due_at, overridden, shown, shown_at, unanswered FROM grades"  # noqa: S608 - constants
         f" WHERE id = :id AND told = :told {for_update}"
     )

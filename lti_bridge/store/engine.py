@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -21,6 +22,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
+from lti_bridge import postgres
 from lti_bridge.errors import BadRequest, ConfigurationError
 from lti_bridge.private import beside, keep_private
 from lti_bridge.store.checkpoints import LONGEST_LOG, Checkpoints
@@ -28,7 +30,7 @@ from lti_bridge.transactions import database_in_hand
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 0x4C544942  # any fixed number: all processes migrating one database use it
-POOL_SIZE = 8
+CONNECTIONS = 8  # kept by a process
 WAIT_S = 5  # for a lock of another process or a connection; then whoever asked tries again
 
 VERSION = text("SELECT version_num FROM alembic_version")
@@ -43,8 +45,8 @@ class Database:
     SQLite, which has one writer at a time, does not.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        self.engine = _engine(url, connections)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._write_lock = threading.Lock() if self.is_sqlite else nullcontext()
         self._checkpoints = Checkpoints(self.engine) if self.is_sqlite else None
@@ -56,6 +58,7 @@ class Database:
         self._unfit = (UnicodeEncodeError, DataError, driver.DataError)
         self.driver_error: type[Exception] = driver.Error
         self._wrote_at = 0.0  # by monotonic(); 0: not yet, or something has failed since
+        self.failing_since: datetime | None = None  # by this machine; None: the last write was good
 
     @property
     def files(self) -> list[Path]:
@@ -75,7 +78,7 @@ class Database:
             self._wrote()
 
     def _wrote(self) -> None:
-        self._wrote_at = monotonic()
+        self._wrote_at, self.failing_since = monotonic(), None
         if self._checkpoints is not None:
             self._checkpoints.wrote()
 
@@ -132,12 +135,22 @@ class Database:
             raise BadRequest("a value that the database cannot hold") from error
         except (SQLAlchemyError, self.driver_error):
             self._wrote_at = 0.0
+            self.failing_since = self.failing_since or datetime.now(UTC)
             raise
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version; safe when several processes start at once."""
-        if self._version() == _newest():
+        """Bring the schema to the newest version; safe when several processes start at once.
+
+        Raises ConfigurationError for one that only a newer version of the bridge knows.
+        """
+        version = self._version()
+        if version == _newest():
             return
+        if version and version > _newest():
+            raise ConfigurationError(
+                f"bridge: database_url: the schema is {version}, of a newer version of the bridge"
+                f" than this one, which knows {_newest()}: install the newer one here too"
+            )
         from alembic import command  # with its Mako a tenth of a start, and rarely needed
         from alembic.config import Config
 
@@ -176,31 +189,21 @@ class _Open(threading.local):
     cursor: Any = None
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, connections: int) -> Engine:
+    if postgres.is_postgres(url):
+        return _postgres(url, connections)
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigurationError(f"database_url is not a database URL: {error}") from error
-    if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(
-            parsed,
-            pool_size=POOL_SIZE,
-            max_overflow=0,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            connect_args={"connect_timeout": WAIT_S},
-        )
-        event.listen(engine, "connect", _prepare_postgres)
-        return engine
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise ConfigurationError(
-            "database_url must be sqlite:///file.sqlite3 or postgresql+psycopg://user@host/name"
+            "database_url must be sqlite:///file.sqlite3 or postgresql://user@host/name"
         )
     engine = create_engine(
         parsed,
         poolclass=QueuePool,
-        pool_size=POOL_SIZE,
+        pool_size=connections,
         max_overflow=8,
         hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": WAIT_S, "isolation_level": None},
@@ -209,6 +212,20 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "do_connect", _kept_private)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _postgres(url: str, connections: int) -> Engine:
+    told = postgres.parameters(url, "database_url")
+    engine = create_engine(
+        "postgresql+psycopg://",
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=told,
+    )
+    event.listen(engine, "connect", _prepare_postgres)
     return engine
 
 
@@ -237,7 +254,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _prepare_postgres(connection: Any, _record: Any) -> None:
-    connection.execute(f"SET lock_timeout = '{WAIT_S}s'")
+    for name, value in ({"lock_timeout": f"{WAIT_S}s"} | postgres.SETTINGS).items():
+        connection.execute(f"SET {name} = '{value}'")
     connection.commit()
 
 

@@ -123,6 +123,11 @@ class Health:
         except TimeoutError:
             return SLOW
 
+    def told(self, trouble: Trouble) -> str:
+        """What is wrong, and since when as far as this process knows."""
+        since = self._database.failing_since
+        return f"{trouble.said}, since {since:%Y-%m-%d %H:%M:%S}Z" if since else trouble.said
+
     def _is_over(self, look: Future[Trouble | None], now: float) -> bool:
         """Whether a look says nothing any more; one that found nothing wrong was a write."""
         return look.done() and (look.result() is None or now >= self._begun + AGAIN_S)

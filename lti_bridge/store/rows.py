@@ -121,6 +121,15 @@ def told(row: Any, *, wanted: bool) -> tuple[str, ...]:
     return tuple(values)[-MAX_TOLD:]
 
 
+def unanswered(row: Any) -> tuple[str, ...]:
+    """The values of requests whose end nobody knows, of a grade that is claimed.
+
+    Whoever had it, and lost the lease without a word, may have sent what was told last.
+    """
+    known = row.unanswered.split()
+    return (*known, *(row.told.split()[-1:] if row.lease else ()))[-MAX_TOLD:]
+
+
 def delivery(row: Any, lease: str, stamp: int, told: tuple[str, ...]) -> Delivery:
     """The delivery of a grade row that `lease` has just claimed."""
     delivered_at, submitted = row.delivered_at, row.submitted
@@ -152,6 +161,7 @@ def delivery(row: Any, lease: str, stamp: int, told: tuple[str, ...]) -> Deliver
         reads=row.reads,
         awaiting=row.awaiting,
         departed=bool(row.departed),
+        unanswered=unanswered(row),
     )
 
 

@@ -16,6 +16,7 @@ from lti_bridge.store.learners import Learners
 from lti_bridge.store.overview import Overview
 from lti_bridge.store.owners import ListedOwners
 from lti_bridge.store.polls import Polls
+from lti_bridge.store.reconcile import Cells
 from lti_bridge.store.reservations import Reservations
 from lti_bridge.store.reviews import Reviews
 from lti_bridge.store.transaction import Steps
@@ -31,6 +32,7 @@ class Store(
     Reservations,
     ListedOwners,
     Deliveries,
+    Cells,
     Reviews,
     Overview,
 ):

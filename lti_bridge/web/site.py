@@ -314,7 +314,7 @@ class Site:
         def readyz() -> Response:
             """Whether launches and grades can be served."""
             trouble = self.health.trouble()
-            said, status = (trouble.said, 503) if trouble else ("ready", 200)
+            said, status = (self.health.told(trouble), 503) if trouble else ("ready", 200)
             return Response(f"{said}\n", status, content_type="text/plain")
 
         return routes

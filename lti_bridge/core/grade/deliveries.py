@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from lti_bridge.core.grade import read_back
 from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.records import Delivery
@@ -39,6 +40,7 @@ UNREADABLE = timedelta(minutes=1)
 OVERRIDDEN = "the LMS shows a grade that is not from here: resend with --force, or wait"
 # The LMS has listed the learner as gone since it last let them in: how long until another look.
 DEPARTED_FOR = timedelta(days=1)
+LEASE_OVER = "the worker was stopped for longer than its lease: nothing was sent"
 DEPARTED = "the LMS lists this learner as no longer active in the course"
 
 
@@ -46,7 +48,8 @@ DEPARTED = "the LMS lists this learner as no longer active in the course"
 class Passback:
     """Delivers due grades. `spread` returns a number in 0..1 for the jitter of retries.
 
-    `keeps` says for a registration and an activity whether a teacher's value stays.
+    `keeps` says for a registration and an activity whether a teacher's value stays; `mark` is what
+    the log has of a cell and the value it was sent.
     """
 
     store: Store
@@ -55,6 +58,7 @@ class Passback:
     spread: Callable[[], float]
     keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
     observer: Observer = NOBODY
+    mark: Callable[[str, Score], str] = lambda grade_id, score: ""
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,22 +66,28 @@ class Passback:
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> int:
         """Deliver everything that is due now; returns how many deliveries were tried."""
+        leases = _Leases(self.store, self.clock)
         return self.lanes.run(
             pool,
             self.store.deliveries_due,
-            lambda lms, limit: self.store.claim_deliveries(lms, self.clock(), LEASE_S, limit),
-            self.deliver,
-            meanwhile=_Renewing(self.store, self.clock),
+            leases.claim,
+            lambda delivery: self.deliver(delivery, leases.holds),
+            meanwhile=leases.renew,
         )
 
     def next_due(self) -> datetime | None:
         """When there is a grade to bring somewhere next; None: there is none."""
         return self.lanes.next_time(self.store.deliveries_due())
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Send one claimed grade and record how it went; raises nothing."""
+    def deliver(
+        self, delivery: Delivery, holds: Callable[[Delivery], bool] = lambda delivery: True
+    ) -> None:
+        """Send one claimed grade and record how it went; raises nothing.
+
+        `holds` says whether its lease lasts, as far as this process knows: else nothing is sent.
+        """
         started = self.clock()
-        outcome = self._tried(delivery)
+        outcome = self._tried(delivery, holds)
         now = self.clock()
         back = outcome.state == "delivered" and self.lanes.served(delivery.registration)
         try:
@@ -97,6 +107,7 @@ class Passback:
                 "try": delivery.tries + 1,
                 "reason": outcome.error,
                 "ms": (now - started) // timedelta(milliseconds=1),
+                "mark": self.mark(delivery.grade_id, delivery.score) if delivery.score else "",
             },
         )
         if back:
@@ -109,10 +120,10 @@ class Passback:
         except Exception:  # they come by themselves, only later
             log.exception("grade.not-woken", extra={"registration": registration})
 
-    def _tried(self, delivery: Delivery) -> Outcome:
+    def _tried(self, delivery: Delivery, holds: Callable[[Delivery], bool]) -> Outcome:
         """How a try ended."""
         try:
-            return self._deliver(delivery)
+            return self._deliver(delivery, holds)
         except DeliveryHeld as error:  # the LMS was not asked
             return Outcome("pending", self.clock() + HELD, error.detail, count_try=False)
         except BridgeError as error:
@@ -120,11 +131,12 @@ class Passback:
             return self._refused(delivery, error)
         except Exception as error:
             log.exception("grade.delivery-broke", extra={"grade": delivery.grade_id})
-            return self._failed(delivery, type(error).__name__)
+            return replace(self._failed(delivery, type(error).__name__), unanswered=True)
 
     def _refused(self, delivery: Delivery, error: BridgeError) -> Outcome:
         """How a try ended that ended with this error."""
         reason = error.detail or error.code
+        unanswered = not isinstance(error, LmsBusy) and getattr(error, "sent", True)
         if isinstance(error, DeliveryConflict):
             return Outcome("pending", self.clock(), reason, later_stamp=True)
         if isinstance(error, DeliveryRefused):
@@ -132,10 +144,11 @@ class Passback:
         if isinstance(error, LmsAway | LmsBusy):
             # where others have failed before, for the same reason, this one has failed nothing
             counts = isinstance(error, LmsAway) and not self.lanes.is_away(delivery.registration)
-            return Outcome("pending", self._soon(), reason, count_try=counts)
-        return self._failed(delivery, reason)
+            due_at = self._soon()
+            return Outcome("pending", due_at, reason, count_try=counts, unanswered=unanswered)
+        return replace(self._failed(delivery, reason), unanswered=unanswered)
 
-    def _deliver(self, delivery: Delivery) -> Outcome:
+    def _deliver(self, delivery: Delivery, holds: Callable[[Delivery], bool]) -> Outcome:
         if delivery.departed and not delivery.forced:
             return Outcome("pending", self.clock() + DEPARTED_FOR, DEPARTED, count_try=False)
         keep = self.keeps(delivery.registration, delivery.activity_id) and not delivery.forced
@@ -158,6 +171,8 @@ class Passback:
                 if keep and not read_back.is_ours(delivery, shown):
                     return self._overridden(delivery, read_back.text_of(shown))
                 delivery = replace(delivery, comment=read_back.plain_text(shown.comment))
+        if not holds(delivery):
+            return Outcome("pending", self.clock(), LEASE_OVER, count_try=False)
         self.gradebook.deliver(delivery)
         read_at = read_back.next_look(0, self.clock(), self.spread) if readable else None
         return Outcome("delivered", read_at=read_at)
@@ -178,14 +193,37 @@ class Passback:
         return Outcome("pending", due_at=self.clock() + wait, error=reason)
 
 
-class _Renewing:
-    """Renews the leases of what is under way, in good time before they end."""
+class _Leases:
+    """The leases of what is under way: renewed in good time, and known to be over.
+
+    A process that was stopped sends nothing afterwards for which another one has the lease.
+    """
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self.store, self.clock, self.renewed = store, clock, clock()
+        self._until: dict[str, datetime] = {}
 
-    def __call__(self, under_way: Sequence[Delivery]) -> None:
+    def claim(self, lms: str, limit: int) -> Sequence[Delivery]:
+        """Lease so many grades of an LMS."""
+        now = self.clock()
+        claimed = self.store.claim_deliveries(lms, now, LEASE_S, limit)
+        self._last(claimed, now)
+        return claimed
+
+    def renew(self, under_way: Sequence[Delivery]) -> None:
+        """Let the leases of what is under way last, if it is time for that."""
         now = self.clock()
         if (now - self.renewed).total_seconds() > LEASE_S / 3:
-            self.store.renew_leases(list(under_way), now, LEASE_S)
+            still = self.store.renew_leases(list(under_way), now, LEASE_S)
+            self._until.clear()
+            self._last(still, now)
             self.renewed = now
+
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether nobody else can have this lease yet."""
+        until = self._until.get(delivery.lease)
+        return until is not None and self.clock() < until
+
+    def _last(self, deliveries: Sequence[Delivery], now: datetime) -> None:
+        until = now + timedelta(seconds=LEASE_S)
+        self._until.update((one.lease, until) for one in deliveries)

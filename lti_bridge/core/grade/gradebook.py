@@ -46,7 +46,8 @@ class Outcome:
     """How one try of a delivery ended: delivered, or when (if ever) to try again.
 
     `later_stamp`: the next try tells the LMS a later time, as far ahead as clocks may differ.
-    `read_at` is when to look what the LMS shows, None: it cannot be looked at.
+    `read_at` is when to look what the LMS shows, None: it cannot be looked at. `unanswered`: a
+    request was sent, and nobody knows whether the LMS carries it out.
     """
 
     state: DeliveryState
@@ -55,6 +56,7 @@ class Outcome:
     count_try: bool = True
     later_stamp: bool = False
     read_at: datetime | None = None
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,15 @@ class View:
     """A look at what the LMS shows: `text` is for people, `overridden` that it is not ours.
 
     Both None: it could not be seen, and what was seen last stays. `read_at` is when to look again,
-    None: never.
+    None: never. `late` is the older value of ours that stands there, of a request that was carried
+    out late; `answered`: none is expected any more.
     """
 
     text: str | None
     overridden: bool | None
     read_at: datetime | None
+    late: str = ""
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

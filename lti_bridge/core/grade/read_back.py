@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from lti_bridge.core.grade.gradebook import Gradebook, View
+from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.grade.states import LATE_FOR
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.records import Delivery, Shown
 from lti_bridge.core.store import Store
@@ -21,6 +23,7 @@ log = logging.getLogger("lti_bridge.readback")
 
 # Seconds from a delivery to the first look, and from each look to the next.
 LOOKS_S = (3, 3600, 86_400, 604_800)
+SURE_AFTER = 2  # looks, the second of them LATE_FOR after the first, where a request may be late
 WAITING_S = 86_400  # while a grade of ours waits for a teacher's to go
 MAX_LOOKS = 60
 LEASE_S = 60.0
@@ -88,24 +91,46 @@ class ReadBack:
             log.info("grade.not-readable", extra=extra)
             return View(None, None, again or while_waiting(reads, now))
         self.lanes.answered(delivery.registration)
-        if is_ours(delivery, shown):
-            return View(text_of(shown), False, again)
-        return View(text_of(shown), True, while_waiting(reads, now))
+        if late := late_one(delivery, shown):
+            extra = {"grade": delivery.grade_id, "registration": delivery.registration}
+            log.warning("grade.overtaken", extra=extra)
+            return View(text_of(shown), False, again, late=late)
+        if not is_ours(delivery, shown):
+            return View(text_of(shown), True, while_waiting(reads, now))
+        if delivery.overdue and reads < SURE_AFTER:
+            return View(text_of(shown), False, now + LATE_FOR)
+        if delivery.overdue:
+            again = next_look(1, now, self.spread)
+        return View(text_of(shown), False, again, answered=True)
 
 
 def is_ours(delivery: Delivery, shown: Shown) -> bool:
     """Whether the LMS may have this from us: other values are a teacher's, nothing is nobody's."""
-    if shown.score is None:
-        return True
-    there = _fraction(shown.score.given, shown.score.maximum)
-    told = [_told(text) for text in delivery.told]
+    return shown.score is None or any(_shows(shown, one) for one in delivery.told)
+
+
+def late_one(delivery: Delivery, shown: Shown) -> str:
+    """The older value of ours that stands in the newer one's place; empty when none does."""
+    if shown.score is None or not delivery.told or _shows(shown, delivery.told[-1]):
+        return ""
+    return next((one for one in delivery.overdue if _shows(shown, one)), "")
+
+
+def _shows(shown: Shown, text: str) -> bool:
+    """Whether this is shown, a score that was told."""
+    told = _told(text)
+    return told is not None and shown.score is not None and _near(shown.score, told)
+
+
+def equal(told: Score, shown: Score) -> bool:
+    """Whether an LMS that was told the one may show the other."""
+    return _near(shown, _fraction(told.given, told.maximum))
+
+
+def _near(shown: Score, told: Decimal) -> bool:
+    there = _fraction(shown.given, shown.maximum)
     # an LMS may keep 120 of 100, or cap it
-    return any(
-        abs(there - value) <= TOLERANCE
-        for one in told
-        if one is not None
-        for value in (one, min(one, Decimal(1)))
-    )
+    return any(abs(there - value) <= TOLERANCE for value in (told, min(told, Decimal(1))))
 
 
 def next_look(reads: int, now: datetime, spread: Callable[[], float]) -> datetime | None:

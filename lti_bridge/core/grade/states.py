@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from lti_bridge.core.grade.gradebook import Outcome, View
@@ -24,6 +24,11 @@ STUCK: frozenset[DeliveryState] = frozenset({"refused", "waiting"})  # nothing m
 BEING_MARKED: frozenset[AttemptState] = frozenset({"awaiting-marks", "held"})
 SCORE_SCOPE = "/lti-ags/scope/score"
 PENDING = "Pending"  # AGS 2.0 section 3.4.8
+# How long an LMS, or a worker that was stopped, may be late with a request: so long after a newer
+# grade it is looked for, or the newer one is sent once more. What is later still, later looks find.
+LATE_FOR = timedelta(seconds=30)
+MOST_UNANSWERED = 20
+ONCE_MORE = "it is there; sent once more, for an earlier request may be carried out late"
 
 Event = Literal["sent again", "stuck sent again", "column lost", "overtaken"]
 AtLaunch = Literal["", "again", "due"]
@@ -37,7 +42,8 @@ MOVES: Mapping[Event, Move[DeliveryState]] = {
     "stuck sent again": Move(STUCK, "pending"),
     # its column was found empty in the place of another
     "column lost": Move(frozenset({"delivered"}), "pending"),
-    # a worker that had lost its lease has told the LMS an older version after this one
+    # the LMS was told an older version after this one: by a worker that had lost its lease, or by a
+    # request that it carried out late
     "overtaken": Move(SETTLED - STUCK, "pending"),
 }
 
@@ -52,13 +58,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How a delivery stands after a try. `delivered`: the LMS holds its version now."""
+    """How a delivery stands after a try. `delivered`: the LMS holds its version now.
+
+    `again`: what it holds is wanted once more, as a new version.
+    """
 
     state: DeliveryState
     due_at: datetime | None
     error: str
     tries: int
     delivered: bool
+    again: bool = False
 
 
 def grade(cell: GradeCell, policy: GradePolicy) -> Score | None:
@@ -109,12 +119,25 @@ def settled(delivery: Delivery, outcome: Outcome, now: datetime, *, superseded: 
     """How a delivery stands after a try that ended so.
 
     A grade that changed while an older version was on its way (`superseded`) is due again at once.
+    One that an earlier request may still overtake, where nobody can look, is sent once more.
     """
     delivered = outcome.state == "delivered"
     if superseded:
         return Settled("pending", now, "", 0, delivered)
+    if delivered and delivery.overdue and outcome.read_at is None:
+        return Settled("pending", now + LATE_FOR, ONCE_MORE, 0, delivered, again=True)
     tries = delivery.tries + (1 if outcome.count_try else 0)
     return Settled(outcome.state, outcome.due_at, outcome.error, tries, delivered)
+
+
+def unanswered(delivery: Delivery, outcome: Outcome, then: Settled) -> tuple[str, ...]:
+    """The values of requests that the LMS may still carry out late, after a try."""
+    if then.again:
+        return ()
+    if then.delivered:
+        return delivery.overdue
+    sent = (delivery.told[-1],) if outcome.unanswered and delivery.told else ()
+    return (*delivery.unanswered, *sent)[-MOST_UNANSWERED:]
 
 
 def may_have_overtaken(outcome: Outcome) -> bool:

@@ -42,6 +42,7 @@ GRADES = table(
     time("changed_at", "when the wish changed last"),
     # what the LMS shows
     text("told", "the values that it may hold from us, joined by blanks: 7/10, - for none", ""),
+    text("unanswered", "the values of requests whose end nobody knows, one for each", ""),
     text("shown", "what it showed when we looked: 7/10, - for none, empty: not looked", ""),
     flag("overridden", "whether that was not ours", "0"),
     number("reads", "how often we looked since the delivery", "0"),
