@@ -18,7 +18,7 @@ help:
 	@echo "make node         packages of the Node.js tools that some tests launch"
 	@echo "make conformance  which item of the specifications is proved by which test"
 	@echo "make stress       1,000 clicks of 500 students at once, on two kinds of provider"
-	@echo "make faults       LMSs that hang, clocks that are wrong, workers that sleep, with a ledger"
+	@echo "make faults       LMSs, databases, disks, clocks and machines that fail, with a ledger (as root)"
 	@echo "make exam         1,000 students in a minute at a provider that is slow, then one that fails"
 	@echo "make mutants      breaks the code at a list of places; the tests named there have to fail"
 	@echo "make mutants-random  the same at 200 places chosen by chance"

@@ -132,12 +132,12 @@ class School:
         self._port = free_port()
         self.up()
 
-    def up(self) -> None:
+    def up(self, host: str = "127.0.0.1") -> None:
         """Serve, on the same port as before."""
         handler = type("Handler", (_Handler,), {"school": self})
-        self._server = _Server(("127.0.0.1", self._port), handler)
+        self._server = _Server((host, self._port), handler)
         self._port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"http://{host}:{self._port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def down(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.faults import copies
+from tests.flow.faults.lanes import copies
 from tests.flow.outage import outage
 from tests.flow.rig import Rig
 

@@ -1,0 +1,1 @@
+"""Faults of LMSs, providers, databases, disks, clocks and machines, with a ledger."""
