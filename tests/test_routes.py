@@ -37,6 +37,11 @@ GUARDS = {
     "/platform/<course>/memberships": ("access token, scope contextmembership", "GET", 401),
     "/.well-known/openid-configuration": ("public: addresses and abilities", "GET", 200),
     "/platform/register": ("a registration token, used once", "POST", 401),
+    "/platform/deep-link/<data>": (
+        "a tool's key, a choice under way and its browser",
+        "POST",
+        400,
+    ),
     "/platform/deep-link": ("a tool's key, a choice under way and its browser", "POST", 400),
     "/platform/return/<handle>": ("an unguessable handle; changes nothing", "GET", 403),
     "/course/people": ("an unguessable token of a launch by staff", "POST", 403),

@@ -47,6 +47,7 @@ from lti_bridge.lti.claims import (
     DEPLOYMENT_ID,
     MESSAGE_TYPE,
     PRESENTATION,
+    ROLES,
     TARGET_LINK_URI,
     present,
 )
@@ -340,6 +341,8 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
             if not ours.allow_anonymous and claims[MESSAGE_TYPE] != DEEP_LINKING:
                 raise AnonymousRefused("the launch has no sub")
             self._jwt = {"body": cast(TLaunchData, {**claims, "sub": "anonymous"})}
+        if claims[MESSAGE_TYPE] == DEEP_LINKING:  # whom the LMS sends to choose needs no role
+            self._jwt = {"body": cast(TLaunchData, {ROLES: [], **self._claims})}
         super().validate_message()
         return self
 

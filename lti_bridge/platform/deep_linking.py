@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,15 +59,24 @@ class ToolAnswers:
     former: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
-    def read(self, fields: oauth1.Params, query: str) -> ToolAnswer:
-        """The verified answer. Raises ToolAnswerRefused, whatever is wrong with it."""
+    def read(self, fields: oauth1.Params, query: str, data: str = "") -> ToolAnswer:
+        """The verified answer. Raises ToolAnswerRefused, whatever is wrong with it.
+
+        `data` is what stands at the end of the address, and the same as the tool sends back.
+        """
+        answer = self._read(fields, query, data)
+        if answer.data and data and answer.data != data:
+            raise ToolAnswerRefused("data is not that of the address which it was sent to")
+        return replace(answer, data=answer.data or data)
+
+    def _read(self, fields: oauth1.Params, query: str, data: str) -> ToolAnswer:
         names = [name for name, _ in fields]
         try:
             if "JWT" in names:
                 if names != ["JWT"] or query:
                     raise ToolAnswerRefused("JWT is not the only parameter")
                 return self._read13(fields[0][1])
-            return self._read11(fields, query)
+            return self._read11(fields, query, f"/{data}" if data else "")
         except (SignatureRefused, BadRequest) as error:
             raise ToolAnswerRefused(error.detail) from error
 
@@ -122,12 +131,13 @@ class ToolAnswers:
             if found.get(name) != value:
                 raise SignatureRefused(f"{name.rpartition('/')[2]} is not {value}")
 
-    def _read11(self, fields: oauth1.Params, query: str) -> ToolAnswer:
-        url = f"{self.url}?{query}" if query else self.url
+    def _read11(self, fields: oauth1.Params, query: str, path: str) -> ToolAnswer:
+        url = f"{self.url}{path}?{query}" if query else f"{self.url}{path}"
+        former = tuple(f"{one}{path}" for one in self.former)
         signed = oauth1.read_form("POST", url, fields)
         try:
             now = int(self.clock().timestamp())
-            connections = signers(signed, self.consumers, now, self.former)
+            connections = signers(signed, self.consumers, now, former)
         except SignatureRefused as error:
             raise ToolAnswerRefused(error.detail, said=error.said or UNPROVED_11) from error
         found = dict(signed.params)

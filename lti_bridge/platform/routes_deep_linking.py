@@ -19,8 +19,9 @@ def blueprint(answers: ToolAnswers, show: Callable[[ToolAnswer], Response]) -> B
     """The address. `show` takes a verified answer, for the browser that it came from."""
     routes = Blueprint("deep_link", __name__)
 
-    @routes.post(DEEP_LINK_PATH)
-    def deep_link() -> Response:
+    @routes.post(DEEP_LINK_PATH, defaults={"data": ""})
+    @routes.post(f"{DEEP_LINK_PATH}/<data>")
+    def deep_link(data: str) -> Response:
         """A deep linking response or a ContentItemSelection; key, cookie and data decide."""
         if request.mimetype != oauth1.FORM_TYPE:
             raise ToolAnswerRefused(f"the Content-Type is not {oauth1.FORM_TYPE}")
@@ -28,6 +29,6 @@ def blueprint(answers: ToolAnswers, show: Callable[[ToolAnswer], Response]) -> B
         if len(body) > MAX_BODY:
             raise TooLarge("an answer above the limit")
         query = request.query_string.decode("ascii", "replace")
-        return show(answers.read(oauth1.parse_form(body), query))
+        return show(answers.read(oauth1.parse_form(body), query, data))
 
     return routes

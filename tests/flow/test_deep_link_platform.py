@@ -67,10 +67,16 @@ class Room:
 
     def choose(self, browser: Browser, form: Page, tool: str, *chapters: str) -> Page:
         """Choose at the tool itself; what the bridge shows then."""
+        return browser.submit(self.answer(browser, form, tool, *chapters))
+
+    def answer(
+        self, browser: Browser, form: Page, tool: str, *chapters: str, forget: bool = False
+    ) -> Page:
+        """The tool's answer on its way; it may `forget` the data that it is to send back."""
         page = browser.submit(form, do="tool")
         page = browser.through(page, f"{self.tools[tool].url}/choose")
-        answer = browser.post(page.url, [("chapter", one) for one in chapters])
-        return browser.submit(answer)
+        chosen = [("chapter", one) for one in chapters]
+        return browser.post(page.url, [*chosen, ("forget", "1")] if forget else chosen)
 
     def open(self, link: str, tool: str) -> None:
         """A student opens a link, as far as the tool."""
@@ -188,6 +194,54 @@ def test_a_link_without_a_grade_stays_without_one(room: Room, lti: str, tool: st
     assert len(room.world.gradebook()["columns"]) == len(before) + len(made)
 
 
+def test_whom_the_lms_sends_to_choose_needs_no_role(room: Room) -> None:
+    """Deep Linking asks for no roles claim; a launch of a link does (T13RL-03)."""
+    world, browser = room.world, Browser()
+    browser.get(f"{world.lms.url}/as/teacher")
+    world.control(world.lms, "tamper", id_token={"remove": [f"{LTI}roles"]})
+    page = browser.get(f"{world.lms.url}/add/1.3")
+    page = browser.through(page, world.bridge.url)
+    assert "Set up a new test" in page.text
+    world.control(world.lms, "tamper", id_token={"remove": [f"{LTI}roles"]})
+    page = browser.get(f"{world.lms.url}/launch/empty-1.3-1.3")
+    page = browser.through(page, world.bridge.url)
+    assert page.status == 400
+    assert "Missing Roles Claim" in page.text
+    world.control(world.lms, "tamper", id_token={"claims": {f"{LTI}roles": ["Learner"]}})
+    page = browser.get(f"{world.lms.url}/add/1.3")
+    assert browser.through(page, world.bridge.url).status == 403
+
+
+@EACH_TOOL
+def test_an_answer_without_data_is_known_by_its_address(room: Room, tool: str) -> None:
+    browser, form = room.form("1.3", tool)
+    answer = room.answer(browser, form, tool, "green", forget=True)
+    to, fields = answer.form().action, answer.form().fields
+    # neither in another browser nor at another address
+    assert Browser().post(to, fields).status == 400
+    bare = to.rpartition("/")[0]
+    assert bare.endswith("/platform/deep-link")
+    if tool == "1.3":  # by LTI 1.1 the address is signed
+        page = browser.post(bare, fields)
+        assert page.status == 400
+        assert "data is missing" in page.text
+    assert browser.post(f"{to[:-1]}x", fields).status == 400
+    page = browser.post(to, fields)
+    assert page.status == 200, page.text
+    assert "Tests to add" in page.text
+    assert browser.post(to, fields).status == 400  # once
+
+
+def test_data_and_address_have_to_be_of_one_request(room: Room) -> None:
+    browser, form = room.form("1.3", "1.3")
+    other = room.answer(browser, form, "1.3", "green").form().action
+    answer = room.answer(browser, form, "1.3", "black").form()
+    page = browser.post(other, answer.fields)
+    assert page.status == 400
+    assert "not that of the address" in page.text
+    assert browser.post(answer.action, answer.fields).status == 200
+
+
 @BOTH
 @EACH_TOOL
 def test_what_was_chosen_is_saved_for_the_opened_link(room: Room, lti: str, tool: str) -> None:
@@ -212,7 +266,8 @@ def test_a_tool_is_asked_for_links_and_nothing_else(room: Room) -> None:
     assert f"{LTI}resource_link" not in asked
     assert asked[f"{LTI}context"]["title"] == "Digital Skills"
     assert "email" not in asked
-    assert settings["deep_link_return_url"] == f"{room.world.bridge.url}/platform/deep-link"
+    where = f"{room.world.bridge.url}/platform/deep-link/{settings['data']}"
+    assert settings["deep_link_return_url"] == where
     assert settings["accept_types"] == ["ltiResourceLink"]
     assert settings["accept_presentation_document_targets"] == ["iframe", "window"]
     assert settings["accept_multiple"] is False

@@ -87,7 +87,8 @@ class AtTools:
             )
         )
         title = str(launch.extra.get("title", "") or launch.resource_link.title)[:255]
-        asking = Asking(self.return_url, data, multiple, title)
+        # in the address too, for tools that forget `data`: whoever has not the one has neither
+        asking = Asking(f"{self.return_url}/{data}", data, multiple, title)
         form = provider.pick(self._session(launch, found), asking)
         path = urlsplit(self.return_url).path
         cookie = Cookie(cookie_name(data), browser, path, int(LIFE.total_seconds()))
@@ -96,7 +97,9 @@ class AtTools:
     def come_back(self, answer: ToolAnswer, cookies: Mapping[str, str]) -> Picked:
         """Take a verified answer, all of it or nothing. Raises ToolAnswerRefused, PageExpired."""
         if not answer.data:
-            raise ToolAnswerRefused("data is missing: it has to come back as it was sent")
+            raise ToolAnswerRefused(
+                "data is missing: it has to come back as it was sent, or to the very address"
+            )
         cookie = cookie_name(answer.data)
         browser = digest(cookies.get(cookie, ""))
         choice = self.choices.take(

@@ -107,6 +107,8 @@ def _answer(
         fields["content_items"] = items.items11(base, chosen)
     else:
         fields["lti_errormsg"] = "You <b>left</b> without a quiz."
+    if "forget" in request.form:
+        del fields["data"]
     url = asked["content_item_return_url"]
     fields["oauth_signature"] = signature("POST", url, fields.items(), settings.shared_secret)
     return fields

@@ -64,4 +64,6 @@ class Choosing:
             f"{DL}msg": "" if chosen else "You <b>left</b> without a quiz.",
             f"{DL}content_items": items.items(self._base, chosen) if chosen else [],
         }
+        if "forget" in request.form:  # as lti-toolkit does
+            del told[f"{DL}data"]
         return jwt.encode(told, self._key.private, "RS256", {"kid": self._key.kid})
