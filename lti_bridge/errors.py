@@ -23,7 +23,19 @@ Codes are stable: docs/errors.md explains each, and a test keeps it complete.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+_PERSONAL = {
+    "given_name": "given name",
+    "family_name": "family name",
+    "middle_name": "middle name",
+    "full_name": "full name",
+    "email": "e-mail address",
+    "username": "user name",
+    "sourced_id": "student number",
+    "image": "picture",
+}
 
 
 class BridgeError(Exception):
@@ -314,6 +326,26 @@ class NoPersonalData(NotAvailable):
         "Your LMS administrator can allow this tool to receive names and e-mail addresses "
         "in the tool's privacy settings."
     )
+
+    def __init__(
+        self, detail: str = "", missing: Sequence[str] = (), *, whole: bool = False
+    ) -> None:
+        super().__init__(detail)
+        named = [_PERSONAL.get(name, name) for name in missing]
+        if not named:
+            return
+        told = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+        it = "them" if len(named) > 1 else "it"
+        self.sentence = f"The test needs your {told}, and your LMS did not send {it}."
+        if whole and {"given_name", "family_name"} >= {*missing}:
+            self.sentence = (
+                f"The test needs your {told}, and your LMS sent your name in one text only, or a"
+                " part of it."
+            )
+            self.remedy = (
+                "Your LMS administrator can let the LMS send both parts of a name, or whoever runs"
+                ' this service can let it split names (the connection\'s setting "names").'
+            )
 
 
 class AttemptUnclear(NotAvailable):

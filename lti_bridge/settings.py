@@ -170,6 +170,7 @@ class ConnectionTable(BaseModel):
     privacy: list[PERSON_FIELDS] | None = None
     pseudonym_domain: Annotated[str, StringConstraints(pattern=DOMAIN)] = ""
     addresses: Literal["real", "plus", "pseudonym"] = "real"
+    names: Literal["given-first", "family-first", "whole"] = "given-first"
     notice: Annotated[str, StringConstraints(max_length=4000)] = ""
     hook_token: Annotated[str, StringConstraints(pattern=OPAQUE)] = ""
     timeout_s: float = Field(15.0, gt=0, le=40)

@@ -271,6 +271,7 @@ class Catalogue:
             hook_token=table.hook_token or self._make_token(table.name),
             pseudonym_domain=table.pseudonym_domain,
             addresses=table.addresses,
+            names=table.names,
             notice=table.notice,
             keeps_launches=tool is not None,
             daily_limit=table.daily_limit,

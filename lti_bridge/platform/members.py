@@ -105,7 +105,9 @@ class MemberService:
         tx.save_tool_user(connection.name, user_id, learner_id)
         listed = member.active and not roles.is_staff(member.roles)
         tx.save_member(context.id, learner_id, listed=listed)
-        person = identity.PrivacyRule(connection.privacy).apply(member.person)
+        person = identity.PrivacyRule(connection.privacy).apply(
+            identity.parted(member.person, connection.names)
+        )
         chosen = (connection.addresses, connection.pseudonym_domain)
         person = replace(person, email=identity.address_of(person, user_id, *chosen))
         shown: dict[str, Any] = {

@@ -89,6 +89,48 @@ consumer_key = "twins-key"
 shared_secret = "{secret}"
 lms = ["twin11"]
 
+[[connection]]
+name = "parts"
+kind = "lti"
+launch_url = "{tool}/parts"
+consumer_key = "parts-key"
+shared_secret = "{secret}"
+privacy = ["given_name", "family_name"]
+
+[[connection]]
+name = "family-first"
+kind = "lti"
+launch_url = "{tool}/parts"
+consumer_key = "family-key"
+shared_secret = "{secret}"
+privacy = ["given_name", "family_name"]
+names = "family-first"
+
+[[connection]]
+name = "unsplit"
+kind = "isograd"
+route = "lti-1.1"
+launch_url = "{tool}/unsplit"
+consumer_key = "unsplit-key"
+shared_secret = "{secret}"
+names = "whole"
+
+[[activity]]
+id = "parts"
+title = "Parts of names"
+connection = "parts"
+
+[[activity]]
+id = "family-first"
+title = "Family names first"
+connection = "family-first"
+
+[[activity]]
+id = "unsplit"
+title = "Names are not split"
+connection = "unsplit"
+settings = {{ act_id = 8, tst_frm_id = "363", gen_id = 3, redirect = 1 }}
+
 [[activity]]
 id = "plain"
 title = "A plain test"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lti_bridge.core.attempt.extra_time import ExtraTime
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.handoff import Handoff
+from lti_bridge.core.launch.identity import NameOrder
 from lti_bridge.core.launch.message import Context, Person, Platform, Presentation, ResourceLink
 from lti_bridge.core.records import AttemptState
 from lti_bridge.core.tool.launches import Origin
@@ -165,7 +166,8 @@ class Connection:
     `hidden` names parameters whose values are shown to nobody. `capabilities` are those of its
     kind and settings (core.attempt.capabilities). `repeatable` says for an activity's settings
     whether starting twice gives the same attempt. `notice` is shown to a learner before anything
-    leaves; `pseudonym_domain` makes addresses for those whose own may not leave, and `addresses`
+    leaves; `names` is how a name is split that comes whole (identity.parted);
+    `pseudonym_domain` makes addresses for those whose own may not leave, and `addresses`
     says which ones leave (identity.address_of). `keeps_launches`: a start calls nobody and keeps
     the launch until the tool comes for it (LTI 1.3). `daily_limit` is how many attempts one LMS
     may buy there in a day, 0: any number. `max_in_flight` is how many calls of one process may be
@@ -185,6 +187,7 @@ class Connection:
     hook_token: str = ""
     pseudonym_domain: str = ""
     addresses: str = "real"
+    names: NameOrder = "given-first"
     notice: str = ""
     keeps_launches: bool = False
     daily_limit: int = 0

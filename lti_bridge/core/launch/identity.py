@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from lti_bridge.core.launch.message import Person
 from lti_bridge.errors import ConfigurationError
@@ -22,6 +23,8 @@ PERSON_FIELDS = frozenset(
         "image",
     }
 )
+
+NameOrder = Literal["given-first", "family-first", "whole"]
 
 TAG_LENGTH = 12  # 60 bits tell all learners with one address apart
 _KEY_BYTES = 16
@@ -65,6 +68,33 @@ def address_of(person: Person, pairwise_id: str, addresses: str, domain: str) ->
         local, _, host = person.email.rpartition("@")
         return f"{local}+{pairwise_id[:TAG_LENGTH]}@{host}"
     return person.email
+
+
+def parted(person: Person, order: NameOrder) -> Person:
+    """The person with a given and a family name, where the LMS sent the name in one text only.
+
+    Before a comma stands the family name. Else `given-first`: it is the last word, with the words
+    in lower case right before it; `family-first`: the first one. One word stands for both;
+    `whole`: nothing is split. What the LMS says in parts stays as it is.
+    """
+    text = " ".join(person.full_name.split())
+    if person.given_name or person.family_name or not text or order == "whole":
+        return person
+    family, comma, given = (part.strip() for part in text.partition(","))
+    if not (comma and family and given):
+        given, family = _halves(text.replace(",", " ").split() or [text], order)
+    return replace(person, given_name=given, family_name=family)
+
+
+def _halves(words: list[str], order: NameOrder) -> tuple[str, str]:
+    if len(words) == 1:
+        return words[0], words[0]
+    if order == "family-first":
+        return " ".join(words[1:]), words[0]
+    begin = len(words) - 1
+    while begin > 1 and words[begin - 1].islower():
+        begin -= 1
+    return " ".join(words[:begin]), " ".join(words[begin:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ class Sessions:
 
     def of(self, opened: Opened) -> tuple[Session, Resolved]:
         """What the provider may know of this click: pseudonyms, and what privacy allows."""
-        launch, connection, attempt = opened.launch, opened.connection, opened.attempt
+        connection, attempt = opened.connection, opened.attempt
+        who = identity.parted(opened.launch.person, connection.names)
+        launch = replace(opened.launch, person=who)
+        opened = replace(opened, launch=launch)
         bindings = Bindings(
             user_id=self._user_id(opened),
             resource_link_id=opened.link.id,
@@ -124,7 +127,8 @@ class Sessions:
         person = replace(person, email=identity.address_of(person, alias, *chosen))
         missing = [name for name in sorted(connection.needs) if not getattr(person, name)]
         if missing:
-            raise NoPersonalData(f"the LMS sent no {', '.join(missing)}")
+            whole = bool(opened.launch.person.full_name)
+            raise NoPersonalData(f"the LMS sent no {', '.join(missing)}", missing, whole=whole)
         return person
 
 

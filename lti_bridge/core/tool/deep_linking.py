@@ -155,7 +155,9 @@ class AtTools:
             attempt_id="",
             attempt_number=0,
             learner_id=pseudonym,
-            person=identity.PrivacyRule(connection.privacy).apply(launch.person),
+            person=identity.PrivacyRule(connection.privacy).apply(
+                identity.parted(launch.person, connection.names)
+            ),
             roles=launch.roles,
             context=named,
             resource_link=ResourceLink(),
