@@ -55,15 +55,20 @@ class Old:
         """How many there are."""
         return text(f"SELECT count(*) FROM {self.table} WHERE {self.condition}")  # noqa: S608
 
-    def step(self, row: str, skip_locked: str) -> TextClause:
-        """Do it to the oldest ones; `row` is what the engine calls a row's place."""
+    def step(self, *, is_sqlite: bool, skip_locked: str) -> TextClause:
+        """Do it to the oldest ones, found by the index and then by their place in the table.
+
+        As an array, for PostgreSQL would read the whole table to compare its rows with a list.
+        """
+        row = "rowid" if is_sqlite else "ctid"
         verb = "UPDATE" if self.change else "DELETE FROM"
         change = f"SET {self.change}" if self.change else ""
         oldest = (
             f"SELECT {row} FROM {self.table} WHERE {self.condition}"  # noqa: S608 - constants
             f" ORDER BY {self.at} LIMIT :limit {skip_locked}"
         )
-        return text(f"{verb} {self.table} {change} WHERE {row} IN ({oldest})")
+        these = f"IN ({oldest})" if is_sqlite else f"= ANY(ARRAY({oldest}))"
+        return text(f"{verb} {self.table} {change} WHERE {row} {these}")
 
 
 EVERYTHING = (
@@ -125,9 +130,9 @@ class Purge:
                 yield old, rows.ms(now - timedelta(days=days or 0))
 
     def _step(self, old: Old, before: int) -> Step:
-        row = "rowid" if self.database.is_sqlite else "ctid"
-        statement = old.step(row, self.database.skip_locked)
-        with self.database.writing() as connection:
+        database = self.database
+        statement = old.step(is_sqlite=database.is_sqlite, skip_locked=database.skip_locked)
+        with database.writing() as connection:
             began = monotonic()  # by when nobody else writes any more
             gone = connection.execute(statement, {"before": before, "limit": self._most}).rowcount
         took = monotonic() - began
