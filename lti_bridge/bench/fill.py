@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, event, text
 
 from lti_bridge.store.engine import Database
 
@@ -136,7 +136,7 @@ def fill(
 ) -> None:
     """Add rows `first` to `last - 1` of everything; even ones belong to LTI 1.1, odd to 1.3."""
     now = int(time.time() * 1000)
-    engine = create_engine(database.engine.url)  # not as a bridge has it: no other one is there yet
+    engine = database.plain_engine()  # not as a bridge has it: no other one is there yet
     if database.is_sqlite:
         event.listen(engine, "connect", _prepare)
     with closing(engine.connect()) as connection:

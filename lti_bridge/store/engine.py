@@ -33,6 +33,7 @@ LOCK_KEY = 0x4C544942  # any fixed number: all processes migrating one database 
 CONNECTIONS = 8  # kept by a process
 WAIT_S = 5  # for a lock of another process or a connection; then whoever asked tries again
 
+DRIVER = "postgresql+psycopg://"
 VERSION = text("SELECT version_num FROM alembic_version")
 BEGIN = "BEGIN IMMEDIATE"  # SQLite: wait for the other writer now, not in the middle
 
@@ -46,6 +47,7 @@ class Database:
     """
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        self._url = url
         self.engine = _engine(url, connections)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._write_lock = threading.Lock() if self.is_sqlite else nullcontext()
@@ -59,6 +61,12 @@ class Database:
         self.driver_error: type[Exception] = driver.Error
         self._wrote_at = 0.0  # by monotonic(); 0: not yet, or something has failed since
         self.failing_since: datetime | None = None  # by this machine; None: the last write was good
+
+    def plain_engine(self) -> Engine:
+        """Another engine for the same database, which has nothing of what a bridge wants of it."""
+        if self.is_sqlite:
+            return create_engine(self._url)
+        return create_engine(DRIVER, connect_args=postgres.parameters(self._url, "database_url"))
 
     @property
     def files(self) -> list[Path]:
@@ -218,7 +226,7 @@ def _engine(url: str, connections: int) -> Engine:
 def _postgres(url: str, connections: int) -> Engine:
     told = postgres.parameters(url, "database_url")
     engine = create_engine(
-        "postgresql+psycopg://",
+        DRIVER,
         pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
