@@ -29,7 +29,31 @@ OF_COURSE = text(
 )
 FAMILY = text(
     f"SELECT {COLUMNS} FROM activities WHERE registration = :registration"  # noqa: S608 - constants
-    " AND retired_at IS NULL AND (id = :root OR origin = :root)"
+    " AND retired_at IS NULL AND (id = :root OR origin = :root) ORDER BY created_at, id"
+)
+SET_UP_BY = text(
+    f"SELECT {COLUMNS} FROM activities a WHERE registration = :registration"  # noqa: S608 - constants
+    " AND context_id <> '' AND retired_at IS NULL AND (changed_by = :who OR EXISTS (SELECT 1"
+    " FROM activity_versions v WHERE v.activity_id = a.id AND v.changed_by = :who))"
+    " ORDER BY created_at, id"
+)
+HAS_TAUGHT = text(
+    f"SELECT 1 FROM activities a WHERE {IN_COURSE} AND (changed_by = :who"  # noqa: S608 - constants
+    " OR EXISTS (SELECT 1 FROM activity_versions v WHERE v.activity_id = a.id"
+    " AND v.changed_by = :who)) UNION ALL SELECT 1 FROM course_copies"
+    f" WHERE {IN_COURSE} AND told_by = :who LIMIT 1"
+)
+UNPLACED = text(
+    f"SELECT {COLUMNS} FROM activities a WHERE {IN_COURSE} AND retired_at IS NULL"  # noqa: S608
+    " AND NOT EXISTS (SELECT 1 FROM links l WHERE l.registration = a.registration"
+    " AND l.deployment_id = a.deployment_id AND l.context_id = a.context_id"
+    " AND l.activity_id = a.id)"
+    " AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.activity_id = a.id)"
+    " ORDER BY created_at, id LIMIT 200"
+)
+COUNT_SHARING = text(
+    f"SELECT count(*) FROM links WHERE {IN_COURSE}"  # noqa: S608 - constants
+    " AND activity_id = :activity_id AND id <> :link_id"
 )
 # Only the course that an activity belongs to changes it; the row count says whether it was.
 SAVE = text(
@@ -138,6 +162,27 @@ class ActivitySteps(Statements):
         """What was set when this attempt was created; None for an activity without versions."""
         row = self._row(VERSION, attempt_id=attempt_id)
         return json.loads(row[0]) if row else None
+
+    def has_taught(self, learner_id: str, course: Course) -> bool:
+        """Whether somebody has set up or changed a test there, or said where the course is from."""
+        return bool(learner_id and self._row(HAS_TAUGHT, who=learner_id, **asdict(course)))
+
+    def set_up_by(self, registration: str, learner_id: str) -> list[Activity]:
+        """The activities of an LMS that somebody has set up or changed, the oldest first."""
+        found = self._rows(SET_UP_BY, registration=registration, who=learner_id)
+        return [_activity(row) for row in found]
+
+    def count_sharing(self, activity: Activity, link_id: str) -> int:
+        """How many other links of its course open an activity."""
+        if activity.course is None:
+            return 0
+        course = asdict(activity.course)
+        row = self._row(COUNT_SHARING, activity_id=activity.id, link_id=link_id, **course)
+        return int(row[0])
+
+    def unplaced(self, course: Course) -> list[Activity]:
+        """The activities of a course that no link has opened yet and nobody has begun."""
+        return [_activity(row) for row in self._rows(UNPLACED, **asdict(course))]
 
     def count_attempts(self, activity_id: str) -> int:
         """How many attempts were made at an activity."""

@@ -1,31 +1,18 @@
-"""Where LMSs are asked for notices, and the course copies that their notices told of."""
+"""Where LMSs are asked for notices about copied courses, and how that went."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from lti_bridge.core.course.notice_services import Service
-from lti_bridge.core.records import Course
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
-from lti_bridge.store.statements import Statements
 
-NOTE_COPY = text(
-    "INSERT INTO course_copies (registration, deployment_id, context_id, origin_context_id,"
-    " told_at) VALUES (:registration, :deployment_id, :context_id, :origin, :now)"
-    " ON CONFLICT (registration, deployment_id, context_id, origin_context_id)"
-    " DO UPDATE SET told_at = excluded.told_at"
-)
-COPIED_FROM = text(
-    "SELECT origin_context_id FROM course_copies WHERE registration = :registration"
-    " AND deployment_id = :deployment_id AND context_id = :context_id"
-    " ORDER BY told_at DESC, origin_context_id LIMIT 20"
-)
 OFFERED = text(
     "INSERT INTO notice_services (registration, deployment_id, url, due_at)"
     " VALUES (:registration, :deployment_id, :url, :now)"
@@ -67,19 +54,6 @@ class Told:
     deployment_id: str
     handler: str
     said: str
-
-
-class CopySteps(Statements):
-    """The part of a transaction that is about copied courses."""
-
-    def note_copy(self, course: Course, origins: Sequence[str], now: datetime) -> None:
-        """Keep from which courses (their context ids) the LMS says that this one was copied."""
-        for origin in origins:
-            self._changes(NOTE_COPY, **asdict(course), origin=origin, now=rows.ms(now))
-
-    def copied_from(self, course: Course) -> list[str]:
-        """The context ids of the courses that this one was copied from, the newest copy first."""
-        return [row[0] for row in self._rows(COPIED_FROM, **asdict(course))]
 
 
 class NoticeServices:

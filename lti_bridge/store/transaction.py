@@ -5,11 +5,11 @@ from __future__ import annotations
 from lti_bridge.store.activities import ActivitySteps
 from lti_bridge.store.allowances import AllowanceSteps
 from lti_bridge.store.attempts import AttemptSteps
+from lti_bridge.store.copies import CopySteps
 from lti_bridge.store.grades import GradeSteps
 from lti_bridge.store.launches import LaunchSteps
 from lti_bridge.store.learners import LearnerSteps
 from lti_bridge.store.links import LinkSteps
-from lti_bridge.store.notices import CopySteps
 from lti_bridge.store.once import OnceSteps
 from lti_bridge.store.owners import OwnerSteps
 from lti_bridge.store.purchases import PurchaseSteps

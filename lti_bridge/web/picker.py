@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flask import Response
 
+from lti_bridge.core.course.copies import Copying, Offer
 from lti_bridge.core.course.placements import MAX_ITEMS, Draft, Placing
 from lti_bridge.core.launch.handoff import Form
 from lti_bridge.core.launch.message import Launch
@@ -27,6 +28,11 @@ SAVED = {
     "that is not set up.",
 }
 RETIRED = "The activity is retired. When you open its link again, you can choose another."
+ASK_BACK = (
+    "The copies of tests that nobody has begun, and that were not changed, are taken away again:"
+    " their links are not ready until you say anew what they open. All others stay, with grades."
+)
+TAKEN_BACK = "You can say anew what each link opens: open it as you did this one."
 FIRST = {"do": "begin"}
 GRADES = {"best": "the best", "last": "the last", "first": "the first", "mean": "their mean"}
 
@@ -60,6 +66,7 @@ class Picker:
 
     pages: Pages
     placing: Placing
+    copying: Copying
     at_tools: AtTools
     action: str
     overview: Callable[[str], Response]
@@ -89,6 +96,9 @@ class Picker:
             "finish": lambda step: self._answer(step, step.chosen),
             "cancel": lambda step: self._answer(step, []),
             "adopt": self._adopt,
+            "adopt-all": lambda step: self._adopt(step, whole=True),
+            "take-back-now": self._take_back,
+            "separate": self._separate,
             "retire-now": self._retire,
         }
         done = doing.get(step.form.get("do", "start"))
@@ -110,10 +120,12 @@ class Picker:
             "edit": self._edit,
             "copy": self._edit,
             "retire": self._ask_to_retire,
+            "take-back": self._ask_to_take_back,
             "chosen": self._chosen,
             "overview": lambda step: self.overview(step.token),
             "saved": lambda step: self._note(step, "Saved", SAVED[step.form["then"]]),
             "retired": lambda step: self._note(step, "Retired", RETIRED),
+            "taken-back": lambda step: self._note(step, "Taken back", TAKEN_BACK),
             "nothing": self._nothing,
         }
         page = pages.get(step.form.get("do", "start"))
@@ -126,7 +138,7 @@ class Picker:
         ways = self.placing.ways(launch)
         if not ways:
             raise NotConfigured("no connection is open to this LMS")
-        if len(ways) == 1 and not self.placing.existing(launch) and not self._candidate(step):
+        if len(ways) == 1 and not self.placing.existing(launch) and not self._offer(step):
             draft = self.placing.new_draft(launch, ways[0].connection, ways[0].number)
             return self._form(step, draft)
         return self._start(step)
@@ -139,13 +151,14 @@ class Picker:
             existing=[
                 one for one in self.placing.existing(step.launch) if one.id not in step.chosen
             ],
-            candidate=self._candidate(step),
+            offer=self._offer(step),
         )
 
-    def _candidate(self, step: Step) -> object:
+    def _offer(self, step: Step) -> Offer | None:
+        """What the opened link may be a copy of; links that are yet to be made are of nothing."""
         if self.placing.picking(step.launch) is not None:
             return None
-        return self.placing.candidate(step.launch)
+        return self.copying.offered(step.launch)
 
     def _new_form(self, step: Step) -> Response:
         number, _, connection = step.form.get("way", "").partition(" ")
@@ -172,11 +185,11 @@ class Picker:
         draft = self.placing.fill(step.launch, step.form)
         if draft.activity is None:
             return {**step.form, "do": "check"}
-        self.placing.save(step.launch, draft.activity)
+        saved = self.placing.save(step.launch, draft.activity, step.chosen)
         then = step.form.get("then", "")
         if then in SAVED:
             return {"do": "saved", "then": then}
-        return self._taken(step, [draft.activity.id])
+        return self._taken(step, [saved])
 
     def _leave(self, step: Step) -> Response:
         """To the provider's own tool, which answers at an address of its own."""
@@ -239,8 +252,25 @@ class Picker:
             form, frame_ancestors=step.frame_ancestors, onward=None, to="course"
         )
 
-    def _adopt(self, step: Step) -> Shown:
-        self.placing.adopt(step.launch)
+    def _adopt(self, step: Step, *, whole: bool = False) -> Shown:
+        self.copying.adopt(step.launch, step.form.get("use", ""), whole=whole)
+        return {"do": "overview"}
+
+    def _ask_to_take_back(self, step: Step) -> Response:
+        return self._page(
+            "place_note",
+            step,
+            title="Is this course no copy?",
+            text=ASK_BACK,
+            button=("take-back-now", "Take it back", ""),
+        )
+
+    def _take_back(self, step: Step) -> Shown:
+        self.copying.take_back(step.launch)
+        return {"do": "taken-back"}
+
+    def _separate(self, step: Step) -> Shown:
+        self.copying.separate(step.launch)
         return {"do": "overview"}
 
     def _ask_to_retire(self, step: Step) -> Response:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, g, request
 
+from lti_bridge.core.course.copies import Copying
 from lti_bridge.core.course.links import belongs
 from lti_bridge.core.grade.submission_review import review
 from lti_bridge.core.launch import once
@@ -62,7 +63,9 @@ class Site:
         self.go_on_path, self.people_path = root + GO_ON_PATH, root + PEOPLE_PATH
         action = root + PLACE_PATH
         self.views: dict[str, View] = {REVIEW: self._review}
-        self.picker = Picker(pages, at_tools.placing, at_tools, action, self._overview)
+        placing = at_tools.placing
+        self.copying = Copying(placing.store, placing.catalogue, placing.new_id, placing.clock)
+        self.picker = Picker(pages, placing, self.copying, at_tools, action, self._overview)
 
     def launched(self, launch: Launch) -> Response:
         """Answer a verified launch; from here on an error page knows the way back."""
@@ -347,7 +350,16 @@ class Site:
         if not opened.launch.may_configure or not belongs(opened.activity, opened.launch):
             return None
         attempts = self.picker.placing.count_attempts(opened.activity.id)
-        return Manage(self.picker.action, token, opened.activity.id, attempts)
+        story = self.copying.story(opened.launch, opened.activity, opened.link)
+        return Manage(
+            self.picker.action,
+            token,
+            opened.activity.id,
+            attempts,
+            story.shared,
+            story.separable,
+            story.copied,
+        )
 
 
 def _framed() -> bool:

@@ -15,12 +15,20 @@ class PreviewForm:
 
 @dataclass(frozen=True, slots=True)
 class Manage:
-    """The buttons that change, copy or retire an activity of this course."""
+    """The buttons that change, copy or retire an activity of this course.
+
+    `shared` is how many other links of the course open it; `separable`: this one may get an
+    activity of its own. `copied` are the titles of the copies in a course that somebody said to be
+    a copy.
+    """
 
     action: str
     token: str
     activity_id: str
     attempts: int
+    shared: int = 0
+    separable: bool = False
+    copied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,17 +53,21 @@ class School:
 
 @contextmanager
 def running_school(
-    folder: Path, links: tuple[lms.LinkSpec, ...], extra: Callable[[str], str] = lambda bridge: ""
+    folder: Path,
+    links: tuple[lms.LinkSpec, ...],
+    extra: Callable[[str], str] = lambda bridge: "",
+    family: str = "plain",
 ) -> Iterator[School]:
     """A school with these links; its LMS is known by LTI 1.1 as well, as the world's is.
 
-    `extra` gives more configuration for a bridge at that address.
+    `extra` gives more configuration for a bridge at that address, `family` the LMS its habits.
     """
     world = make_world(folder, f"sqlite:///{folder}/bridge.sqlite3")
     settings = lms.LmsSettings(
         bridge_url=world.bridge.url,
         links=links,
         client_id="bridge-client",
+        family=family,
         consumer_key="campus-key",
         shared_secret="campus-secret-äöü&x",
     )

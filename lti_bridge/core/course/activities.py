@@ -48,8 +48,34 @@ class ActivitySteps(Protocol):
     def former_link(self, registration: str, resource_link_id: str) -> Link | None:
         """The newest link of this LMS that had this id, in whatever course."""
 
-    def note_copy(self, course: Course, origins: Sequence[str], now: datetime) -> None:
-        """Keep from which courses (their context ids) the LMS says that this one was copied."""
+    def note_copy(
+        self, course: Course, origins: Sequence[str], now: datetime, told_by: str = ""
+    ) -> None:
+        """Keep from which courses (their context ids) this one was copied.
 
-    def copied_from(self, course: Course) -> list[str]:
+        `told_by` is the teacher who says so, as a learner's id; empty for the LMS, which stays.
+        """
+
+    def copied_from(self, course: Course, *, said_by_teachers: bool = True) -> list[str]:
         """The context ids of the courses that this one was copied from, the newest copy first."""
+
+    def copies_said(self, course: Course) -> bool:
+        """Whether a person said that this course is a copy, and no LMS."""
+
+    def forget_copies(self, course: Course) -> None:
+        """Take back what people said about where this course comes from."""
+
+    def unmake_copies(self, course: Course) -> int:
+        """Delete the copies in a course that nobody has begun or changed; how many they were."""
+
+    def has_taught(self, learner_id: str, course: Course) -> bool:
+        """Whether somebody has set up or changed a test there, or said where the course is from."""
+
+    def set_up_by(self, registration: str, learner_id: str) -> list[Activity]:
+        """The activities of an LMS that somebody has set up or changed, the oldest first."""
+
+    def count_sharing(self, activity: Activity, link_id: str) -> int:
+        """How many other links of its course open an activity."""
+
+    def unplaced(self, course: Course) -> list[Activity]:
+        """The activities of a course that no link has opened yet and nobody has begun."""

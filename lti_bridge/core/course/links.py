@@ -36,6 +36,26 @@ def course_of(launch: Launch) -> Course:
     return Course(launch.registration, launch.deployment_id, launch.course_id)
 
 
+def place_of(launch: Launch) -> Course:
+    """The course that a launch comes from, as its LMS calls it now."""
+    return Course(launch.registration, launch.deployment_id, launch.context.id)
+
+
+def origins_of(course: Course, tx: Transaction, *further: str) -> list[str]:
+    """The ids of the courses that a course was copied from, as was said, and they in turn.
+
+    `further` are other courses that it is known to come from.
+    """
+    found: dict[str, None] = {}
+    look_at = [course.context_id, *further]
+    while look_at and len(found) < MAX_IDS:
+        fresh = tx.copied_from(replace(course, context_id=look_at.pop(0)))
+        fresh = [one for one in fresh if one not in found]
+        found.update(dict.fromkeys(fresh))
+        look_at += fresh
+    return list(found)
+
+
 def belongs(activity: Activity, launch: Launch) -> bool:
     """Whether an activity is of the course of a launch, by its present name or the one before."""
     former = launch.former
@@ -57,7 +77,7 @@ def find_activity(
     has chosen since. Raises Undecided when a person has to choose, and NotConfigured for what
     can never be opened.
     """
-    finding = _Finding(launch, course_of(launch), history_of(launch), catalogue, tx)
+    finding = _Finding(launch, course_of(launch), history_of(launch), catalogue, tx, link)
     deep_linked = launch.asked(DEEP_LINKED)
     found = finding.by_deep_link(deep_linked) if deep_linked else finding.written()
     if found is None and link is not None:
@@ -100,8 +120,10 @@ def as_started(
     return replace(activity, settings=_validated(activity.connection, typed, catalogue))
 
 
-def copy_into(source: Activity, course: Course, launch: Launch, tx: Transaction) -> str:
-    """Give a course its own copy of an activity, once; the copy's id.
+def copy_into(
+    source: Activity, course: Course, launch: Launch, tx: Transaction, who: str = ""
+) -> str:
+    """Give a course its own copy of an activity, once; the copy's id. `who` has said so.
 
     The id follows from what is copied where, so that two clicks at once make one copy.
     """
@@ -110,7 +132,7 @@ def copy_into(source: Activity, course: Course, launch: Launch, tx: Transaction)
     stored = tx.stored_activity(source.id)
     if stored is not None and tx.stored_activity(copy_id) is None:
         copy = replace(stored, id=copy_id, course=course, origin=root)
-        tx.save_course_activity(copy, "", launch.received_at)
+        tx.save_course_activity(copy, who, launch.received_at)
     return copy_id
 
 
@@ -126,6 +148,7 @@ class _Finding:
     history: History
     catalogue: Catalogue
     tx: Transaction
+    link: Link | None
 
     def by_deep_link(self, activity_id: str) -> Activity | None:
         if configured := self.catalogue.activity(activity_id):
@@ -134,14 +157,21 @@ class _Finding:
         if stored is None or not self._of_this_lms(stored):
             return None
         if belongs(stored, self.launch):
-            return self._usable(activity_id)
+            return self._separated(activity_id) or self._usable(activity_id)
         own = _copy_id(stored.origin or stored.id, self.course)
         if self.tx.stored_activity(own) is not None:
-            return self._usable(own)
+            return self._separated(own) or self._usable(own)
         source = self._proven(stored)
         return (
             self._usable(copy_into(source, self.course, self.launch, self.tx)) if source else None
         )
+
+    def _separated(self, activity_id: str) -> Activity | None:
+        """What a duplicate of a link opens since it has a test of its own."""
+        link = self.link
+        if link is None or link.activity_id != separate_id(activity_id, link.id):
+            return None
+        return self._usable(link.activity_id)
 
     def named(self, activity_id: str) -> Activity:
         found = by_id(activity_id, self.catalogue, self.tx)
@@ -165,6 +195,8 @@ class _Finding:
 
     def remembered(self, link: Link, *, by_a_person: bool) -> Activity | None:
         found = by_id(link.activity_id, self.catalogue, self.tx)
+        if found is None and by_a_person:
+            return None  # a copy that was taken back; the link still says what it is a copy of
         if found is None:
             raise Undecided(f"no activity has the id {link.activity_id[:80]!r}")
         if found.retired or (by_a_person and found.course is None):
@@ -212,15 +244,7 @@ class _Finding:
         return next(iter(found), by_context.get(""))
 
     def _told_contexts(self) -> list[str]:
-        """The courses that this one was copied from by the LMS's notices, and they in turn."""
-        found: dict[str, None] = {}
-        look_at = [self.launch.context.id, *self.history.contexts[:MAX_IDS]]
-        while look_at and len(found) < MAX_IDS:
-            course = replace(self.course, context_id=look_at.pop(0))
-            fresh = [one for one in self.tx.copied_from(course) if one not in found]
-            found.update(dict.fromkeys(fresh))
-            look_at += fresh
-        return list(found)
+        return origins_of(place_of(self.launch), self.tx, *self.history.contexts[:MAX_IDS])
 
     def _former_activities(self) -> Iterator[str]:
         for link_id in self.history.links:
@@ -238,6 +262,12 @@ class _Finding:
         except Undecided:
             return None
         return None if found is None or found.retired else found
+
+
+def separate_id(activity_id: str, link_id: str) -> str:
+    """The id of the activity that a link gets of its own, which it shared with others before."""
+    named = json.dumps([activity_id, link_id])
+    return "own-" + hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 def _copy_id(root: str, course: Course) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ from lti_bridge.core.attempt.provider import Choice, Connection
 from lti_bridge.core.course import migration
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.choices import Choosing
-from lti_bridge.core.course.links import Undecided, belongs, copy_into, course_of, find_activity
+from lti_bridge.core.course.links import belongs, course_of
 from lti_bridge.core.course.rosters import members_url
 from lti_bridge.core.grade.scores import GradePolicy
 from lti_bridge.core.launch import held_launch, once
@@ -277,43 +277,31 @@ class Placing:
         )
         return replace(draft, activity=activity)
 
-    def save(self, launch: Launch, activity: Activity) -> None:
-        """Keep an activity of this course; the link that was opened leads to it from now on.
+    def save(self, launch: Launch, activity: Activity, beside: Collection[str] = ()) -> str:
+        """Keep an activity of this course; its id, by which links are made.
 
-        Raises PageExpired for the id of another course, or of an activity that is retired.
+        One that is in every way like another that was saved and never placed is that other one:
+        whoever gives a selection up and begins anew leaves no twin. Those chosen `beside` it are
+        not. Raises PageExpired for the id of another course, or of an activity that is retired.
         """
         with self.store.transaction() as tx:
             stored = tx.stored_activity(activity.id)
             if stored is None and not NEW_ID.fullmatch(activity.id):
                 raise PageExpired("no such activity")
             kept = activity
-            if stored is not None and belongs(stored, launch):
+            if stored is None:
+                kept = replace(activity, id=_twin_of(activity, beside, tx) or activity.id)
+            elif belongs(stored, launch):
                 kept = replace(activity, origin=stored.origin, course=stored.course)
             if not tx.save_course_activity(kept, self._who(tx, launch), self.clock()):
                 raise PageExpired("the activity belongs elsewhere or is retired")
+        return kept.id
 
     def link(self, launch: Launch, activity_id: str) -> None:
         """Let the link that was opened lead to an activity of its course."""
         self.own(launch, activity_id)
         with self.store.transaction() as tx:
             self._point(tx, launch, activity_id)
-
-    def candidate(self, launch: Launch) -> Activity | None:
-        """What the link that was opened seems to be a copy of, if anything."""
-        with self.store.transaction() as tx:
-            try:
-                find_activity(launch, migration.find_link(tx, launch), self.catalogue, tx)
-            except Undecided as undecided:
-                return undecided.candidate
-        return None
-
-    def adopt(self, launch: Launch) -> None:
-        """Give this course its own copy of the candidate. Raises PageExpired without one."""
-        source = self.candidate(launch)
-        if source is None:
-            raise PageExpired("nothing to copy")
-        with self.store.transaction() as tx:
-            self._point(tx, launch, copy_into(source, course_of(launch), launch, tx))
 
     def retire(self, launch: Launch, activity_id: str) -> None:
         """Let nobody begin an activity of this course again. Raises PageExpired for any other."""
@@ -390,6 +378,13 @@ class Placing:
         if not launch.person.id:
             return ""
         return migration.learner(tx, launch, self.new_id())
+
+
+def _twin_of(activity: Activity, beside: Collection[str], tx: Transaction) -> str:
+    for one in tx.unplaced(activity.course) if activity.course else []:
+        if one.id not in beside and replace(one, id=activity.id) == activity:
+            return one.id
+    return ""
 
 
 def _terms(values: Mapping[str, str], problems: dict[str, str]) -> Terms | None:

@@ -111,10 +111,13 @@ class AtTools:
         if len(answer.items) > (MAX_ITEMS if choice.multiple else 1):
             count = len(answer.items)
             raise ToolAnswerRefused(f"content_items holds {count} links, more than were asked for")
-        activities = tuple(self._activity(one, choice, launch) for one in answer.items)
-        for activity in activities:
-            self.placing.save(launch, activity)
-        return Picked(self.placing.token_for(launch), launch, choice.chosen, activities, cookie)
+        made = tuple(self._activity(one, choice, launch) for one in answer.items)
+        kept: list[Activity] = []
+        for activity in made:
+            beside = [*choice.chosen.split(), *(one.id for one in kept)]
+            kept.append(replace(activity, id=self.placing.save(launch, activity, beside)))
+        token = self.placing.token_for(launch)
+        return Picked(token, launch, choice.chosen, tuple(kept), cookie)
 
     def _activity(self, item: ChosenItem, choice: ToolChoice, launch: Launch) -> Activity:
         """The activity that the form would have made of what was chosen."""

@@ -8,6 +8,7 @@ from lti_bridge.sandbox import page
 from lti_bridge.sandbox.lms import (
     ags,
     control,
+    copies,
     deep_linking,
     launch13,
     notices,
@@ -31,6 +32,7 @@ _PARTS = (
     ags,
     nrps,
     notices,
+    copies,
     control,
     registration,
 )

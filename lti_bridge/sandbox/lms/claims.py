@@ -37,7 +37,7 @@ def build(lms: Lms, link: LinkSpec, user: User, target: str) -> dict[str, Any]:
 
 
 def _message(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
-    course = lms.settings.course_id
+    course, title = lms.course_of(link)
     return {
         f"{LTI}message_type": "LtiResourceLinkRequest",
         f"{LTI}version": "1.3.0",
@@ -51,7 +51,7 @@ def _message(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
         f"{LTI}context": {
             "id": course,
             "label": f"COURSE{course}",
-            "title": lms.settings.course_title,
+            "title": title,
             "type": ["CourseSection"],
         },
         f"{LTI}resource_link": {

@@ -12,6 +12,7 @@ class LinkSpec:
     "container" is AGS where the tool has to make its column itself, and is never told it again.
     `storage` is the frame in which the LMS keeps data for tools without cookies: "_parent" is the
     page around the tool, "lti_storage" a frame beside it; "" keeps nothing.
+    `course` is the id of the course that it was copied into; "" is the first one.
     """
 
     id: str
@@ -21,6 +22,7 @@ class LinkSpec:
     description: str = ""
     grades: Literal["both", "ags", "bo", "container", "none"] = "both"
     storage: Literal["", "_parent", "lti_storage"] = ""
+    course: str = ""
 
     @property
     def offers_bo(self) -> bool:

@@ -52,7 +52,7 @@ _PERSONAL = (
 
 
 def _who_and_where(lms: Lms, link: LinkSpec, user: User) -> Fields:
-    course = lms.settings.course_id
+    course, title = lms.course_of(link)
     return {
         "lti_message_type": "basic-lti-launch-request",
         "lti_version": "LTI-1p0",
@@ -66,7 +66,7 @@ def _who_and_where(lms: Lms, link: LinkSpec, user: User) -> Fields:
         "ext_user_username": user.username,
         "context_id": course,
         "context_label": f"COURSE{course}",
-        "context_title": lms.settings.course_title,
+        "context_title": title,
         "context_type": "CourseSection",
         "lis_course_section_sourcedid": f"SIS-{course}",
         "resource_link_id": link.id,

@@ -69,10 +69,15 @@ def _me(lms: Lms) -> User | None:
 
 
 def _course(lms: Lms, *, back: bool = False) -> str:
-    """The course page; for somebody who comes `back` from a tool, with what it says."""
+    """The course page; for somebody who comes `back` from a tool, with what it says.
+
+    Links that were copied into another course are shown with `?of=` and its id.
+    """
     together: dict[str, list[LinkSpec]] = {}
+    shown = request.args.get("of", "")
     for link in lms.links:
-        together.setdefault(link.title, []).append(link)
+        if link.course == shown:
+            together.setdefault(link.title, []).append(link)
     return render_template(
         "lms/course.html",
         activities=together,

@@ -102,6 +102,9 @@ class State:
         self.concluded = False  # the course is over
         self.history: list[str] = []  # ids of the courses that this one was copied from
         self.slow_history = False
+        self.histories: dict[
+            str, list[str]
+        ] = {}  # the same, of courses that links were copied into
         self.handlers: dict[str, dict[str, Any]] = {}  # of notices, by type
         self.lacks: frozenset[str] = frozenset()  # of course.SERVICES: what nobody switched on
         self._asked: dict[str, Asked] = {}
@@ -253,6 +256,17 @@ class Lms:
     def link(self, link_id: str | None) -> LinkSpec | None:
         """One link of the course."""
         return next((link for link in self.links if link.id == link_id), None)
+
+    def course_of(self, link: LinkSpec) -> tuple[str, str]:
+        """Id and title of the course of a link."""
+        if not link.course:
+            return self.settings.course_id, self.settings.course_title
+        return link.course, f"{self.settings.course_title} ({link.course})"
+
+    def history_of(self, link: LinkSpec) -> list[str]:
+        """The ids of the courses that the course of a link was copied from, as far as it tells."""
+        with self.state.lock:
+            return self.state.histories.get(link.course, []) if link.course else self.state.history
 
     @property
     def people(self) -> tuple[User, ...]:

@@ -100,12 +100,13 @@ ACTIVITY_VERSIONS = table(
 )
 COURSE_COPIES = table(
     "course_copies",
-    "A course that was copied from another one, as its LMS told in a notice.",
+    "A course that was copied from another one, as its LMS told in a notice, or a person said.",
     key("registration"),
     key("deployment_id"),
     key("context_id", "the new course"),
     key("origin_context_id", "the one that it was copied from"),
-    time("told_at", "when the newest notice said so"),
+    time("told_at", "when that was said last"),
+    text("told_by", "learners.id of the teacher, or command; empty for the LMS", ""),
 )
 ADJUSTMENTS = table(
     "adjustments",

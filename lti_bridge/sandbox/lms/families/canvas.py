@@ -68,7 +68,7 @@ class Canvas(Plain):
 
     def variables(self, link: LinkSpec) -> dict[str, str]:
         """Newest first, up to a thousand and then a word; a word alone where it took too long."""
-        former = self.lms.state.history
+        former = self.lms.history_of(link)
         told = [*former[:_MOST_HISTORY], *(["truncated"] if len(former) > _MOST_HISTORY else [])]
         slow = self.lms.state.slow_history
         return {"$Context.id.history": "timed out" if slow else ",".join(told)}

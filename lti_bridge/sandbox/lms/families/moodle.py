@@ -28,7 +28,7 @@ class Moodle(Plain):
 
     def variables(self, link: LinkSpec) -> dict[str, str]:
         """History is told after a full copy, and is empty else; that of a link is never."""
-        return {"$Context.id.history": ",".join(self.lms.state.history)}
+        return {"$Context.id.history": ",".join(self.lms.history_of(link))}
 
     def is_listed(self, user: User) -> bool:
         """Whoever is suspended is left out, as is who has left."""

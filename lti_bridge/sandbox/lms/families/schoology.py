@@ -18,7 +18,7 @@ class Schoology(Plain):
 
     def variables(self, link: LinkSpec) -> dict[str, str]:
         """The last five, of courses and of links."""
-        former = self.lms.state.history[:_LONGEST_HISTORY]
+        former = self.lms.history_of(link)[:_LONGEST_HISTORY]
         return {"$Context.id.history": ",".join(former), "$ResourceLink.id.history": ""}
 
     def unfit_item(self, sent: Json, link: LinkSpec | None) -> Response | None:
