@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lti_bridge.errors import DeliveryFailed, DeliveryRefused, LmsAway, LmsBusy
-from lti_bridge.lms import reasons
+from lti_bridge.lms import dialects, reasons
 from lti_bridge.net import Response
 
 Meaning = Literal["taken", "temporary", "gone", "refused"]
@@ -16,6 +16,7 @@ Meaning = Literal["taken", "temporary", "gone", "refused"]
 # so. 401 comes from a server whose clock or keys are being changed, too.
 _TEMPORARY = frozenset({302, 303, 307, 401, 408, 425})
 _GONE = frozenset({404, 410})
+SHORT = 200  # bytes of an answer that says nothing
 _AWAY = frozenset({502, 503, 504})  # of a proxy, or of an LMS that is being looked after
 
 
@@ -27,23 +28,33 @@ class Answer:
     said: str
 
 
-def read(reply: Response, private: Collection[str] = ()) -> Answer:
+def read(
+    reply: Response, private: Collection[str] = (), family: dialects.Dialect = dialects.PLAIN
+) -> Answer:
     """What an answer to a request of ours means (AGS 2.0, NRPS 2.0; RFC 9110 §15).
 
-    `private` are texts that the LMS's words must not repeat. Temporary is what may pass by
+    `private` are texts that the LMS's words must not repeat, `family` that of an answer to a score,
+    which may mean more than it says. Temporary is what may pass by
     itself: too many requests always, and a page for a browser in the place of an answer, which is
     a login or a portal before the LMS. Gone is only what the address names: it may be one learner.
     """
+    if meant := dialects.meant(family, reply.status, reply.body[:SHORT].decode("utf-8", "replace")):
+        return Answer("refused", f"HTTP {reply.status}: {meant}")
     meaning = _meaning(reply)
     why = "" if meaning == "taken" else reasons.reason(reply.body, private)
+    if meaning == "gone":
+        why = why or "the column, or this learner in it, is not there any more"
     return Answer(meaning, f"HTTP {reply.status}: {why}" if why else f"HTTP {reply.status}")
 
 
 def refusal(
-    reply: Response, what: str, private: Collection[str] = ()
+    reply: Response,
+    what: str,
+    private: Collection[str] = (),
+    family: dialects.Dialect = dialects.PLAIN,
 ) -> DeliveryFailed | DeliveryRefused:
     """The error to raise for an answer that does not help: later again, or refused for good."""
-    answer = read(reply, private)
+    answer = read(reply, private, family)
     if answer.meaning in ("gone", "refused"):
         return DeliveryRefused(f"{what}: {answer.said}")
     return failure(reply, f"{what}: {answer.said}")

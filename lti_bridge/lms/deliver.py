@@ -110,8 +110,8 @@ class Gradebooks:
             reply = self._post_score(delivery, registration, _body(delivery, dialect, True))
         if reply.status == CONFLICT and not reply.too_many:
             return _conflict(delivery, answers.read(reply, _private(delivery)).said)
-        if answers.read(reply).meaning != "taken":
-            raise answers.refusal(reply, "scores", _private(delivery))
+        if answers.read(reply, family=dialect).meaning != "taken":
+            raise answers.refusal(reply, "scores", _private(delivery), dialect)
         if reply.body.strip() == b"[]":
             # how one LMS says that it stored nothing
             raise DeliveryRefused("scores: 200 with an empty list, nothing was stored")
@@ -192,7 +192,9 @@ class Gradebooks:
         if answer.code_major == "unsupported" and operation == outcomes.READ:
             self.unsupported[_outcome_service(delivery)] = self.clock() + UNSUPPORTED_FOR
         if answer.code_major not in ("success", "processing"):
-            said = reasons.clean(answer.description, _private(delivery))
+            dialect = dialects.of(delivery.family)
+            said = dialects.meant(dialect, reply.status, answer.description)
+            said = said or reasons.clean(answer.description, _private(delivery))
             raise DeliveryRefused(f"outcomes: {answer.code_major}: {said}")
         return answer
 

@@ -13,6 +13,19 @@ CANVAS_SUBMISSION = "https://canvas.instructure.com/lti/submission"
 
 
 @dataclass(frozen=True, slots=True)
+class Saying:
+    """An answer of a family's that says no more than its status: what is meant by it.
+
+    `body` is all that it says, without what stands around it. It is for good: nothing will be
+    otherwise before somebody has done something in the LMS.
+    """
+
+    status: int
+    body: str
+    meant: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """One family. `codes` are its tool_platform.product_family_code, lower case; `hosts` are
     known hosts of its issuers and token addresses, a leading dot standing for any below.
@@ -29,6 +42,9 @@ class Dialect:
     jwt_message.rb; Blackboard: docs.anthology.com, ags-start). `names_server`: what it says at its
     registration to be its authorization server is a bare host, and its tokens are asked for by
     their address all the same (Canvas: security_controller.rb, lib/canvas/oauth).
+
+    `sayings` are what it answers to scores without a word of the reason. `keeps_overrides`: what a
+    teacher has overridden stays whatever is sent, and is answered as if it did not.
     """
 
     name: str
@@ -41,11 +57,26 @@ class Dialect:
     shared: tuple[str, ...] = ()
     elsewhere: bool = False
     names_server: bool = False
+    sayings: tuple[Saying, ...] = ()
+    keeps_overrides: bool = False
 
 
+LOCKED = "the grade or its whole column is locked there"
 PLAIN = Dialect("plain")
 DIALECTS = (
-    Dialect("Moodle", frozenset({"moodle"})),
+    Dialect(
+        "Moodle",
+        frozenset({"moodle"}),
+        sayings=(  # as a 4.5.6 answered in 2026-11
+            Saying(500, "[]", LOCKED),
+            Saying(200, "Grade replace response", LOCKED),
+            Saying(
+                400, "[]", "it takes no grade of this person, who is no student of the course now"
+            ),
+            Saying(403, "Invalid LTI id supplied.", "the activity or its column was deleted there"),
+        ),
+        keeps_overrides=True,
+    ),
     Dialect(
         "Canvas",
         frozenset({"canvas"}),
@@ -88,6 +119,14 @@ def of(family: str, *addresses: str) -> Dialect:
         if any(f".{host}".endswith(known) for host in hosts for known in dialect.hosts):
             return dialect
     return PLAIN
+
+
+def meant(family: Dialect, status: int, said: str) -> str:
+    """What a family means by an answer to a score that gives no reason; empty: it is not known."""
+    for one in family.sayings:
+        if (one.status, one.body) == (status, said.strip()):
+            return one.meant
+    return ""
 
 
 def shared_by(host: str, *, tokens: bool = False) -> Dialect | None:

@@ -55,7 +55,10 @@ def blueprint(site: Site, people: People) -> Blueprint:
 def _shown(line: Line) -> PersonLine:
     person = line.person
     name = person.full_name or f"{person.given_name} {person.family_name}".strip() or person.id
-    return PersonLine(name, line.stage, _grade(line.score), line.shown, line.active, line.reason)
+    grade = _grade(line.score)
+    return PersonLine(
+        name, line.stage, grade, line.shown, line.active, line.reason, listed=line.listed
+    )
 
 
 def _grade(score: Score | None) -> str:

@@ -60,7 +60,7 @@ class InstructorView:
 class PersonLine:
     """One learner: name (or the LMS's id), how far, our grade, what the LMS shows.
 
-    `reason` is why the grade is not there yet.
+    `reason` is why the grade is not there. Not `listed`: the LMS lists the others, and not them.
     """
 
     name: str
@@ -69,6 +69,7 @@ class PersonLine:
     shown: str = ""
     active: bool = True
     reason: str = ""
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _let_wait(rig: Rig, later_ms: int) -> None:
 
 def _came(rig: Rig, number: int, takes_s: float) -> tuple[float, float]:
     """When the first grade came, and how many came a second."""
-    eventually(lambda: _delivered(rig), number, PATIENCE_S + 8 * number * takes_s / lanes.ROOM)
+    eventually(lambda: _delivered(rig), number, PATIENCE_S + 30 * number * takes_s / lanes.ROOM)
     came = sorted(call.at for call in rig.school.calls)
     return came[0], number / (came[-1] - came[0] + takes_s)
 

@@ -229,8 +229,9 @@ def make_world(
     extra: str = "",
     base: str = BASE,
     links: tuple[lms.LinkSpec, ...] = LINKS,
+    family: str = "plain",
 ) -> World:
-    """A world whose bridge is configured but not started."""
+    """A world whose bridge is configured but not started; its LMS has the habits of a family."""
     url = f"http://127.0.0.1:{free_port()}"
     campus = serving.start(
         lms.make_app(
@@ -241,6 +242,7 @@ def make_world(
                 shared_secret="campus-secret-äöü&x",
                 client_id="bridge-client",
                 deployment_id="1",
+                family=family,
             )
         )
     )

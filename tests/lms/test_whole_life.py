@@ -13,7 +13,7 @@ from lti_bridge.lti import ags
 from lti_bridge.sandbox.lms.families import FAMILIES
 from lti_bridge.store import grades
 from tests.lms.grading import Bridge, bridge_before
-from tests.lms.pretend import PretendLms
+from tests.lms.pretend import LINK, PretendLms
 
 GRADE = f"grade-{PretendLms.USER}"
 
@@ -185,3 +185,28 @@ def test_a_refusal_says_why(
             life.lms.control("course", **course)
         assert life.after()[0] == "refused"
         assert words in life.bridge.row()["last_error"]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("lock", "scores: HTTP 500: the grade or its whole column is locked there"),
+        ("delete-link", "scores: HTTP 403: the activity or its column was deleted there"),
+        ("delete-item", "scores: HTTP 404: the column, or this learner in it, is not there"),
+        ("status", "scores: HTTP 400: it takes no grade of this person"),
+    ],
+)
+def test_moodle_is_understood_where_it_gives_no_reason(
+    tmp_path: Path, what: str, words: str
+) -> None:
+    values: dict[str, dict[str, Any]] = {
+        "lock": {"item": "1"},
+        "delete-link": {"link": LINK},
+        "delete-item": {"item": "1"},
+        "status": {"user": PretendLms.USER, "status": "Deleted"},
+    }
+    for life in begin(tmp_path, "moodle"):
+        life.report("60", 1)
+        life.lms.control(what, **values[what])
+        assert life.after()[0] == "refused"
+        assert life.bridge.row()["last_error"].startswith(words)

@@ -241,7 +241,7 @@ def test_learners_names_are_text(pages: Pages) -> None:
     shown = response.get_data(as_text=True)
     assert "<img" not in shown
     assert "&lt;img onerror=x&gt;" in shown
-    assert "<td>overridden</td><td>5 of 10</td><td>7/10</td>" in shown
+    assert "<td>overridden</td><td>5 of 10</td><td>7/10<br><small>This grade was entered" in shown
     assert "(no longer active)" in shown
     assert response.headers["Cache-Control"] == "no-store"
     assert policy(response)["form-action"] == "https://bridge.example.edu"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Literal, Protocol
 
@@ -47,7 +47,8 @@ class Cell:
 class Line:
     """One learner: who (empty where the LMS does not say), how far, and what the LMS shows.
 
-    `reason` is why the grade is not in the gradebook, in the LMS's words.
+    `reason` is why the grade is not in the gradebook, in the LMS's words. Not `listed`: the LMS's
+    list of members has everybody else, and not this one.
     """
 
     person: Person
@@ -56,6 +57,7 @@ class Line:
     shown: str = ""
     active: bool = True
     reason: str = ""
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,11 @@ class People:
         """The learners of this link as far as they are known now."""
         found, listing = self._members(opened.launch)
         learners = [one for one in found if self.is_learner(one.roles)]
-        return Overview(merge(learners, self.store.cells(opened.link.id)), listing)
+        lines = merge(learners, self.store.cells(opened.link.id))
+        if listing == "listed":
+            there = {one.person.id for one in found}
+            lines = tuple(replace(line, listed=line.person.id in there) for line in lines)
+        return Overview(lines, listing)
 
     def _members(self, launch: Launch) -> tuple[list[Member], Listing]:
         course = (launch.registration, launch.deployment_id, launch.context.id)
