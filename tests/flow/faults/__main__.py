@@ -23,6 +23,7 @@ SCENES: dict[str, Callable[[str], Iterator[Line]]] = {
     "lms": trouble.lms,
     "late": trouble.late,
     "postgres": trouble.postgres,
+    "queue": trouble.queue,
     "disk": trouble.disk,
     "locked": trouble.locked,
     "doubled": trouble.doubled,

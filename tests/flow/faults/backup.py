@@ -17,7 +17,7 @@ from tests.flow.world import eventually
 
 LEARNERS = 150
 TEACHERS = 15
-BY_TEACHER = "0.123"
+BY_TEACHER = "0.05"  # no score of the ledger is near it
 
 
 def backup(_server: str) -> Iterator[Line]:
@@ -51,14 +51,16 @@ def _restore(rig: Rig, kept: Path, file: Path) -> None:
 
 def _reconcile(rig: Rig, theirs: list[str]) -> Iterator[Line]:
     for dry in (True, False):
-        counts = {"log": 0, "teacher": 0}
+        # same: by chance as near to the grade before as LMSs round
+        counts = {"log": 0, "same": 0, "teacher": 0}
         for lms in ("old", "other"):
             found = _run(rig, lms, *(("--dry-run",) if dry else ("--yes",)))
             for verdict in counts:
                 counts[verdict] += found["counts"][verdict]
-        good = counts == {"log": LEARNERS - len(theirs), "teacher": len(theirs)}
+        ours = counts["log"] + counts["same"]
+        good = (ours, counts["teacher"]) == (LEARNERS - len(theirs), len(theirs))
         what = "results reconcile" + (" --dry-run" if dry else "")
-        said = f"{counts['log']} ours, {counts['teacher']} teachers'"
+        said = f"{ours} ours, {counts['teacher']} teachers'"
         yield Line(what, said, f"{LEARNERS - len(theirs)}, {len(theirs)}", good)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -35,7 +36,7 @@ from tests.flow.faults.ground import (
 from tests.flow.rig import ONE, Rig, Sitting
 from tests.flow.school import Call, Err
 from tests.flow.test_crashes import processes
-from tests.flow.world import eventually
+from tests.flow.world import eventually, free_port
 
 LEARNERS, SCORES = 120, 5
 KILLS = 14
@@ -104,6 +105,7 @@ def lms(server: str) -> Iterator[Line]:
         with Slowly(rig, storm.hook):
             ledger.report(lambda: found.extend(_storm(rig, storm)))
         yield from found
+        _end_pauses(rig)
         yield ledger.check("an LMS away, with garbage, hanging up after success")
         yield from _refuses(rig, ledger)
 
@@ -136,6 +138,13 @@ def _storm(rig: Rig, storm: _Storm) -> Iterator[Line]:
         say(f"the LMS: {kind}")
         time.sleep(REFUSED_S)
     storm.kind = ""
+
+
+def _end_pauses(rig: Rig) -> None:
+    """Who got garbage many times would wait for an hour by now; nobody here does."""
+    now = int(time.time() * 1000)
+    due = "UPDATE grades SET due_at = :now WHERE delivery = 'pending' AND lease IS NULL"
+    rig.write(due, now=now)
 
 
 def _refuses(rig: Rig, ledger: Ledger) -> Iterator[Line]:
@@ -221,6 +230,53 @@ def postgres(_server: str) -> Iterator[Line]:
         yield from found
         yield ledger.check("PostgreSQL stopped at once, three times")
         eventually(lambda: readiness(rig)[0], 200, 60)
+
+
+def queue(server: str) -> Iterator[Line]:
+    """Redis carries the hints, is killed for a while, and comes back empty."""
+    if not Path("/usr/bin/redis-server").exists():
+        yield Line("a queue in Redis that is killed", "not run: no redis-server here", "")
+        return
+    with postgres_rig(server) as rig, tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        text = rig.bridge.config.read_text("utf-8")
+        sqlite = f"sqlite:///{rig.bridge.folder}/queue.sqlite3"
+        text = text.replace(sqlite, f"redis://127.0.0.1:{port}/0")
+        rig.bridge.config.write_text(text, encoding="utf-8")
+        redis = _redis(port, folder)
+        rig.bridge.serve()
+        ledger, found = Ledger(rig, LEARNERS, SCORES), list[Line]()
+
+        def kill() -> None:
+            nonlocal redis
+            time.sleep(3)
+            redis.kill()
+            redis.wait()
+            found.append(told(rig, "queue"))
+            time.sleep(5)
+            redis = _redis(port, folder)
+
+        try:
+            ledger.report(kill)
+            yield from found
+            yield ledger.check("a queue in Redis that is killed")
+        finally:
+            redis.kill()
+            redis.wait()
+
+
+def _redis(port: int, folder: str) -> subprocess.Popen[bytes]:
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    made = subprocess.Popen([*command, "--dir", folder], **quiet)  # type: ignore[call-overload]
+    eventually(lambda: _answers(port), True, 30)
+    return made  # type: ignore[no-any-return]
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def disk(_server: str) -> Iterator[Line]:
