@@ -282,6 +282,12 @@ def tell_library(name: str, value: str) -> None:
     os.environ[name] = value
 
 
+ONE_NAME_EACH = (
+    "nothing that they sign tells them apart: give one of them another issuer (lti_iss in the"
+    " config/security.yml of a Canvas of your own) or client_id"
+)
+
+
 def _contradictions(settings: Settings) -> list[str]:
     """What each table alone cannot see: doubled names and names that lead nowhere."""
     problems = [
@@ -294,7 +300,8 @@ def _contradictions(settings: Settings) -> list[str]:
     clients = [
         f"{lms.issuer} {lms.client_id}" for lms in settings.lms if isinstance(lms, Lms13Table)
     ]
-    problems += _doubled("lms", clients, "issuer and client_id")
+    same = _doubled("lms", clients, "issuer and client_id")
+    problems += [f"{one}; {ONE_NAME_EACH}" for one in same]
     return problems + _dangling(settings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -41,6 +42,9 @@ WHOSE: dict[Verdict, str] = {
     "teacher": "nothing here accounts for it: it stays",
     "failed": "could not be read",
 }
+
+
+SEEN_WITHIN_S, LOOK_EVERY_S = 20.0, 0.5  # the first look is some seconds after a delivery
 
 
 class _Number(click.ParamType[Decimal]):
@@ -123,7 +127,7 @@ def resend(
     """Send grades again: those named by IDS (see results list --json), or all that the options say.
 
     An LMS gets the same grade, with a later time. What a teacher has entered there stays, unless
-    --force is given.
+    --force is given; of grades that are named it says then what the LMS shows.
     """
     chosen = grades.Chosen(stuck, lms, activity, since)
     if bool(ids) == (chosen != grades.Chosen()):
@@ -145,6 +149,34 @@ def resend(
     click.echo(f"{count} grade{' is' if count == 1 else 's are'} on their way again.")
     if not count:
         sys.exit(FAILED)
+    if ids and force:
+        _tell_what_is_shown(bridge, ids)
+
+
+def _tell_what_is_shown(bridge: Bridge, ids: tuple[str, ...]) -> None:
+    """Wait for a while until it is seen what the LMS makes of grades that were forced."""
+    until = time.monotonic() + SEEN_WITHIN_S
+    while True:
+        found = grades.sent(bridge.store.database, ids)
+        waits = [one for one in found if one.delivery == "pending" or not (one.shown or one.reason)]
+        if not waits or time.monotonic() > until:
+            break
+        time.sleep(LOOK_EVERY_S)
+    for one in found:
+        say(f"{one.id}: {_what_is_shown(one)}")
+
+
+def _what_is_shown(one: grades.Sent) -> str:
+    if one.delivery == "pending":
+        return f"not there yet{': ' if one.reason else ''}{one.reason}; see results list"
+    if one.delivery != "delivered":
+        return f"{one.delivery}: {one.reason}"
+    if one.overridden:
+        return (
+            f"the LMS has taken it, and shows {one.shown} all the same: what was overridden in its"
+            " gradebook stays there until somebody takes that away"
+        )
+    return f"the LMS shows {one.shown}" if one.shown else "delivered; nobody has seen yet as what"
 
 
 def _check_names(bridge: Bridge, lms: str, activity: str) -> None:

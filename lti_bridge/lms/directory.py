@@ -145,7 +145,11 @@ class Directory(Registrations):
             return f"{name!r} is the name of an LMS in the configuration file"
         for one in self._from_file13:
             if (one.issuer, one.client_id) == (issuer, client_id):
-                return f"{name!r} has the issuer and client_id of {one.name!r} in the file"
+                return (
+                    f"{name!r} has the issuer and client_id of {one.name!r} in the file; nothing"
+                    " that they sign would tell them apart: give one of them another issuer (a"
+                    " Canvas of your own: lti_iss in its config/security.yml)"
+                )
         return ""
 
     def _now(self, pause_s: float = LOOK_EVERY_S) -> _Known:

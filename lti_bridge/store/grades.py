@@ -78,6 +78,9 @@ RESEND = text(
     " forced_version = CASE WHEN :force = 1 THEN version + 1 ELSE forced_version END"
     f" WHERE id IN :ids AND version > 0 AND delivery IN {one_of(MOVES['sent again'].of)}"
 ).bindparams(bindparam("ids", expanding=True, type_=Text))
+SHOWN = text(
+    "SELECT id, delivery, last_error, shown, overridden FROM grades WHERE id IN :ids ORDER BY id"
+).bindparams(bindparam("ids", expanding=True, type_=Text))
 OF_CHOICE = (
     f" FROM grades g WHERE g.version > 0 AND g.delivery IN {one_of(MOVES['sent again'].of)}"  # noqa: S608 - constants
     f" AND (:stuck = 0 OR g.delivery IN {one_of(MOVES['stuck sent again'].of)})"
@@ -212,6 +215,26 @@ def resend(database: Database, ids: Sequence[str], *, now: datetime, force: bool
     values = {"ids": list(ids), "now": rows.ms(now), "force": int(force)}
     with database.writing() as connection:
         return connection.execute(RESEND, values).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a grade that was sent again; `shown` is empty until we have looked."""
+
+    id: str
+    delivery: str
+    reason: str
+    shown: str
+    overridden: bool
+
+
+def sent(database: Database, ids: Sequence[str]) -> list[Sent]:
+    """What has become of these grades so far."""
+    with database.reading() as connection:
+        found = connection.execute(SHOWN, {"ids": list(ids)}).fetchall()
+    return [
+        Sent(row.id, row.delivery, row.last_error, row.shown, bool(row.overridden)) for row in found
+    ]
 
 
 def _time(milliseconds: int | None) -> str:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from lti_bridge.cli import main
 from tests.flow.browser import Browser
 from tests.flow.test_launch_to_gradebook import USERS, open_test
-from tests.flow.test_readback import run
+from tests.flow.test_readback import grade, run
 from tests.flow.world import World, eventually, make_world
 
 pytestmark = pytest.mark.browser
@@ -116,3 +116,18 @@ def test_canvas_gives_its_own_reasons(canvas: World, tab: Page) -> None:
     report(canvas, "best13", "student3", "0.5", "refused")
     learners(tab, canvas, "best13")
     assert "HTTP 404: The specified resource does not exist" in row(tab, "Zoë")
+
+
+def test_moodle_keeps_an_override_and_the_command_and_the_page_say_so(
+    moodle: World, tab: Page
+) -> None:
+    link, user = "best11", "student3"
+    report(moodle, link, user, "0.5", "delivered")
+    where = {"item": item(moodle, link), "user": USERS[user]}
+    moodle.control(moodle.lms, "grade", **where, points=70)
+    report(moodle, link, user, "0.9", "waiting")
+    waiting = grade(moodle, USERS[user], "waiting")
+    said = run(moodle, "results", "resend", "--force", waiting["id"])
+    assert "the LMS has taken it, and shows 0.7/1 all the same" in said
+    learners(tab, moodle, link)
+    assert "Ours comes when it is taken away there" in row(tab, USERS[user])
