@@ -9,13 +9,14 @@ READY  := $(VENV)/.ready
 PYTEST_WORKERS ?= 3
 TESTS  ?= tests
 
-.PHONY: help demo serve test check node conformance bench stress exam faults mutants mutants-random clean
+.PHONY: help demo serve test check node pylti conformance bench stress exam faults mutants mutants-random clean
 
 help:
 	@echo "make demo         a pretend LMS, pretend providers and the bridge, on this machine"
 	@echo "make test         all tests (browser tests need Chromium; they say so without it)"
 	@echo "make check        format, lint, types, tests, conformance: what CI runs"
 	@echo "make node         packages of the Node.js tools that some tests launch"
+	@echo "make pylti        packages of the PyLTI tool that a test launches"
 	@echo "make conformance  which item of the specifications is proved by which test"
 	@echo "make stress       1,000 clicks of 500 students at once, on two kinds of provider"
 	@echo "make faults       LMSs, databases, disks, clocks and machines that fail, with a ledger (as root)"
@@ -59,6 +60,15 @@ node: $(NODE)
 
 $(NODE): tests/counterparts/node/package.json
 	cd tests/counterparts/node && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# An LTI 1.1 tool that others wrote; its packages stand apart, for one brings a module named tests.
+PYLTI := build/pylti/.ready
+
+pylti: $(PYLTI)
+
+$(PYLTI): tests/counterparts/pylti/requirements.txt $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
 	@touch $@
 
 conformance: $(READY)

@@ -11,6 +11,7 @@ from flask import Flask, Response, jsonify, request
 from pylti1p3.contrib.flask import FlaskMessageLaunch, FlaskOIDCLogin, FlaskRequest
 from pylti1p3.deep_link_resource import DeepLinkResource
 from pylti1p3.grade import Grade
+from pylti1p3.lineitem import LineItem
 from pylti1p3.tool_config import ToolConfDict
 
 CLIENT, DEPLOYMENT = "pylti1p3-client", "pylti1p3-deployment"
@@ -82,6 +83,7 @@ class PyLti1p3Tool:
             item = DeepLinkResource().set_url(f"{self.url.rstrip('/')}/launch?chapter=7")
             item.set_title("Chapter of PyLTI1p3")
             item.set_custom_params({"chapter": "7", "who": "$User.id"})
+            item.set_lineitem(LineItem().set_score_maximum(5).set_label("Chapter of PyLTI1p3"))
             return Response(launch.get_deep_link().output_response_form([item]))
         self.launches[claims["sub"]] = launch
         return jsonify(claims)

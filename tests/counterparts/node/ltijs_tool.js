@@ -30,6 +30,7 @@ Provider.onDeepLinking(async (token, _request, response) => {
     url: `http://127.0.0.1:${port}/launch`,
     title: "Chapter of ltijs",
     custom: { chapter: "7", who: "$User.id" },
+    lineItem: { scoreMaximum: 5, label: "Chapter of ltijs" },
   };
   response.send(await Provider.DeepLinking.createDeepLinkingForm(token, [item], {}));
 });
