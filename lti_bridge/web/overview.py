@@ -5,6 +5,7 @@ from __future__ import annotations
 from lti_bridge.core.launch.launches import Preview
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.launch.variables import variable_in
+from lti_bridge.web import advice
 from lti_bridge.web.views import InstructorView, Manage, PreviewForm
 
 GO_ON_PATH = "/course/go-on"
@@ -32,6 +33,7 @@ def instructor_view(
         link_title=opened.launch.resource_link.title,
         grade_policy=opened.activity.grade,
         custom=custom,
+        warnings=advice.missing(opened),
         preview=PreviewForm(go_on, token),
         back_url=opened.launch.presentation.return_url,
         manage=manage,
