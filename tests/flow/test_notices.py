@@ -129,11 +129,16 @@ def test_from_the_handler_to_the_first_click_in_the_copied_course(fresh: Teller)
     worker = fresh.scene.world.bridge.run("worker")
     eventually(lambda: fresh.wanted().get("LtiContextCopyNotice", {}).get("handler"), fresh.address)
     fresh.scene.world.bridge.kill(worker)
-    # nobody has said anything: students are told to wait
-    assert refusal(fresh.click("student1", "202", "new", custom))[0] == "not-configured"
-    assert [one["status"] for one in fresh.tell("202", "101")] == [200]
+    # nobody has said anything of this course: students are told to wait
+    assert refusal(fresh.click("student1", "201", "new", custom))[0] == "not-configured"
+    copied = fresh.scene.world.control(fresh.party, "copy", how="import", to="202")
+    assert [one["status"] for one in copied["notices"]] == [200]
     before = fresh.scene.rows("SELECT count(*) FROM attempts")[0][0]
-    assert opened(fresh, fresh.click("student1", "202", "new", custom)) == title
+    student, links = Browser(), copied["links"]
+    student.get(f"{fresh.party.url}/as/student1")
+    (placed,) = [link for link in links if link.startswith("placed-")]
+    page = student.get(f"{fresh.party.url}/launch/{links[placed]}")
+    assert opened(fresh, student.submit(student.submit(page))) == title
     assert fresh.scene.rows("SELECT count(*) FROM attempts")[0][0] == before + 1
     sources = fresh.scene.rows(
         "SELECT context_id, origin FROM activities WHERE registration = :name ORDER BY context_id",
