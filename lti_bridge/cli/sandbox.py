@@ -92,7 +92,8 @@ def _family(ctx: click.Context, option: click.Parameter, given: str) -> str:
     default="plain",
     show_default=True,
     callback=_family,
-    help="Whose habits the LMS has: plain, moodle, canvas, blackboard, brightspace, schoology.",
+    help="Whose habits the LMS has: plain, moodle, canvas, blackboard, brightspace, schoology or"
+    " studip.",
 )
 @json_option
 def sandbox(

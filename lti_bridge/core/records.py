@@ -238,6 +238,7 @@ class Delivery:
     the LMS was told a grade since. `forced`: a person wants it whatever the LMS holds; `keep`: a
     value of a teacher's stays. `comment` stands beside the grade and is to stay there. `awaiting`:
     the LMS is told only that marks are being made: Pending or PendingManual, else empty.
+    `shared`: the learner has a grade at another link, whose place in the gradebook is the same.
     `departed`: since the learner's last launch of the link the LMS has listed them as gone.
     `unanswered` are the values of earlier requests whose end nobody knows, one for each: the LMS
     may carry them out late.
@@ -266,6 +267,7 @@ class Delivery:
     reads: int = 0
     awaiting: str = ""
     departed: bool = False
+    shared: bool = False
     unanswered: tuple[str, ...] = ()
 
     @property

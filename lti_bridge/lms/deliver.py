@@ -34,6 +34,8 @@ from lti_bridge.lti.scopes import BASIC_OUTCOME_SCOPE
 from lti_bridge.net import Response, Send
 
 CONFLICT, UNPROCESSABLE = 409, 422
+BROKEN = frozenset({500, 501})
+UNUSED = "scores, in a column that was made for them and taken away again"
 REPLACED = 2  # the launch's line item by our own, and that one by a new one
 BACKDATED = timedelta(seconds=60)  # Canvas refuses a submission in what it takes for the future
 UNSUPPORTED_FOR = timedelta(days=1)  # that an LMS which cannot tell grades is not asked again
@@ -104,14 +106,20 @@ class Gradebooks:
         """AGS 2.0 §3.4: one compact JSON score, its timestamp kept for retries."""
         dialect = dialects.of(delivery.family, registration.issuer)
         again = not _hands_in(delivery) or delivery.submission_known
-        reply = self._post_score(delivery, registration, _body(delivery, dialect, again))
+        reply, address = self._post_score(delivery, registration, _body(delivery, dialect, again))
         if reply.status == UNPROCESSABLE and dialect.submission and not again:
             # perhaps no more work may be handed in there: the grade is of the work that was
-            reply = self._post_score(delivery, registration, _body(delivery, dialect, True))
+            body = _body(delivery, dialect, True)
+            reply, address = self._post_score(delivery, registration, body)
         if reply.status == CONFLICT and not reply.too_many:
             return _conflict(delivery, answers.read(reply, _private(delivery)).said)
         if answers.read(reply, family=dialect).meaning != "taken":
-            raise answers.refusal(reply, "scores", _private(delivery), dialect)
+            unused = reply.status in BROKEN and self.line_items.remove_unused(
+                delivery, registration, address
+            )
+            what = UNUSED if unused else "scores"
+            raise answers.refusal(reply, what, _private(delivery), dialect)
+        self.line_items.took(address)
         if reply.body.strip() == b"[]":
             # how one LMS says that it stored nothing
             raise DeliveryRefused("scores: 200 with an empty list, nothing was stored")
@@ -119,25 +127,25 @@ class Gradebooks:
 
     def _post_score(
         self, delivery: Delivery, registration: Registration13, body: bytes
-    ) -> Response:
+    ) -> tuple[Response, str]:
         """Post to the launch's line item; without one, or when it is gone, to our own.
 
-        Our own one that is gone is found or made again, once.
+        Returns where it was posted to, too. Our own one that is gone is found or made again, once.
         """
         address = delivery.target.line_item or self.line_items.get(delivery, registration)
         for _ in range(REPLACED):
             reply = self._post_to(address, delivery, registration, body)
             gone = answers.read(reply).meaning == "gone"
             if not gone or not offers_container(delivery.target):
-                return reply
+                return reply, address
             known = self.line_items.known(delivery)
             instead = self.line_items.instead(delivery, registration, address)
             if not instead:
-                return reply
+                return reply, address
             address = instead
             if address != known:
                 break  # one that is new to us is not replaced at once, whatever it answers
-        return self._post_to(address, delivery, registration, body)
+        return self._post_to(address, delivery, registration, body), address
 
     def _result(self, delivery: Delivery, registration: Registration13) -> Shown:
         target = delivery.target

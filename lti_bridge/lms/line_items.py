@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -40,6 +40,7 @@ class LineItems:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     lease_s: float
+    _made: set[str] = field(default_factory=set)  # and not known to take scores yet
 
     def get(self, delivery: Delivery, registration: Registration13, gone: str = "") -> str:
         """The address of the line item of this grade's link, but not `gone`, which was deleted.
@@ -66,6 +67,8 @@ class LineItems:
         renewed = self.clock() if made or gone else None
         lost = gone if gone == delivery.target.line_item else ""
         self.columns.settle(column.link_id, lease, found, renewed, lost)
+        if made:
+            self._made.add(found)
         return found
 
     def instead(self, delivery: Delivery, registration: Registration13, address: str) -> str:
@@ -86,6 +89,23 @@ class LineItems:
         if meaning != "gone" or self._is_listed(call, delivery, column, address):
             return ""
         return self.get(delivery, registration, gone=address)
+
+    def took(self, address: str) -> None:
+        """A line item has taken a score: it is not removed any more."""
+        self._made.discard(address)
+
+    def remove_unused(self, delivery: Delivery, registration: Registration13, address: str) -> bool:
+        """Take a line item away that was just made and takes no score; whether it was one.
+
+        A gradebook that is broken must not fill with empty columns. Raises the errors of
+        `Tokens.call`.
+        """
+        if address not in self._made:
+            return False
+        self._made.discard(address)
+        self.columns.forget(self.columns.column(delivery.grade_id).link_id, address)
+        call = self._call(delivery, registration)
+        return answers.read(call("DELETE", address, {})).meaning == "taken"
 
     def _is_listed(self, call: Call, delivery: Delivery, column: Column, address: str) -> bool:
         filters = _filters(delivery.target.line_items, column)

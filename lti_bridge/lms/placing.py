@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from lti_bridge.core.course.history import ASKED
 from lti_bridge.core.course.links import DEEP_LINKED
@@ -56,7 +57,8 @@ class LinkAnswers:
 
     def _item(self, activity: Activity) -> deep_linking.LinkItem:
         return deep_linking.LinkItem(
-            url=self.launch_url,
+            # in the address too: an LMS may keep nothing else of an item (Stud.IP)
+            url=f"{self.launch_url}?{urlencode({DEEP_LINKED: activity.id})}",
             title=activity.title,
             custom={DEEP_LINKED: activity.id, **ASKED},
             maximum=None if activity.ungraded else Decimal(activity.maximum or 100),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from lti_bridge.core.course.links import DEEP_LINKED, NAMED
 from lti_bridge.core.launch.message import (
     NOTICE_SERVICE,
     Context,
@@ -54,10 +57,12 @@ def launch_from_claims(
     once: Once,
     received_at: datetime,
     said: Sequence[str] | None = None,
+    address: str = "",
 ) -> Launch:
     """Return what verified claims of the 1.3 shape say; absent and empty mean the same.
 
-    `said` are the roles as they came, where the claim has them translated already. Raises
+    `said` are the roles as they came, where the claim has them translated already. `address` is
+    where the message was sent to, as the LMS has signed it. Raises
     MessageRefused for a member of the wrong type, an over-long identifier, or text that
     cannot be stored.
     """
@@ -87,7 +92,24 @@ def launch_from_claims(
         extra=_extra(claims),
     )
     _check_ids(launch)
-    return launch
+    return _by_address(launch, address)
+
+
+def _by_address(launch: Launch, address: str) -> Launch:
+    """The launch of a link whose LMS kept nothing but the address of what was chosen (Stud.IP).
+
+    It is signed, and no more than a name: whether it may be opened is looked up as always.
+    """
+    if launch.asked(DEEP_LINKED) or launch.asked(NAMED):
+        return launch
+    try:
+        named = parse_qs(urlsplit(address).query).get(DEEP_LINKED, [""])
+    except ValueError:
+        return launch
+    if len(named) != 1 or not named[0] or len(named[0]) > MAX_ID:
+        return launch
+    custom = {**launch.custom, DEEP_LINKED: _storable(named[0])}
+    return replace(launch, custom=MappingProxyType(custom))
 
 
 def _person(claims: Mapping[str, Any]) -> Person:

@@ -155,6 +155,7 @@ class Lms11:
             once=once,
             received_at=now,
             said=parameters.get("roles", "").split(","),
+            address=signed.url,
         )
 
 

@@ -334,7 +334,12 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
             raise MessageRefused(f"message_type {claims.get(MESSAGE_TYPE)!r:.60} is not supported")
         self._check_target(claims)
         launch = launch_from_claims(
-            claims, registration=ours.name, lti="1.3", once=self._once(), received_at=self._now
+            claims,
+            registration=ours.name,
+            lti="1.3",
+            once=self._once(),
+            received_at=self._now,
+            address=str(claims.get(TARGET_LINK_URI, "")),
         )
         self._launch = self._receiver.formerly(launch, claims, ours)
         if "sub" not in claims:

@@ -26,10 +26,20 @@ from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import DEPARTED
 from lti_bridge.store.statements import one_of
 
+# An LMS may name one cell for all links of a tool (docs/lms.md, Stud.IP): one grade would take the
+# place of another's. Looked for among the learner's own.
+SHARED = (
+    "grades.line_item = '' AND grades.sourced_id <> '' AND EXISTS (SELECT 1 FROM attempts a"
+    " JOIN grades o ON o.link_id = a.link_id AND o.learner_id = a.learner_id"
+    " WHERE a.learner_id = grades.learner_id AND a.link_id <> grades.link_id"
+    " AND o.registration = grades.registration AND o.version > 0"
+    " AND o.outcome_url = grades.outcome_url AND o.sourced_id = grades.sourced_id)"
+)
 GRADE_COLUMNS = (
     "id, given, maximum, version, registration, deployment_id, user_id, outcome_url, sourced_id,"  # noqa: S608 - constants
     " line_item, line_items, scopes, tries, stamp, stamp_version, told, family, delivered_at,"
     f" forced_version, reads, lease, unanswered, awaiting, {DEPARTED} AS departed,"
+    f" CASE WHEN {SHARED} THEN 1 ELSE 0 END AS shared,"
     " (SELECT l.activity_id FROM links l WHERE l.id = grades.link_id) AS activity_id,"
     # when the newest attempt that counts was handed in, as far as its provider said: its marks may
     # come weeks later, and a correction is no new submission

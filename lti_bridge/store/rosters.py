@@ -10,6 +10,7 @@ from sqlalchemy import TextClause, text
 
 from lti_bridge.core.course.learners import Cell
 from lti_bridge.core.course.rosters import Member
+from lti_bridge.core.grade.deliveries import DEPARTED as WAITS_FOR_LEARNER
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
@@ -85,6 +86,11 @@ CELLS = text(
     " WHERE a.link_id = :link_id AND a.number = (SELECT max(o.number) FROM attempts o"
     " WHERE o.link_id = a.link_id AND o.learner_id = a.learner_id) ORDER BY p.user_id"
 )
+TROUBLES = text(
+    "SELECT last_error, count(*) FROM grades WHERE link_id = :link_id AND last_error <> ''"
+    " AND delivery IN ('pending', 'refused', 'waiting') AND last_error <> :departed"
+    " GROUP BY last_error ORDER BY 2 DESC, 1 LIMIT 3"
+)
 SERVICES = text(
     "SELECT registration, line_item FROM grades WHERE line_item <> ''"
     " UNION SELECT registration, line_items FROM grades WHERE line_items <> ''"
@@ -150,6 +156,12 @@ class Rosters:
             with self._database.writing() as connection:
                 for statement, values in news:
                     connection.execute(statement, values)
+
+    def troubles(self, link_id: str) -> list[tuple[str, int]]:
+        """Why grades of this link are not in the gradebook, and how many: three reasons at most."""
+        values = {"link_id": link_id, "departed": WAITS_FOR_LEARNER}
+        with self._database.reading() as connection:
+            return [(str(why), int(n)) for why, n in connection.execute(TROUBLES, values)]
 
     def cells(self, link_id: str) -> list[Cell]:
         """What is known of each learner who has opened this link."""

@@ -161,6 +161,7 @@ def delivery(row: Any, lease: str, stamp: int, told: tuple[str, ...]) -> Deliver
         reads=row.reads,
         awaiting=row.awaiting,
         departed=bool(row.departed),
+        shared=bool(row.shared),
         unanswered=unanswered(row),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lti_bridge.core.launch.launches import Preview
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.launch.variables import variable_in
@@ -13,11 +15,16 @@ PEOPLE_PATH = "/course/people"
 
 
 def instructor_view(
-    preview: Preview, go_on: str, people: str, manage: Manage | None
+    preview: Preview,
+    go_on: str,
+    people: str,
+    manage: Manage | None,
+    troubles: Sequence[tuple[str, int]] = (),
 ) -> InstructorView:
     """The page's content. `go_on` and `people` are where its forms lead.
 
-    `manage` is what this person may do about the activity.
+    `manage` is what this person may do about the activity, `troubles` why grades are not in the
+    gradebook, and how many.
     """
     opened, token = preview.opened, (("token", preview.token),)
     custom = tuple(
@@ -38,6 +45,16 @@ def instructor_view(
         back_url=opened.launch.presentation.return_url,
         manage=manage,
         people=PreviewForm(people, token),
+        warnings=tuple(_trouble(why, many) for why, many in troubles),
+    )
+
+
+def _trouble(why: str, many: int) -> str:
+    grades = "1 grade of this link is" if many == 1 else f"{many} grades of this link are"
+    return (
+        f"{grades} not in your LMS's gradebook. What was tried, and what the LMS said: {why}."
+        " Show this to the administrator of your LMS; “Show the learners” says whose grades they"
+        " are, and no grade is lost."
     )
 
 

@@ -21,6 +21,7 @@ from lti_bridge.core.tool.choices import ToolAnswer
 from lti_bridge.core.tool.deep_linking import AtTools
 from lti_bridge.errors import BadRequest, BrowserRefused, LaunchRefused, LoginFailed, PageExpired
 from lti_bridge.store.health import Health
+from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.store import Store
 from lti_bridge.web import visitors
 from lti_bridge.web.errors import ErrorPages
@@ -56,6 +57,7 @@ class Site:
         self.launching = launching
         self.store = store
         self.health = Health(store.database)
+        self.troubles = Rosters(store.database).troubles
         self.errors = errors
         self.at_tools = at_tools
         root = urlsplit(launching.public_url).path
@@ -342,7 +344,8 @@ class Site:
 
     def _instructor(self, preview: Preview, frame_ancestors: tuple[str, ...]) -> Response:
         manage = self._manage(preview.opened, preview.token)
-        view = instructor_view(preview, self.go_on_path, self.people_path, manage)
+        troubles = self.troubles(preview.opened.link.id)
+        view = instructor_view(preview, self.go_on_path, self.people_path, manage, troubles)
         return self.pages.instructor(view, frame_ancestors=frame_ancestors)
 
     def _manage(self, opened: Opened, token: str) -> Manage | None:

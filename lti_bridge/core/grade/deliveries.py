@@ -41,6 +41,10 @@ OVERRIDDEN = "the LMS shows a grade that is not from here: resend with --force, 
 # The LMS has listed the learner as gone since it last let them in: how long until another look.
 DEPARTED_FOR = timedelta(days=1)
 LEASE_OVER = "the worker was stopped for longer than its lease: nothing was sent"
+SHARED = (
+    "the LMS has one place in its gradebook for this link and for another one, where this learner"
+    " has a grade: it was not overwritten"
+)
 DEPARTED = "the LMS lists this learner as no longer active in the course"
 
 
@@ -151,6 +155,8 @@ class Passback:
     def _deliver(self, delivery: Delivery, holds: Callable[[Delivery], bool]) -> Outcome:
         if delivery.departed and not delivery.forced:
             return Outcome("pending", self.clock() + DEPARTED_FOR, DEPARTED, count_try=False)
+        if delivery.shared and not delivery.forced:
+            return Outcome("refused", error=SHARED, count_try=False)
         keep = self.keeps(delivery.registration, delivery.activity_id) and not delivery.forced
         delivery = replace(delivery, keep=keep)
         readable = self.gradebook.readable(delivery)

@@ -101,7 +101,8 @@ def _list_items(lms: Lms) -> Response:
     if request.headers.get("Accept", _ITEMS_TYPE) != _ITEMS_TYPE:
         return Response(_NO_HANDLER, 400)
     with lms.state.lock:
-        views = [_view(lms, item) for item in lms.state.items.values() if _find(lms, item.id)]
+        found = [item for item in lms.state.items.values() if _find(lms, item.id)]
+        views = [_view(lms, item) for item in found if lms.family.lists(item)]
     filters = {"resource_link_id": "resourceLinkId", "resource_id": "resourceId", "tag": "tag"}
     for name, key in filters.items():
         if name in request.args:
@@ -122,6 +123,7 @@ def _create_item(lms: Lms) -> Response:
         link_id=sent.get("resourceLinkId"),
         resource_id=sent.get("resourceId", ""),
         tag=sent.get("tag", ""),
+        by_tool=True,
     )
     return _json(_view(lms, item), _ITEM_TYPE, 201)
 

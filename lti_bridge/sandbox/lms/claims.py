@@ -42,7 +42,7 @@ def _message(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
         f"{LTI}message_type": "LtiResourceLinkRequest",
         f"{LTI}version": "1.3.0",
         f"{LTI}deployment_id": lms.settings.deployment_id,
-        f"{LTI}target_link_uri": launch.launch_url(lms),
+        f"{LTI}target_link_uri": link.url or launch.launch_url(lms),
         f"{LTI}roles": [f"http://purl.imsglobal.org/vocab/lis/v2/membership#{user.role}"],
         f"{LTI}lis": {
             "person_sourcedid": f"SIS-{user.username}",
@@ -105,7 +105,7 @@ def _services(lms: Lms, link: LinkSpec, user: User) -> dict[str, Any]:
         return claims
     if link.offers_bo:
         claims["https://purl.imsglobal.org/spec/lti-bo/claim/basicoutcome"] = {
-            "lis_result_sourcedid": lms.new_sourcedid(link.id, user.id),
+            "lis_result_sourcedid": lms.family.sourcedid(link.id, user.id),
             "lis_outcome_service_url": launch.outcome_url(lms),
         }
     if link.offers_ags:

@@ -168,7 +168,7 @@ def _launch(lms: Lms, sent: dict[str, Any]) -> Response:
     target, extra = sent.get("target", "window"), sent.get("extra", {})
     if link.lti == "1.1":
         fields = launch11.build(lms, link, user, target, extra)
-        answer = {"action": lms_launch.launch_url(lms), "fields": fields}
+        answer = {"action": link.url or lms_launch.launch_url(lms), "fields": fields}
     else:
         fields = launch13.login_fields(lms, link, user, target, extra)
         answer = {"login_url": lms_launch.login_url(lms), "fields": fields}

@@ -11,7 +11,8 @@ class LinkSpec:
     `grades` says which grade services its launches offer; AGS exists for LTI 1.3 only.
     "container" is AGS where the tool has to make its column itself, and is never told it again.
     `storage` is the frame in which the LMS keeps data for tools without cookies: "_parent" is the
-    page around the tool, "lti_storage" a frame beside it; "" keeps nothing.
+    page around the tool, "lti_storage" a frame beside it; "" keeps nothing. `url` is where the
+    launch leads to, if not to the tool's own address.
     `course` is the id of the course that it was copied into; "" is the first one.
     """
 
@@ -23,6 +24,7 @@ class LinkSpec:
     grades: Literal["both", "ags", "bo", "container", "none"] = "both"
     storage: Literal["", "_parent", "lti_storage"] = ""
     course: str = ""
+    url: str = ""
 
     @property
     def offers_bo(self) -> bool:

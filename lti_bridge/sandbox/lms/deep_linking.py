@@ -172,7 +172,7 @@ def _told13(lms: Lms, keys: BridgeKeys, token: str) -> tuple[str, list[Any]]:
     return str(said.get(f"{_DL}data", "")), items
 
 
-def _item13(lms: Lms, item: Any) -> tuple[str, dict[str, str], dict[str, Any] | None]:
+def _item13(lms: Lms, item: Any) -> tuple[tuple[str, str], dict[str, str], dict[str, Any] | None]:
     known = {"type", "url", "title", "text", "icon", "thumbnail", "window", "iframe", "custom"}
     known |= {"lineItem", "available", "submission"}
     if item.get("type") != "ltiResourceLink" or set(item) - known:
@@ -218,7 +218,7 @@ def _told11(lms: Lms, form: dict[str, str]) -> tuple[str, list[Any]]:
     return form.get("data", ""), said["@graph"]
 
 
-def _item11(lms: Lms, item: Any) -> tuple[str, dict[str, str], dict[str, Any] | None]:
+def _item11(lms: Lms, item: Any) -> tuple[tuple[str, str], dict[str, str], dict[str, Any] | None]:
     if item.get("@type") != "LtiLinkItem" or item.get("mediaType") != _MEDIA_TYPE:
         raise _Wrong("an item of another type")
     line = item.get("lineItem")
@@ -231,7 +231,8 @@ def _item11(lms: Lms, item: Any) -> tuple[str, dict[str, str], dict[str, Any] | 
     return _checked(lms, item), item.get("custom", {}), line
 
 
-def _checked(lms: Lms, item: Any) -> str:
+def _checked(lms: Lms, item: Any) -> tuple[str, str]:
+    """Title and address of an item."""
     custom = item.get("custom", {})
     if not isinstance(custom, dict) or not all(isinstance(text, str) for text in custom.values()):
         raise _Wrong("custom is no object of texts")
@@ -241,14 +242,18 @@ def _checked(lms: Lms, item: Any) -> str:
     title = item.get("title", "")
     if not isinstance(title, str) or not title:
         raise _Wrong("no title")
-    return title
+    return title, str(item.get("url", ""))
 
 
 def _place(
-    lms: Lms, lti: str, title: str, custom: dict[str, str], line: dict[str, Any] | None
+    lms: Lms,
+    lti: str,
+    told: tuple[str, str],
+    custom: dict[str, str],
+    line: dict[str, Any] | None,
 ) -> LinkSpec:
     """A link, and its column; by LTI 1.3 none where none was asked for (DL 2.0 §3.2)."""
-    maximum = _maximum(line)
+    maximum, (title, url) = _maximum(line), told
     ungraded = lti == "1.3" and line is None
     with lms.state.lock:
         number = len(lms.state.placed) + 1
@@ -256,8 +261,9 @@ def _place(
             f"placed-{number}",
             title,
             "1.1" if lti == "1.1" else "1.3",
-            custom,
+            custom if lms.family.keeps_custom else {},
             grades="container" if ungraded else "both",
+            url=url,
         )
         lms.state.placed.append(link)
     if ungraded:

@@ -27,7 +27,7 @@ def build(
         "launch_presentation_return_url": launch.return_url(lms, link),
     }
     if link.offers_bo and "grades" not in lms.state.lacks:
-        fields["lis_result_sourcedid"] = lms.new_sourcedid(link.id, user.id)
+        fields["lis_result_sourcedid"] = lms.family.sourcedid(link.id, user.id)
         fields["lis_outcome_service_url"] = launch.outcome_url(lms)
     if "names" in lms.state.lacks:
         fields = {name: value for name, value in fields.items() if name not in _PERSONAL}
@@ -35,7 +35,7 @@ def build(
     wrong = lms.state.take_tamper("launch")
     spoil_before, spoil_after = TAMPERS.get(wrong, (_leave, _leave))
     spoil_before(fields)
-    url = launch.launch_url(lms)
+    url = link.url or launch.launch_url(lms)
     fields["oauth_signature"] = oauth1.signature(
         "POST", url, fields.items(), settings.shared_secret
     )

@@ -32,7 +32,7 @@ def login_fields(
     kept = {"lti_storage_target": link.storage} if link.storage else {}
     return {
         "iss": lms.called,
-        "target_link_uri": launch.launch_url(lms),
+        "target_link_uri": link.url or launch.launch_url(lms),
         "login_hint": user.id,
         "lti_message_hint": hint,
         "client_id": lms.settings.client_id,

@@ -116,7 +116,7 @@ def _read_envelope(body: bytes, reply: _Reply) -> tuple[str, etree._Element]:
 def _find_cell(lms: Lms, version: str, element: etree._Element) -> tuple[Item, str]:
     sourcedid = element.findtext(f"{_NS}resultRecord/{_NS}sourcedGUID/{_NS}sourcedId", "")
     try:
-        link_id, user_id = lms.read_sourcedid(sourcedid.strip())
+        link_id, user_id = lms.family.cell(sourcedid.strip())
     except ValueError as error:
         raise _Failure(str(error)) from error
     link = lms.link(link_id)

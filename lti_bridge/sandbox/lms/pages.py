@@ -112,7 +112,10 @@ def _launch(lms: Lms, link_id: str) -> ResponseReturnValue:
         return render_template("lms/frame.html", link=link, tool=lms_launch.tool_origin(lms))
     target = "iframe" if "framed" in request.args else "window"
     if link.lti == "1.1":
-        action, fields = lms_launch.launch_url(lms), launch11.build(lms, link, user, target)
+        action, fields = (
+            link.url or lms_launch.launch_url(lms),
+            launch11.build(lms, link, user, target),
+        )
     else:
         action, fields = (
             lms_launch.login_url(lms),

@@ -38,6 +38,7 @@ class Item:
     resource_id: str = ""
     tag: str = ""
     grades: dict[str, "Grade"] = field(default_factory=dict)
+    by_tool: bool = False
     attempts: int = 0  # how often work may be handed in; 0: as often as one likes
 
 

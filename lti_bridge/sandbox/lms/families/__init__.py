@@ -12,6 +12,7 @@ from lti_bridge.sandbox.lms.families.canvas import Canvas
 from lti_bridge.sandbox.lms.families.moodle import Moodle
 from lti_bridge.sandbox.lms.families.plain import Plain
 from lti_bridge.sandbox.lms.families.schoology import Schoology
+from lti_bridge.sandbox.lms.families.studip import StudIp
 
 FAMILIES: Mapping[str, type[Plain]] = {
     "plain": Plain,
@@ -20,4 +21,5 @@ FAMILIES: Mapping[str, type[Plain]] = {
     "blackboard": Blackboard,
     "brightspace": Brightspace,
     "schoology": Schoology,
+    "studip": StudIp,
 }

@@ -34,6 +34,7 @@ class Plain:
     audience_error: ClassVar[str] = "invalid_client"  # about an audience that is another's
     no_keys_status: ClassVar[int] = 400  # of a token request when the tool's keys cannot be had
     knows_jti: ClassVar[bool] = True  # whether an assertion counts once
+    keeps_custom: ClassVar[bool] = True  # whether a chosen link keeps its custom parameters
     stops_at_message: ClassVar[bool] = False  # whether the way back ends at what the tool says
 
     def __init__(self, lms: "Lms") -> None:
@@ -64,6 +65,10 @@ class Plain:
 
     def is_listed(self, user: User) -> bool:
         """Whether the members' list has this person."""
+        return True
+
+    def lists(self, item: "Item") -> bool:
+        """Whether the list of line items has this one."""
         return True
 
     def no_item(self, item_id: str) -> Response:
@@ -106,6 +111,14 @@ class Plain:
             "resultMaximum": float(item.maximum),
             "comment": grade.comment,
         }
+
+    def sourcedid(self, link_id: str, user_id: str) -> str:
+        """The name of a cell of Basic Outcomes."""
+        return self.lms.new_sourcedid(link_id, user_id)
+
+    def cell(self, sourcedid: str) -> tuple[str, str]:
+        """The link and the user that such a name is of. Raises ValueError saying what is wrong."""
+        return self.lms.read_sourcedid(sourcedid)
 
     def outcome_refusal(self, item: "Item", user_id: str) -> str | None:
         """Why a Basic Outcomes message changes nothing, which may be in no words; None: it does."""
