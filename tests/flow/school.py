@@ -334,6 +334,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever was killed reads no answer: that is no news."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     school: School
