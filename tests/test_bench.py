@@ -219,7 +219,10 @@ def test_a_relaunch_writes_one_click_and_no_second_attempt(
     }
 
 
-def test_a_launch_at_an_lti_13_tool_is_one_commit(bridge: Bridge, parties: Parties) -> None:
+@pytest.mark.parametrize(("lti", "kept"), [("1.1", 0), ("1.3", 1)])
+def test_a_launch_at_an_lti_tool_is_one_commit(
+    bridge: Bridge, parties: Parties, lti: str, kept: int
+) -> None:
     fill(bridge.store.database, 0, 10, parties.lms_url, print)
     made, client = traffic(bridge, parties, 10), web_app(bridge).test_client()
     commits: list[str] = []
@@ -229,10 +232,11 @@ def test_a_launch_at_an_lti_13_tool_is_one_commit(bridge: Bridge, parties: Parti
 
     bridge.store.database.close()
     event.listen(bridge.store.database.engine, "checkout", trace)
-    (request,) = made.launches11(1, "1.3")
+    (request,) = made.launches11(1, lti)
     assert statements.send(client, request) == 200
     assert commits.count("COMMIT") == 1
-    assert rows(bridge, "tool_launches") == rows(bridge, "held_launches") == 1
+    assert rows(bridge, "tool_launches") == rows(bridge, "held_launches") == kept
+    assert rows(bridge, "owners") == 1 - kept
 
 
 def test_no_statement_of_a_click_a_grade_or_a_delivery_reads_a_whole_table(

@@ -274,6 +274,7 @@ class Catalogue:
             names=table.names,
             notice=table.notice,
             keeps_launches=tool is not None,
+            by_lti=tool is not None or kind.credentials(settings) is not None,
             daily_limit=table.daily_limit,
             max_in_flight=table.max_in_flight,
         )

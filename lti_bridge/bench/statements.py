@@ -16,7 +16,7 @@ from lti_bridge.errors import BridgeError
 from lti_bridge.store import registrations, tools
 from lti_bridge.store.engine import Database
 
-TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
+TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 SELDOM = (
     registrations.VERSION_SQL,
     tools.VERSION_SQL,

@@ -30,6 +30,9 @@ from lti_bridge.core.records import (
 class Transaction(ActivitySteps, OwnerSteps, Protocol):
     """The steps of one database transaction; nothing is kept unless all of it is."""
 
+    def part(self) -> AbstractContextManager[None]:
+        """A part of it that may fail alone: what was done in it is undone by what it raises."""
+
     def use_once(self, once: Once) -> bool:
         """Record the value; False when it was already recorded."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import TextClause
@@ -22,6 +23,17 @@ class Statements:
         self._cursor = cursor
         self._native = database.native
         self._for_update = database.for_update
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of the transaction that may fail alone: then nothing of it is kept."""
+        self._cursor.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._cursor.execute("ROLLBACK TO SAVEPOINT part")
+            raise
+        self._cursor.execute("RELEASE SAVEPOINT part")
 
     def _row(self, statement: TextClause, **values: Any) -> Any:
         return self._run(statement, values).fetchone()

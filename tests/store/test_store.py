@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -145,6 +146,18 @@ def test_all_or_nothing(desk: Desk) -> None:
     assert desk.rows("SELECT 1 FROM used_once UNION ALL SELECT 1 FROM learners") == []
     with desk.store.transaction() as tx:
         assert tx.use_once(Once("a", "1", NOW))
+
+
+def test_a_part_of_a_transaction_may_fail_alone(desk: Desk) -> None:
+    with desk.store.transaction() as tx:
+        assert tx.use_once(Once("a", "first", NOW))
+        with suppress(LookupError), tx.part():
+            tx.use_once(Once("a", "second", NOW))
+            raise LookupError
+        with tx.part():
+            tx.use_once(Once("a", "third", NOW))
+    kept = desk.rows("SELECT value FROM used_once ORDER BY value")
+    assert [row["value"] for row in kept] == ["first", "third"]
 
 
 def test_a_value_is_used_once(desk: Desk) -> None:

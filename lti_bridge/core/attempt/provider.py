@@ -168,11 +168,12 @@ class Connection:
     whether starting twice gives the same attempt. `notice` is shown to a learner before anything
     leaves; `names` is how a name is split that comes whole (identity.parted);
     `pseudonym_domain` makes addresses for those whose own may not leave, and `addresses`
-    says which ones leave (identity.address_of). `keeps_launches`: a start calls nobody and keeps
-    the launch until the tool comes for it (LTI 1.3). `daily_limit` is how many attempts one LMS
-    may buy there in a day, 0: any number. `max_in_flight` is how many calls of one process may be
-    under way. `extra_time` says for an activity's settings what the provider does with a learner's
-    extra time.
+    says which ones leave (identity.address_of). `by_lti`: a start is a launch at an LTI tool, which
+    calls nobody, and what it keeps or buys is in the commit of its click; `keeps_launches`: the
+    tool comes for its launch afterwards (LTI 1.3). `daily_limit` is how many attempts one LMS may
+    buy there in a day, 0: any number. `max_in_flight` is how many calls of one process may be under
+    way. `extra_time` says for an activity's settings what the provider does with a learner's extra
+    time.
     """
 
     name: str
@@ -189,6 +190,7 @@ class Connection:
     addresses: str = "real"
     names: NameOrder = "given-first"
     notice: str = ""
+    by_lti: bool = False
     keeps_launches: bool = False
     daily_limit: int = 0
     max_in_flight: int = 1

@@ -17,7 +17,7 @@ from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.rosters import members_url
 from lti_bridge.core.grade.states import SCORE_SCOPE
 from lti_bridge.core.launch import held_launch, once
-from lti_bridge.core.launch.handoff import ConfirmPage, Handoff, InfoPage
+from lti_bridge.core.launch.handoff import ConfirmPage, Form, Handoff, InfoPage
 from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, GradeTarget, Launch
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.launch.sessions import Sessions
@@ -100,7 +100,7 @@ class Launching:
         with self.store.transaction() as tx:
             repeated = not once.first(tx, launch)
             opened = self._record(tx, replace(self._found(tx, launch), repeated=repeated))
-            return self._at_tool(opened, framed) if _is_kept(opened) else opened
+            return self._at_tool(tx, opened, framed) if _leaves(opened) else opened
 
     def hand_off(self, opened: Opened) -> Handoff | Preview:
         """What the browser gets for a recorded click; calls the provider if there is need.
@@ -298,13 +298,17 @@ class Launching:
         self._save_launch(tx, opened)
         return opened
 
-    def _at_tool(self, opened: Opened, framed: bool) -> Opened:
-        """The click with its handoff; what that keeps joins the transaction that is open."""
+    def _at_tool(self, tx: Transaction, opened: Opened, framed: bool) -> Opened:
+        """The click with its handoff; what that keeps and buys joins the transaction."""
         try:
-            opened = replace(opened, handoff=self.start(opened))
+            with tx.part():
+                handoff = self.start(opened)
         except BridgeError:
             return opened  # the click is recorded, and hand_off says what is wrong
-        return replace(opened, held=self.token_for(opened)) if framed else opened
+        opened = replace(opened, handoff=handoff)
+        if framed and isinstance(handoff, Form) and handoff.cookies:  # for a window of its own
+            return replace(opened, held=self.token_for(opened))
+        return opened
 
     def _save_launch(self, tx: Transaction, opened: Opened) -> None:
         attempt_id = opened.attempt.id if opened.attempt else ""
@@ -366,10 +370,10 @@ def _only_looks(opened: Opened) -> bool:
     return capabilities.can(opened.connection, capabilities.COSTS)
 
 
-def _is_kept(opened: Opened) -> bool:
-    """Whether the browser leaves at once for a tool that comes for its launch afterwards."""
+def _leaves(opened: Opened) -> bool:
+    """Whether the browser leaves at once for an LTI tool."""
     connection, main_role = opened.connection, opened.launch.main_role
-    if not connection.keeps_launches or connection.notice or _only_looks(opened):
+    if not connection.by_lti or connection.notice or _only_looks(opened):
         return False
     return opened.again is None and main_role in ("learner", "guest")
 
