@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import hmac
+from random import Random
+from types import SimpleNamespace
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oauthlib.oauth1.rfc5849 import signature as rfc5849
 
 from lti_bridge import errors
 from lti_bridge.lti import oauth1
@@ -755,3 +758,37 @@ def test_no_body_breaks_the_form_reader(body: bytes) -> None:
     except errors.BadRequest:
         return
     assert oauth1.parse_form(urlencode(pairs_).encode()) == pairs_
+
+
+CHARACTERS = [*map(chr, range(1, 256)), *"aeiou &=%+~-._'\"\r\n", "€", "中", "\U0001f600"]
+ADDRESSES = [
+    TOOL,
+    "HTTPS://Tool.Example.org:443/a%20b/ü?x=1",
+    "http://tool.example.org:8080",
+    "https://tool.example.org/lti;v=1/?course=2&view",
+]
+
+
+def generated(random: Random) -> tuple[str, list[tuple[str, str]], str]:
+    """An address, the fields of a form and a secret, of whatever characters forms may hold."""
+
+    def text(most: int) -> str:
+        return "".join(random.choices(CHARACTERS, k=random.randrange(most)))
+
+    fields = [(text(4), text(7)) for _ in range(random.randrange(4))]
+    return random.choice(ADDRESSES), [*fields, *fields[1:2]], text(5)
+
+
+@pytest.mark.parametrize("part", range(10))
+def test_100_000_generated_forms_are_signed_and_read_as_by_others(part: int) -> None:
+    random = Random(part)  # the same ones in every run
+    for _ in range(10_000):
+        url, fields, secret = generated(random)
+        theirs = rfc5849.signature_base_string(
+            "POST", rfc5849.base_string_uri(url), rfc5849.normalize_parameters(fields)
+        )
+        assert oauth1.base_string("post", url, fields) == theirs
+        keys = SimpleNamespace(client_secret=secret, resource_owner_secret="")
+        signed = rfc5849.sign_hmac_sha256_with_client(theirs, keys)
+        assert oauth1.signature("POST", url, fields, secret, "HMAC-SHA256") == signed
+        assert oauth1.parse_form(urlencode(fields).encode()) == fields
