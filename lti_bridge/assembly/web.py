@@ -80,13 +80,13 @@ def web_app(bridge: Bridge) -> Flask:
 
 
 def _site(bridge: Bridge) -> Site:
-    trusted = bridge.lms.directory.names
+    registration_of = bridge.lms.directory.get
     pages = Pages(urlsplit(bridge.settings.bridge.public_url).path)
     errors = ErrorPages(
         pages=pages,
         new_reference=log.current,
         framing=partial(lms_routes.frame_ancestors, bridge.lms.lms11, bridge.lms.lms13),
-        trusted=lambda registration: registration in trusted(),
+        trusted=lambda registration: registration_of(registration) is not None,
     )
     return Site(
         pages=pages,

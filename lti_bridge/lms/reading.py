@@ -261,11 +261,11 @@ def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _text(members: Mapping[str, Any], name: str) -> str:
     """A text; a whole number is its digits, since many write their ids as numbers."""
     value = names.as_id(members.get(name))
-    if names.is_empty(value):
-        return ""
-    if not isinstance(value, str):
+    if isinstance(value, str):
+        return _storable(value)
+    if not names.is_empty(value):
         raise MessageRefused(f"{name} is not a text")
-    return _storable(value)
+    return ""
 
 
 def _texts(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -303,10 +303,11 @@ def _texts_within(value: object, depth: int = 0) -> Iterator[str]:
 
 def _storable(text: str) -> str:
     """Refuse half characters and NUL, which no database and no other system would take."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as err:
-        raise MessageRefused("a text is no valid Unicode") from err
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as err:
+            raise MessageRefused("a text is no valid Unicode") from err
     if "\0" in text:
         raise MessageRefused("a text holds a NUL character")
     return text

@@ -157,7 +157,9 @@ def is_empty(value: object) -> bool:
 
     PHP writes an object without members as `[]`, so that the kind of emptiness says nothing.
     """
-    return value is None or (isinstance(value, str | list | tuple | Mapping) and not value)
+    if value:
+        return False
+    return value is None or isinstance(value, str | list | tuple | Mapping)
 
 
 def as_id(value: object) -> object:
@@ -374,4 +376,4 @@ def _text(value: object) -> str:
     """The value when it is a text that can be sent; JSON may hold half a surrogate pair."""
     if not isinstance(value, str):
         return ""
-    return "" if _SURROGATE.search(value) else value
+    return value if value.isascii() or not _SURROGATE.search(value) else ""

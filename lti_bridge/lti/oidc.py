@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, urldefrag, urlencode, urlsplit
 
 _PLAIN_URL = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
@@ -43,6 +44,7 @@ def authentication_request(
     return address + joint + urlencode(parameters, quote_via=quote, safe="")
 
 
+@lru_cache(maxsize=256)  # every page asks for those of its LMS
 def origin(url: str) -> str:
     """Return `scheme://host[:port]` as a browser writes it, or "" for anything but http(s).
 

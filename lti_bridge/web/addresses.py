@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from lti_bridge.errors import BadRequest
@@ -23,6 +24,7 @@ def require_web_address(url: str) -> str:
     return url
 
 
+@lru_cache(maxsize=256)  # every page asks for those of its LMS and its tool
 def origin_of(url: str) -> str:
     """Scheme, host and port of a web address, as a content security policy writes them."""
     scheme, host, port = _parts(url).group("scheme", "host", "port")

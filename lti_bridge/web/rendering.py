@@ -118,9 +118,6 @@ class Pages:
         `refusal` is why a launch was not opened: its status, code and `reference` are shown.
         """
         storage = new_window.storage
-        forms = [form for form in (new_window.again, storage and storage.form) if form]
-        if any("\0" in value for form in forms for _, value in form.fields):
-            raise BadRequest("a form field holds a NUL character")
         response = self._page(
             "new_window",
             frame_ancestors,
@@ -287,9 +284,6 @@ class Pages:
         lang: str,
         elsewhere: Form | None,
     ) -> Response:
-        # HTML has no way to write NUL: a browser reads it as U+FFFD and the signature breaks.
-        if any("\0" in name or "\0" in value for name, value in form.fields):
-            raise BadRequest("a form field holds a NUL character")
         nonce = secrets.token_urlsafe(16)
         return self._page(
             "frame" if form.frame else "form",
@@ -333,9 +327,18 @@ class Pages:
 
 
 def _inputs(form: Form) -> Markup:
-    """The hidden fields, escaped here: as a loop of the template they take three times as long."""
+    """The hidden fields, escaped here, all at once: one by one they take ten times as long.
+
+    Raises BadRequest for NUL, which HTML has no way to write: a browser reads it as U+FFFD and
+    the signature breaks.
+    """
+    texts = [text for pair in form.fields for text in pair]
+    escaped = html.escape("\0".join(texts)).split("\0")
+    if texts and len(escaped) != len(texts):
+        raise BadRequest("a form field holds a NUL character")
+    pairs = iter(escaped)
     inputs = [
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in form.fields
+        f'<input type="hidden" name="{name}" value="{value}">'
+        for name, value in zip(pairs, pairs, strict=False)
     ]
     return Markup("\n".join(inputs))  # noqa: S704 - escaped above

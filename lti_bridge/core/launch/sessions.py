@@ -43,10 +43,12 @@ class Sessions:
         who = identity.parted(opened.launch.person, connection.names)
         launch = replace(opened.launch, person=who)
         opened = replace(opened, launch=launch)
+        user_id = identity.pairwise(self.key, connection.name, opened.learner_id)
+        course = course_id(self.key, connection.name, launch)
         bindings = Bindings(
-            user_id=self._user_id(opened),
+            user_id=user_id if opened.learner_id else "",
             resource_link_id=opened.link.id,
-            context_id=self._course(opened) if launch.course_id else "",
+            context_id=course if launch.course_id else "",
             sourced_id=self._sourced_id(opened),
             outcome_url=self.outcome_url,
             return_url=self.return_url + opened.launch_id,
@@ -62,7 +64,7 @@ class Sessions:
             attempt_id=attempt.id if attempt else "",
             attempt_number=attempt.number if attempt else 0,
             learner_id=bindings.user_id,
-            person=self._person(opened),
+            person=_person(opened, user_id),
             roles=_roles(launch),
             context=_context(launch, bindings.context_id),
             resource_link=_resource_link(launch, opened),
@@ -75,7 +77,7 @@ class Sessions:
             sourced_id=bindings.sourced_id,
             callback_url=self._callback_url(opened),
             extra_time_percent=opened.extra_time_percent,
-            origin=self._origin(opened),
+            origin=_origin(opened, course),
         )
         return session, resolved
 
@@ -99,38 +101,6 @@ class Sessions:
             return ""
         return sourced_ids.issue(self.key, opened.connection.name, opened.attempt.id)
 
-    def _user_id(self, opened: Opened) -> str:
-        if not opened.learner_id:
-            return ""
-        return identity.pairwise(self.key, opened.connection.name, opened.learner_id)
-
-    def _origin(self, opened: Opened) -> Origin:
-        launch = opened.launch
-        return Origin(
-            learner_id=opened.learner_id,
-            registration=launch.registration,
-            deployment_id=launch.deployment_id,
-            context_id=launch.context.id or launch.home,
-            course=self._course(opened),
-            graded=launch.grade_target.offered,
-            listed=bool(members_url(launch)),
-        )
-
-    def _course(self, opened: Opened) -> str:
-        return course_id(self.key, opened.connection.name, opened.launch)
-
-    def _person(self, opened: Opened) -> Person:
-        connection = opened.connection
-        person = identity.PrivacyRule(connection.privacy).apply(opened.launch.person)
-        alias = identity.pairwise(self.key, connection.name, opened.learner_id)
-        chosen = (connection.addresses, connection.pseudonym_domain)
-        person = replace(person, email=identity.address_of(person, alias, *chosen))
-        missing = [name for name in sorted(connection.needs) if not getattr(person, name)]
-        if missing:
-            whole = bool(opened.launch.person.full_name)
-            raise NoPersonalData(f"the LMS sent no {', '.join(missing)}", missing, whole=whole)
-        return person
-
 
 def course_id(key: bytes, connection: str, launch: Launch) -> str:
     """The course of a launch as a connection's provider knows it."""
@@ -139,6 +109,31 @@ def course_id(key: bytes, connection: str, launch: Launch) -> str:
     if launch.former:  # as the provider has known the course since LTI 1.1
         course = (launch.former.registration, "", launch.former.context_id)
     return identity.opaque(key, "context", connection, *course)
+
+
+def _origin(opened: Opened, course: str) -> Origin:
+    launch = opened.launch
+    return Origin(
+        learner_id=opened.learner_id,
+        registration=launch.registration,
+        deployment_id=launch.deployment_id,
+        context_id=launch.context.id or launch.home,
+        course=course,
+        graded=launch.grade_target.offered,
+        listed=bool(members_url(launch)),
+    )
+
+
+def _person(opened: Opened, alias: str) -> Person:
+    connection = opened.connection
+    person = identity.PrivacyRule(connection.privacy).apply(opened.launch.person)
+    chosen = (connection.addresses, connection.pseudonym_domain)
+    person = replace(person, email=identity.address_of(person, alias, *chosen))
+    missing = [name for name in sorted(connection.needs) if not getattr(person, name)]
+    if missing:
+        whole = bool(opened.launch.person.full_name)
+        raise NoPersonalData(f"the LMS sent no {', '.join(missing)}", missing, whole=whole)
+    return person
 
 
 def _roles(launch: Launch) -> tuple[str, ...]:
