@@ -70,7 +70,8 @@ def web_app(bridge: Bridge) -> Flask:
     app.before_request(log.begin)
     app.before_request(check_request)
     table = bridge.settings.bridge
-    app.before_request(partial(send_on, table.public_url, table.former_urls))
+    if table.former_urls:
+        app.before_request(partial(send_on, table.public_url, table.former_urls))
     app.teardown_request(lambda _error: log.end())
     app.register_error_handler(HTTPException, site.errors.http_error)
     app.register_error_handler(Exception, site.errors.failed)

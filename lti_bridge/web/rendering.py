@@ -63,11 +63,22 @@ def _templates(root: str) -> dict[str, Template]:
     return {name.removesuffix(".html"): env.get_template(name) for name in pages}
 
 
+MARK = "\ue000"  # a character of nobody's, around what is put into a blank page
+
+
+@cache
+def _blank(root: str, to: str, lang: str) -> list[str]:
+    """The page of a form as pieces: every second one is the name of what belongs there."""
+    named = {name: Markup(MARK + name + MARK) for name in ("action", "inputs", "nonce")}  # noqa: S704
+    template = _templates(root)["form"]
+    return template.render(**named, to=to, lang=lang, elsewhere=None).split(MARK)
+
+
 class Pages:
     """Makes the responses. `root` is the path part of public_url, without a slash at its end."""
 
     def __init__(self, root: str = "") -> None:
-        self._templates = _templates(root)
+        self._root, self._templates = root, _templates(root)
 
     def handoff(
         self,
@@ -284,22 +295,26 @@ class Pages:
         lang: str,
         elsewhere: Form | None,
     ) -> Response:
-        nonce = secrets.token_urlsafe(16)
-        return self._page(
-            "frame" if form.frame else "form",
-            frame_ancestors,
-            form_targets=form_targets(form.action, onward),
-            # a tool may go on to other hosts of its own
-            frames="https: http:" if form.frame else "",
+        nonce, inputs = secrets.token_urlsafe(16), _inputs(form)
+        # a tool may go on to other hosts of its own
+        frames = "https: http:" if form.frame else ""
+        policy = _policy(frame_ancestors, form_targets(form.action, onward), nonce, frames)
+        if form.frame is None and elsewhere is None:
+            filled = {"action": html.escape(form.action), "inputs": inputs, "nonce": nonce}
+            pieces = _blank(self._root, to, lang)
+            page = "".join([filled.get(piece, piece) for piece in pieces])
+            return _response(page, 200, policy)
+        page = self._templates["frame" if form.frame else "form"].render(
             nonce=nonce,
             action=form.action,
-            inputs=_inputs(form),
+            inputs=inputs,
             frame=form.frame,
             to=to,
             lang=lang,
             elsewhere=elsewhere,
             elsewhere_inputs=_inputs(elsewhere) if elsewhere else "",
         )
+        return _response(page, 200, policy)
 
     def _page(
         self,
@@ -309,21 +324,29 @@ class Pages:
         status: int = 200,
         form_targets: str = "'none'",
         nonce: str = "",
-        frames: str = "",
         **values: object,
     ) -> Response:
-        policy = f"{POLICY}; form-action {form_targets}"
-        if frames:
-            policy += f"; frame-src {frames}"
-        if nonce:
-            policy += f"; script-src 'nonce-{nonce}'"
-        if frame_ancestors:
-            policy += f"; frame-ancestors {ancestors_policy(frame_ancestors)}"
-        try:
-            body = self._templates[name].render(nonce=nonce, **values).encode()
-        except UnicodeEncodeError as err:
-            raise BadRequest("a value cannot be written as UTF-8") from err
-        return make_response(body, "text/html; charset=utf-8", status, policy)
+        page = self._templates[name].render(nonce=nonce, **values)
+        return _response(page, status, _policy(frame_ancestors, form_targets, nonce))
+
+
+def _policy(frame_ancestors: tuple[str, ...], targets: str, nonce: str, frames: str = "") -> str:
+    policy = f"{POLICY}; form-action {targets}"
+    if frames:
+        policy += f"; frame-src {frames}"
+    if nonce:
+        policy += f"; script-src 'nonce-{nonce}'"
+    if frame_ancestors:
+        policy += f"; frame-ancestors {ancestors_policy(frame_ancestors)}"
+    return policy
+
+
+def _response(page: str, status: int, policy: str) -> Response:
+    try:
+        body = page.encode()
+    except UnicodeEncodeError as err:
+        raise BadRequest("a value cannot be written as UTF-8") from err
+    return make_response(body, "text/html; charset=utf-8", status, policy)
 
 
 def _inputs(form: Form) -> Markup:

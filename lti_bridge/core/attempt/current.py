@@ -24,6 +24,8 @@ def attempt(
     repeated click would begin one, and what the activity's limits say.
     """
     link, learner_id = opened.link, opened.learner_id
+    if opened.newcomer:
+        return _next(tx, opened, None, [], now, number, new_id)
     going = tx.open_attempt(link.id, learner_id)
     if going is not None and going.activity_id == opened.activity.id:
         return replace(opened, attempt=going)
@@ -52,7 +54,7 @@ def _next(
     new_id: Callable[[], str],
 ) -> Opened:
     activity = opened.activity
-    if activity.attempts:
+    if activity.attempts and opened.more is None:
         opened = replace(opened, more=tx.adjustment(activity.id, opened.learner_id))
     more = opened.more or Adjustment()
     if retakes.is_over(activity, begun, switched=going is not None):

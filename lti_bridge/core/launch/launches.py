@@ -22,7 +22,7 @@ from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, GradeTar
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.launch.sessions import Sessions
 from lti_bridge.core.launch.variables import Resolved
-from lti_bridge.core.records import Begun
+from lti_bridge.core.records import Adjustment, Begun
 from lti_bridge.core.store import Store, Transaction
 from lti_bridge.core.tool.launches import digest
 from lti_bridge.errors import (
@@ -246,7 +246,7 @@ class Launching:
 
     def _held_click(self, tx: Transaction, launch: Launch, token: str) -> Opened:
         """A further click of a held launch."""
-        opened = replace(self._found(tx, launch), learner_id=self._learner(tx, launch), held=token)
+        opened = replace(self._with_learner(tx, self._found(tx, launch)), held=token)
         if _makes_attempt(opened) and tx.has_left(launch):
             raise PageExpired("the LMS has listed this learner as gone since")
         return opened
@@ -278,14 +278,19 @@ class Launching:
         known = tx.known_learner(launch.registration, launch.person.id)
         return relocation.find(tx, launch, tx.begun(launch, "", known)) if known else None
 
-    def _learner(self, tx: Transaction, launch: Launch) -> str:
-        if not launch.person.id:
-            return ""
-        return migration.learner(tx, launch, self.new_id())
+    def _with_learner(self, tx: Transaction, opened: Opened) -> Opened:
+        """The click with who clicked; a newcomer has no attempts and gets nothing more yet."""
+        if not opened.launch.person.id:
+            return opened
+        fresh = self.new_id()
+        known = migration.learner(tx, opened.launch, fresh)
+        if known != fresh:
+            return replace(opened, learner_id=known)
+        return replace(opened, learner_id=fresh, newcomer=True, more=Adjustment())
 
     def _record(self, tx: Transaction, opened: Opened) -> Opened:
         launch = opened.launch
-        opened = replace(opened, learner_id=self._learner(tx, launch))
+        opened = self._with_learner(tx, opened)
         if _makes_attempt(opened):
             if not opened.learner_id:
                 raise AnonymousRefused("no user id")

@@ -20,7 +20,7 @@ class Opened:
     in the same commit, and `held` is the token of the launch where it was kept with it.
     `extra_time_percent` is what the learner of an attempt was given besides. `clicked` is the id of
     the link that the click came by, where its attempts are at another one. `more` is what the
-    learner gets more of at the activity, once that was read.
+    learner gets more of at the activity, once that was read; a `newcomer` has nothing here yet.
     """
 
     launch_id: str
@@ -37,3 +37,4 @@ class Opened:
     extra_time_percent: int = 0
     clicked: str = ""
     more: Adjustment | None = None
+    newcomer: bool = False
