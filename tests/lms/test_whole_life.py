@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,22 @@ def test_moodle_is_understood_where_it_gives_no_reason(
         life.lms.control(what, **values[what])
         assert life.after()[0] == "refused"
         assert life.bridge.row()["last_error"].startswith(words)
+
+
+def test_canvas_has_all_grades_of_a_class_and_none_has_spent_a_try_on_its_bucket(
+    tmp_path: Path,
+) -> None:
+    users = [str(1000 + number) for number in range(40)]
+    for life in begin(tmp_path, "canvas", crowd=len(users)):
+        life.lms.control("fault", path="/lti/ags", delay_s=2, times=-1)
+        for user in users:
+            life.bridge.report("60", user=user)
+        with ThreadPoolExecutor(32) as pool:
+            for _ in range(30):
+                life.bridge.passback.deliver_due(pool)
+                life.bridge.clock.forward(seconds=1)
+        rows = [life.bridge.row(user) for user in users]
+        assert {one["delivery"] for one in rows} == {"delivered"}
+        assert {one["tries"] for one in rows} == {1}  # the one that was taken
+        throttled = [one for one in life.lms.log() if one["status"] == 403]
+        assert 0 < len(throttled) < len(users) / 2
