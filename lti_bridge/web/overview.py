@@ -40,12 +40,14 @@ def instructor_view(
         link_title=opened.launch.resource_link.title,
         grade_policy=opened.activity.grade,
         custom=custom,
-        warnings=advice.missing(opened),
+        warnings=(
+            *advice.missing(opened),
+            *(_trouble(why, many) for why, many in troubles),
+        ),
         preview=PreviewForm(go_on, token),
         back_url=opened.launch.presentation.return_url,
         manage=manage,
         people=PreviewForm(people, token),
-        warnings=tuple(_trouble(why, many) for why, many in troubles),
     )
 
 
