@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,10 +27,12 @@ SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readon
 MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 # Of one list. Canvas gives 50 members a page whatever it is asked for, so that the number of pages
 # says little; what they hold, and how long they take, is bounded.
-MAX_MEMBERS = 20_000
-MAX_BYTES = 16_000_000
-MAX_PAGES = 500
+MAX_MEMBERS = 120_000
+MAX_BYTES = 64_000_000
+MAX_PAGES = 2000
 MAX_TIME = timedelta(minutes=2)
+# Of one list in memory: of a longer one nothing is kept but who has left.
+MAX_SHOWN = 20_000
 # Of all lists in memory. A member takes 2 kB there at most, as the test of it measures.
 KEPT_FOR = timedelta(minutes=5)
 MAX_KEPT = 100  # courses
@@ -66,10 +68,10 @@ class Courses(Protocol):
         registration: str,
         deployment_id: str,
         context_id: str,
-        members: Iterable[Member],
+        active: Mapping[str, bool],
         read_at: datetime,
     ) -> None:
-        """Keep who of those with a grade here has left the course, as its LMS lists it."""
+        """Keep who of those with a grade here has left the course, by user id, as its LMS says."""
 
 
 @dataclass(slots=True)
@@ -78,6 +80,17 @@ class _Turn:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a list says: everybody, None for too many, and whether each is active by user id."""
+
+    members: list[Member] | None
+    active: dict[str, bool] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.members or ())
 
 
 class _Kept:
@@ -89,20 +102,20 @@ class _Kept:
     def __init__(self, kept_for: timedelta) -> None:
         self._for = kept_for
         # with the time by the caller's clock, and by this machine's
-        self._lists: OrderedDict[tuple[str, str, str], tuple[datetime, float, list[Member]]] = (
+        self._lists: OrderedDict[tuple[str, str, str], tuple[datetime, float, _Listed]] = (
             OrderedDict()
         )
         self._members = 0
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
-    def get(self, course: tuple[str, str, str], now: datetime) -> list[Member] | None:
+    def get(self, course: tuple[str, str, str], now: datetime) -> _Listed | None:
         """The list of a course, unless it is too old."""
         with self._lock:
             kept = self._lists.get(course)
         return kept[2] if kept and now < kept[0] + self._for else None
 
-    def put(self, course: tuple[str, str, str], found: list[Member], now: datetime) -> None:
+    def put(self, course: tuple[str, str, str], found: _Listed, now: datetime) -> None:
         """Keep a list; others go for it, the oldest first."""
         with self._lock:
             self._drop(course)
@@ -172,13 +185,15 @@ class Memberships:
             return None
         with self._turn(course):
             kept = self._kept.get(course, self.clock())
-            if kept is not None:
-                return kept
-            began = self.clock()  # a launch while the list is read is later than the list
-            found = self._fetch(known, deployment_id, url)
-            self.courses.note_members(*course, found, began)
-            self._kept.put(course, found, self.clock())
-        return found
+            if kept is None:
+                began = self.clock()  # a launch while the list is read is later than the list
+                kept = self._fetch(known, deployment_id, url)
+                self.courses.note_members(*course, kept.active, began)
+                kept.active.clear()
+                self._kept.put(course, kept, self.clock())
+        if kept.members is None:
+            raise DeliveryRefused(f"members: more than {MAX_SHOWN} are too many to be shown")
+        return kept.members
 
     @contextmanager
     def _turn(self, course: tuple[str, str, str]) -> Iterator[None]:
@@ -195,22 +210,27 @@ class Memberships:
                 if not turn.waiting:
                     self._busy.pop(course, None)
 
-    def _fetch(self, registration: Registration13, deployment_id: str, url: str) -> list[Member]:
+    def _fetch(self, registration: Registration13, deployment_id: str, url: str) -> _Listed:
         call = partial(self.tokens.call, registration, frozenset({SCOPE}), deployment_id)
         address = ags.filtered(url, role=self.role) if self.role else url
         found: dict[str, Member] = {}
+        active: dict[str, bool] = {}
         size, until = 0, self.clock() + MAX_TIME
         for page in pages(call, address, MEDIA_TYPE, "members", limit=MAX_PAGES):
             for member in read_members(page):
                 # who is listed twice is active if one of the entries says so
-                if member.active or member.person.id not in found:
-                    found[member.person.id] = member
+                if member.active or member.person.id not in active:
+                    active[member.person.id] = member.active
+                    if len(active) <= MAX_SHOWN:
+                        found[member.person.id] = member
+            if len(active) > MAX_SHOWN:
+                found.clear()  # of people whom nobody will be shown
             size += len(page)
-            if len(found) > MAX_MEMBERS or size > MAX_BYTES:
+            if len(active) > MAX_MEMBERS or size > MAX_BYTES:
                 raise DeliveryRefused("members: the list has no end")
             if self.clock() > until:
                 raise DeliveryFailed("members: the list takes too long")
-        return list(found.values())
+        return _Listed(list(found.values()) if len(active) <= MAX_SHOWN else None, active)
 
 
 def read_members(body: bytes) -> list[Member]:

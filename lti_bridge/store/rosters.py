@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import TextClause, text
 
 from lti_bridge.core.course.learners import Cell
-from lti_bridge.core.course.rosters import Member
 from lti_bridge.core.grade.deliveries import DEPARTED as WAITS_FOR_LEARNER
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.store import rows
@@ -138,16 +137,15 @@ class Rosters:
         registration: str,
         deployment_id: str,
         context_id: str,
-        members: Iterable[Member],
+        active: Mapping[str, bool],
         read_at: datetime,
     ) -> None:
-        """Keep who of those with a grade here has left the course, as its LMS lists it.
+        """Keep who of those with a grade here has left the course, by user id, as its LMS says.
 
         Who is not in the list stays what they were: lists may be filtered. The grades that waited
         for somebody to be active again are due.
         """
         course = _course(registration, deployment_id, context_id)
-        active = {one.person.id: one.active for one in members}
         with self._database.reading() as connection:
             kept = {row.user_id: row.seen_at for row in connection.execute(KEPT, course)}
             graded = connection.execute(GRADED, course).fetchall()

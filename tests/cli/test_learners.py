@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text
 
-from lti_bridge.core.course.rosters import Member
 from lti_bridge.core.launch.handoff import ConfirmPage, Redirect
-from lti_bridge.core.launch.message import Person
 from lti_bridge.core.records import Incoming
 from lti_bridge.core.staff.resolution import Forgotten
 from lti_bridge.errors import NoAttemptsLeft, OutcomeRefused
@@ -72,7 +70,7 @@ def under_way(office: Office, user: str) -> None:
     with office.bridge.store.transaction() as tx:
         tx.learner("other", f"{user}-13", "hidden-by-the-alias", at)
         tx.alias_learner("other", f"{user}-13", known)
-    gone = [Member(Person(id=user), (), active=False)]
+    gone = {user: False}
     course = office.rows("SELECT registration, deployment_id, context_id FROM links LIMIT 1")[0]
     Rosters(office.bridge.store.database).note_members(*course, gone, at + timedelta(hours=1))
     claims = json.dumps({"sub": "p" * 32, "name": f"Given-{user}"})

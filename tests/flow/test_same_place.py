@@ -10,8 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from lti_bridge.cli import main
-from lti_bridge.core.course.rosters import Member
-from lti_bridge.core.launch.message import Person
 from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import DEPARTED, Rosters
 from tests.flow.browser import Browser, Page
@@ -179,7 +177,7 @@ def test_who_is_listed_as_gone_at_the_new_place_has_left(rig: Rig, lms: str) -> 
         (2, "b", False, True),
         (3, "b", True, False),
     ):
-        members = [Member(Person(id=who), (), active), Member(Person(id="nobody"), (), active)]
+        members = {who: active, "nobody": active}
         read_at = datetime.now(UTC) + timedelta(seconds=seconds)
         Rosters(database).note_members(lms, deployment, f"{link}-{course}", members, read_at)
         sql = f"SELECT {DEPARTED} AS gone FROM grades WHERE user_id = :who"  # noqa: S608 - ours

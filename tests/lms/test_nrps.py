@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,11 +20,15 @@ from lti_bridge.core.launch.message import Person
 from lti_bridge.errors import DeliveryError, DeliveryFailed, DeliveryRefused
 from lti_bridge.lms.nrps import (
     KEPT_FOR,
+    MAX_BYTES,
     MAX_KEPT,
     MAX_KEPT_MEMBERS,
+    MAX_MEMBERS,
     MAX_PAGES,
+    MAX_SHOWN,
     Memberships,
     _Kept,
+    _Listed,
     read_members,
 )
 from lti_bridge.lms.registration11 import Registration11
@@ -116,11 +120,10 @@ class Course:
         registration: str,
         deployment_id: str,
         context_id: str,
-        members: Iterable[Member],
+        active: Mapping[str, bool],
         read_at: datetime,
     ) -> None:
-        active = {one.person.id: one.active for one in members}
-        self.noted.append(((registration, deployment_id, context_id), active, read_at))
+        self.noted.append(((registration, deployment_id, context_id), dict(active), read_at))
 
 
 class World:
@@ -223,16 +226,18 @@ def test_pages_of_too_many_bytes_are_given_up(world: World, lms: Lms) -> None:
     lms.pages = [[ANN | {"ext": "x" * 1_000_000}]]
     with pytest.raises(DeliveryRefused, match="no end"):
         world.members()
-    assert len(lms.asked) == 16
+    assert len(lms.asked) == MAX_BYTES // 1_000_000
 
 
 @pytest.mark.spec("SECP-36")
-def test_a_page_too_big_is_given_up(world: World, lms: Lms) -> None:
-    lms.endless = True
-    lms.pages = [[{"user_id": f"{n}"} for n in range(20_001)]]
+def test_a_list_of_too_many_members_is_given_up(world: World, lms: Lms) -> None:
+    lms.pages = [
+        [{"user_id": f"{n}"} for n in range(start, start + 20_000)]
+        for start in range(0, MAX_MEMBERS + 100_000, 20_000)
+    ]
     with pytest.raises(DeliveryRefused, match="no end"):
         world.members()
-    assert len(lms.asked) == 1
+    assert len(lms.asked) == MAX_MEMBERS // 20_000 + 1
 
 
 @pytest.mark.spec("SECP-35")
@@ -395,12 +400,28 @@ def test_names_leave_the_memory_though_nobody_comes() -> None:
 def test_not_more_members_are_kept_than_memory_allows() -> None:
     kept = _Kept(KEPT_FOR)
     for number in range(5):
-        kept.put(("lms", "1", f"c{number}"), [Member(Person(id="4"), ())] * 8000, NOW)
+        listed = _Listed([Member(Person(id="4"), ())] * 8000)
+        kept.put(("lms", "1", f"c{number}"), listed, NOW)
     assert kept.size() == (2, 16_000)
     assert kept.get(("lms", "1", "c4"), NOW)
     assert kept.get(("lms", "1", "c2"), NOW) is None
-    kept.put(("lms", "1", "c4"), [], NOW)
+    kept.put(("lms", "1", "c4"), _Listed([]), NOW)
     assert kept.size() == (2, 8000)
+
+
+def test_a_list_that_is_too_long_to_be_shown_tells_who_has_left(world: World, lms: Lms) -> None:
+    """No name of it is kept."""
+    users = [{"user_id": f"u{n}", "name": "Ann Example"} for n in range(MAX_SHOWN + 2000)]
+    users[-7]["status"] = "Deleted"
+    lms.pages = [users[start : start + 2000] for start in range(0, len(users), 2000)]
+    for _ in range(2):  # and it is not read again at each look
+        with pytest.raises(DeliveryRefused, match="too many to be shown"):
+            world.members()
+    assert len(lms.asked) == len(lms.pages)
+    [(_, active, _)] = world.course.noted
+    assert len(active) == len(users)
+    assert [user for user, state in active.items() if not state] == [users[-7]["user_id"]]
+    assert world.roster._kept.size() == (1, 0)
 
 
 def test_what_all_that_is_kept_takes() -> None:

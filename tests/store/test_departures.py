@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import event, text
 
 from lti_bridge.core.course import migration
-from lti_bridge.core.course.rosters import Member
 from lti_bridge.core.grade.deliveries import DEPARTED, DEPARTED_FOR
 from lti_bridge.core.grade.gradebook import Outcome
-from lti_bridge.core.launch.message import Context, Former, Launch, Person, ResourceLink
+from lti_bridge.core.launch.message import Context, Former, Launch, ResourceLink
 from lti_bridge.core.records import Attempt
 from lti_bridge.store.engine import BEGIN
 from lti_bridge.store.rosters import Rosters
@@ -35,8 +34,7 @@ def desk(database_url: str) -> Iterator[Desk]:
 def listed(desk: Desk, course: tuple[str, str, str] = COURSE, **active: bool) -> None:
     """The LMS lists these members of a course, a second after whatever was before."""
     desk.clock.move(1)
-    members = [Member(Person(id=user), (), state) for user, state in active.items()]
-    Rosters(desk.database).note_members(*course, members, desk.clock())
+    Rosters(desk.database).note_members(*course, active, desk.clock())
 
 
 def settle(desk: Desk) -> None:
@@ -95,8 +93,7 @@ def test_the_later_word_counts_of_the_list_and_of_a_launch(desk: Desk) -> None:
     launch(desk, "ann")
     desk.clock.move(20)
     # a list whose reading began before the launch
-    known = [Member(Person(id="ann"), (), active=False)]
-    Rosters(desk.database).note_members(*COURSE, known, began)
+    Rosters(desk.database).note_members(*COURSE, {"ann": False}, began)
     assert due(desk) == [("ann", False)]
 
 
@@ -105,7 +102,7 @@ def test_a_list_that_took_longer_to_read_takes_back_nothing(desk: Desk) -> None:
     began = desk.clock()
     desk.score(desk.attempt(), "0.5")
     listed(desk, ann=False)
-    Rosters(desk.database).note_members(*COURSE, [Member(Person(id="ann"), ())], began)
+    Rosters(desk.database).note_members(*COURSE, {"ann": True}, began)
     assert due(desk) == [("ann", True)]
 
 
