@@ -28,7 +28,7 @@ from lti_bridge.errors import BridgeError
 from lti_bridge.lti.keys import SigningKey, public_jwk
 from lti_bridge.store.engine import Database
 
-START_S, STOP_S = 40.0, 15.0
+START_S, STOP_S = 120.0, 15.0
 MB = 1024
 CONFIG = '''\
 [bridge]

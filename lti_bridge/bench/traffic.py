@@ -51,9 +51,13 @@ class Traffic:
     random: Random
 
     def clicks(self, count: int, lti: str, tool: str = "1.1") -> list[Click]:
-        """Random links of one LMS to a tool; even entries are new learners, odd ones come again."""
+        """Random links of one LMS to a tool; even entries are new learners, odd ones come again.
+
+        Of the first half of the links: who was graded, in the second, is asked before a new test.
+        """
         offset = (0 if lti == "1.1" else 1) + (0 if tool == "1.1" else 2)
-        links = [self.random.randrange(self.rows // 4) * 4 + offset for _ in range(count)]
+        half = max(self.rows // 8, 1)
+        links = [self.random.randrange(half) * 4 + offset for _ in range(count)]
         return [
             Click(number, user_of(number) if at % 2 else f"new-{secrets.token_hex(8)}")
             for at, number in enumerate(links)
@@ -114,8 +118,9 @@ class Traffic:
         return self._post(LAUNCH_PATH, FORM, body, b"Cookie: " + cookie[1] + b"\r\n")
 
     def outcomes(self, count: int) -> list[bytes]:
-        """Grade messages of the provider for random attempts."""
-        numbers = (self.random.randrange(self.rows // 4) * 4 for _ in range(count))
+        """Grade messages of the provider for random attempts of the second half."""
+        half = (self.rows // 8, max(self.rows // 4, 1))
+        numbers = (self.random.randrange(*half) * 4 for _ in range(count))
         return [self.outcome(number) for number in numbers]
 
     def outcome(self, number: int) -> bytes:
