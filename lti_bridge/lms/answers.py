@@ -29,20 +29,20 @@ class Answer:
 
 
 def read(
-    reply: Response, private: Collection[str] = (), family: dialects.Dialect = dialects.PLAIN
+    reply: Response, private: Collection[str] = (), family: dialects.Dialect | None = None
 ) -> Answer:
     """What an answer to a request of ours means (AGS 2.0, NRPS 2.0; RFC 9110 §15).
 
-    `private` are texts that the LMS's words must not repeat, `family` that of an answer to a score,
-    which may mean more than it says. Temporary is what may pass by
-    itself: too many requests always, and a page for a browser in the place of an answer, which is
-    a login or a portal before the LMS. Gone is only what the address names: it may be one learner.
+    `private` are texts that the LMS's words must not repeat; `family` is given for an answer to a
+    score, which may mean more than it says. Temporary is what may pass by itself: too many requests
+    always, and a page for a browser in the place of an answer, which is a login or a portal before
+    the LMS. Gone is only what the address names: it may be one learner.
     """
-    if meant := dialects.meant(family, reply.status, reply.body[:SHORT].decode("utf-8", "replace")):
+    if family and (meant := dialects.meant(family, reply.status, _start(reply))):
         return Answer("refused", f"HTTP {reply.status}: {meant}")
     meaning = _meaning(reply)
     why = "" if meaning == "taken" else reasons.reason(reply.body, private)
-    if meaning == "gone":
+    if family and meaning == "gone":
         why = why or "the column, or this learner in it, is not there any more"
     return Answer(meaning, f"HTTP {reply.status}: {why}" if why else f"HTTP {reply.status}")
 
@@ -51,7 +51,7 @@ def refusal(
     reply: Response,
     what: str,
     private: Collection[str] = (),
-    family: dialects.Dialect = dialects.PLAIN,
+    family: dialects.Dialect | None = None,
 ) -> DeliveryFailed | DeliveryRefused:
     """The error to raise for an answer that does not help: later again, or refused for good."""
     answer = read(reply, private, family)
@@ -65,6 +65,10 @@ def failure(reply: Response, said: str) -> DeliveryFailed:
     if reply.too_many or (reply.status in _AWAY and reply.pause_s):
         return LmsBusy(said, reply.pause_s)
     return (LmsAway if reply.status in _AWAY else DeliveryFailed)(said)
+
+
+def _start(reply: Response) -> str:
+    return reply.body[:SHORT].decode("utf-8", "replace")
 
 
 def _meaning(reply: Response) -> Meaning:
