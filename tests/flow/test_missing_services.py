@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect
 
+from lti_bridge.cli import main
 from lti_bridge.web.advice import FAMILIES
 from tests.flow.browser import Browser
 from tests.flow.world import ROOT, World, make_world
@@ -89,3 +92,14 @@ def test_the_guide_of_each_family_has_the_words(family: str) -> None:
     for said in (where.grades, where.names, where.members):
         for setting in re.findall("“([^”]+)”", said):
             assert setting in guide, f"{where.page} does not name {setting!r}"
+
+
+@pytest.mark.parametrize("world", ["moodle"], indirect=True)
+def test_a_moodle_that_may_not_fetch_our_keys_opens_links_and_gives_no_token(world: World) -> None:
+    assert "What students get" in teachers_page(world, "keys")
+    command = ["doctor", "--json", "--config", str(world.bridge.config)]
+    said = json.loads(CliRunner().invoke(main, command).stdout)
+    found = {one["what"]: one for one in said}
+    assert "HTTP 404" in found["tokens of campus13"]["said"]
+    assert "HTTP security" in found["tokens of campus13"]["remedy"]
+    assert found["lms campus13"]["remedy"] == ""
