@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -55,7 +55,16 @@ def examine(bridge: Bridge) -> Iterator[Finding]:
     yield _kinds()
     with ThreadPoolExecutor(AT_ONCE) as pool:  # each that is down takes as long as a call may
         waiting = [pool.submit(look) for look in parties.looks(bridge)]
-        yield from (look.result() for look in waiting)
+        yield from (_result(look) for look in waiting)
+
+
+def _result(look: Future[Finding]) -> Finding:
+    """What came of a look; one that needs the database tells while that is away that it does."""
+    try:
+        return look.result()
+    except Exception as error:  # whatever it is, it is the finding
+        said = f"one could not be looked at: {type(error).__name__}"
+        return Finding("parties", said, "If the database is wrong, mend that first.")
 
 
 def _clock(bridge: Bridge) -> Finding:
