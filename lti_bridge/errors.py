@@ -774,6 +774,15 @@ class DeliveryFailed(DeliveryError):
     retry = True
 
 
+class MembersComing(DeliveryFailed):
+    """The list of a course's members is being read from its LMS, which takes its time."""
+
+    code = "members-coming"
+    status = 503
+    sentence = "The list of members is being read from the LMS."
+    remedy = "Ask again in a few seconds."
+
+
 class DeliveryConflict(DeliveryFailed):
     """The LMS holds a later grade in this cell; sent again at once, with a later time."""
 

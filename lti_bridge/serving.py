@@ -22,9 +22,11 @@ from typing import Any
 import uvicorn
 
 from lti_bridge import worker
+from lti_bridge.alerts.watch import Watch
 from lti_bridge.assembly.bridge import build, start_log
 from lti_bridge.assembly.metrics import recorder_of
 from lti_bridge.assembly.presence import Presence
+from lti_bridge.assembly.warming import Warming
 from lti_bridge.assembly.web import BODIES, web_app
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.front import Connection, Front
@@ -227,6 +229,8 @@ def _web(settings: Settings, listener: socket.socket, ready: Pipe, most: int) ->
         presence.end()  # here, for uvicorn ends the process by the signal that it was told by
 
     presence.begin()
+    Watch(bridge, "web").begin()
+    Warming(bridge, "web").begin()
     _Server(config, ready, finish).run(sockets=[listener])
 
 

@@ -39,6 +39,7 @@ PERSON_FIELDS = Literal[
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 HOST = r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?$"
 DOMAIN = r"^(|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"
+MAIL = r"^[^\s@<>,;\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
 OPAQUE = r"^(|[A-Za-z0-9._~-]{16,200})$"
 Host = Annotated[str, StringConstraints(pattern=HOST, max_length=260)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -102,6 +103,7 @@ class BridgeTable(_Table):
     allow_private: list[str] = []
     clock_skew_s: int = Field(60, ge=0, le=300)
     call_timeout_s: float = Field(10.0, gt=0, le=60)
+    lms_calls_per_minute: int = Field(0, ge=0)
     keep_launches_days: int = Field(180, ge=1)
     keep_history_days: int = Field(1095, ge=0)
     keep_answers_days: int = Field(1095, ge=0)
@@ -120,6 +122,33 @@ class BridgeTable(_Table):
         return tuple(url + path for url in self.former_urls)
 
 
+class AlertsTable(_Table):
+    """[alerts]: how whoever runs the bridge hears of what is wrong, and from when on."""
+
+    mail_to: list[Annotated[str, StringConstraints(pattern=MAIL)]] = []
+    mail_from: Annotated[str, StringConstraints(pattern=f"{MAIL}|^$")] = ""
+    smtp_host: Annotated[str, StringConstraints(pattern=rf"{HOST}|^$", max_length=260)] = ""
+    smtp_port: int = Field(587, ge=1, le=65_535)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    webhook_url: WebAddress | Literal[""] = ""
+    webhook_token: Annotated[SecretStr, AfterValidator(bearer_token)] = SecretStr("")
+    every_s: int = Field(60, ge=1, le=3600)
+    away_s: int = Field(300, ge=0)
+    grades_older_s: int = Field(3600, ge=1)
+    certificate_days: int = Field(14, ge=0, le=365)
+    disk_free_mb: int = Field(512, ge=0)
+
+    @model_validator(mode="after")
+    def _mail_can_be_sent(self) -> AlertsTable:
+        if self.mail_to and not (self.smtp_host and self.mail_from):
+            raise ValueError("mail_to needs smtp_host and mail_from")
+        if self.smtp_tls == "none" and self.smtp_host and not is_loopback(self.smtp_host):
+            raise ValueError('smtp_tls = "none" is for a mail server on this machine only')
+        return self
+
+
 class Lms13Table(_Table):
     """[[lms]] with lti = "1.3"."""
 
@@ -134,6 +163,7 @@ class Lms13Table(_Table):
     public_keys: str = ""
     auth_audience: str = ""
     own_key: bool = False
+    calls_per_minute: int = Field(0, ge=0)
     service_hosts: list[Host] = []
     inline: bool = False
     overrides: Literal["keep", "replace"] = "keep"
@@ -154,6 +184,7 @@ class Lms11Table(_Table):
     shared_secret: SecretStr = Field(min_length=1)
     signature: Literal["HMAC-SHA1", "HMAC-SHA256"] = "HMAC-SHA1"
     timestamp_window_s: int = Field(5400, ge=60, le=5400)
+    calls_per_minute: int = Field(0, ge=0)
     origins: list[BaseAddress] = []
     relaunch: bool = False
     inline: bool = False
@@ -175,6 +206,7 @@ class ConnectionTable(BaseModel):
     hook_token: Annotated[str, StringConstraints(pattern=OPAQUE)] = ""
     timeout_s: float = Field(15.0, gt=0, le=40)
     max_in_flight: int = Field(20, ge=1, le=1000)
+    calls_per_minute: int = Field(0, ge=0)
     daily_limit: int = Field(0, ge=0)
     lms: list[Name] = []
 
@@ -203,6 +235,7 @@ class Settings(_Table):
     """The whole file."""
 
     bridge: BridgeTable = BridgeTable()
+    alerts: AlertsTable = AlertsTable()
     lms: list[Annotated[Lms13Table | Lms11Table, Field(discriminator="lti")]] = []
     connection: list[ConnectionTable] = []
     activity: list[ActivityTable] = []

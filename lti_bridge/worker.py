@@ -12,8 +12,10 @@ from datetime import timedelta
 
 from huey import crontab
 
+from lti_bridge.alerts.watch import Watch
 from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.assembly.presence import Presence
+from lti_bridge.assembly.warming import Warming
 
 log = logging.getLogger("lti_bridge.worker")
 
@@ -173,5 +175,7 @@ def run(bridge: Bridge) -> None:
     """Run a worker in this process until it is stopped."""
     presence = Presence(bridge, "worker")
     presence.begin()
+    Watch(bridge, "worker").begin()
+    Warming(bridge, "worker").begin()
     Worker(bridge).run()
     presence.end()

@@ -15,6 +15,7 @@ from lti_bridge.cli import main
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.settings import (
     ActivityTable,
+    AlertsTable,
     BridgeTable,
     ConnectionTable,
     Lms11Table,
@@ -52,6 +53,7 @@ def test_the_example_is_good() -> None:
     ("table", "model"),
     [
         ("bridge", BridgeTable),
+        ("alerts", AlertsTable),
         ("lms", Lms11Table),
         ("lms", Lms13Table),
         ("connection", ConnectionTable),
@@ -69,6 +71,22 @@ def test_every_setting_is_in_the_example(table: str, model: type) -> None:
     ("change", "key"),
     [
         (("[bridge]", "[bridge]\nspeed = 3"), "bridge.speed"),
+        (
+            ("max_in_flight = 20\ncalls_per_minute = 0", "calls_per_minute = -1"),
+            "calls_per_minute: must",
+        ),
+        (("lms_calls_per_minute = 0", "lms_calls_per_minute = -1"), "bridge.lms_calls_per_minute"),
+        (("mail_to = []", 'mail_to = ["ops@example.edu"]'), "needs smtp_host and mail_from"),
+        (('smtp_host = ""', 'smtp_host = "a b"'), "alerts.smtp_host"),
+        (('mail_from = ""', 'mail_from = "a@b\\nBcc: c@d"'), "alerts.mail_from"),
+        (('smtp_tls = "starttls"', 'smtp_tls = "off"'), "alerts.smtp_tls"),
+        (
+            (
+                'smtp_host = ""\nsmtp_port = 587\nsmtp_tls = "starttls"',
+                'smtp_host = "mx.example.edu"\nsmtp_tls = "none"',
+            ),
+            "for a mail server on this machine only",
+        ),
         (("https://bridge.example.edu", "http://bridge.example.edu"), "bridge.public_url"),
         (("clock_skew_s = 60", "clock_skew_s = 301"), "bridge.clock_skew_s"),
         *(

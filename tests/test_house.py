@@ -38,9 +38,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("core", "keyring", "lms", "log", "lti", "metrics", "net", "platform", "providers"),
         *("queue", "settings", "store", "web"),
     },
-    "worker": {"assembly"},
+    # What an operator has to hear of, from all rooms that know something of it.
+    "alerts": {"assembly", "core", "net", "settings", "store"},
+    "worker": {"alerts", "assembly"},
     "front": set(),
-    "serving": {"assembly", "front", "settings", "worker"},
+    "serving": {"alerts", "assembly", "front", "settings", "worker"},
     "doctor": {
         *("assembly", "core", "keyring", "lms", "lti", "net", "platform", "private", "providers"),
         *("queue", "settings", "store"),
@@ -48,8 +50,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench": {"assembly", "core", "lms", "lti", "platform", "settings", "store", "web"},
     "demo": {"net", "sandbox", "serving"},
     "cli": {
-        *("assembly", "bench", "core", "demo", "doctor", "keyring", "lms", "lti", "platform"),
-        *("providers", "queue", "sandbox", "serving", "settings", "store", "worker"),
+        *("alerts", "assembly", "bench", "core", "demo", "doctor", "keyring", "lms", "lti"),
+        *("platform", "providers", "queue", "sandbox", "serving", "settings", "store", "worker"),
     },
     "__main__": {"cli"},
 }

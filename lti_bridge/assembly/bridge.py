@@ -20,6 +20,7 @@ from lti_bridge.core.attempt.calls import Calls
 from lti_bridge.core.attempt.owners import Owners
 from lti_bridge.core.attempt.polls import Polling
 from lti_bridge.core.course.links import settings_of
+from lti_bridge.core.course.list_lanes import ListLanes
 from lti_bridge.core.course.rosters import Roster
 from lti_bridge.core.grade.deliveries import Passback
 from lti_bridge.core.grade.marks import mark
@@ -29,6 +30,7 @@ from lti_bridge.core.launch.identity import pairwise
 from lti_bridge.core.launch.launches import Launching
 from lti_bridge.core.launch.sessions import Sessions
 from lti_bridge.core.observer import NOBODY, Observer
+from lti_bridge.core.rates import Rates
 from lti_bridge.keyring import Keyring
 from lti_bridge.lms.deliver import Gradebooks
 from lti_bridge.lms.notice_handlers import NoticeHandlers
@@ -133,22 +135,25 @@ def build(settings: Settings, recorder: Recorder | None = None) -> Bridge:
         settings=partial(settings_of, store, catalogue),
         spread=spread,
         observer=observer,
+        rates=Rates({one.name: one.calls_per_minute for one in settings.connection}),
     )
     lms = build_lms(basics, {activity.id: activity.title for activity in catalogue.activities()})
-    gradebooks = lms.gradebooks
-    roster = Memberships(
+    gradebooks, rates = lms.gradebooks, _rates(settings)
+    calls = Calls(spread, observer=observer)
+    memberships = Memberships(
         gradebooks.registrations, gradebooks.tokens, Rosters(store.database), clock
     )
+    roster = ListLanes(memberships, calls.seats)
     return Bridge(
         basics=basics,
         catalogue=catalogue,
-        launching=_launching(basics, catalogue, waker),
+        launching=_launching(basics, catalogue, waker, calls),
         results=results,
         owners=owners,
         polling=polling,
         callbacks=_callbacks(basics, catalogue, polling, waker),
-        passback=_passback(basics, gradebooks, observer),
-        readback=ReadBack(store, gradebooks, clock, spread),
+        passback=_passback(basics, gradebooks, observer, rates),
+        readback=ReadBack(store, gradebooks, clock, spread, rates=rates),
         roster=roster,
         lms=lms,
         notice_handlers=_notice_handlers(basics, gradebooks),
@@ -164,7 +169,7 @@ def start_log(settings: Settings) -> None:
     log.configure(settings.bridge.log_level, json=settings.bridge.log_format == "json")
 
 
-def _launching(basics: Basics, catalogue: Catalogue, waker: Waker) -> Launching:
+def _launching(basics: Basics, catalogue: Catalogue, waker: Waker, calls: Calls) -> Launching:
     sessions = Sessions(
         key=basics.key,
         outcome_url=basics.url + OUTCOMES_PATH,
@@ -179,7 +184,7 @@ def _launching(basics: Basics, catalogue: Catalogue, waker: Waker) -> Launching:
         public_url=basics.url,
         clock=basics.clock,
         wake=waker.wake,
-        calls=Calls(spread),
+        calls=calls,
     )
 
 
@@ -194,7 +199,13 @@ def _callbacks(basics: Basics, catalogue: Catalogue, polling: Polling, waker: Wa
     )
 
 
-def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer) -> Passback:
+def _rates(settings: Settings) -> Rates:
+    """How many grades and looks each LMS gets in a minute; both count as one."""
+    own = {one.name: one.calls_per_minute for one in settings.lms if one.calls_per_minute}
+    return Rates(own, settings.bridge.lms_calls_per_minute)
+
+
+def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer, rates: Rates) -> Passback:
     return Passback(
         store=basics.store,
         gradebook=gradebooks,
@@ -203,6 +214,7 @@ def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer) -> Pas
         keeps=partial(_keeps, *_overrides(basics.settings)),
         observer=observer,
         mark=partial(mark, basics.keyring.secret(MARKS)),
+        rates=rates,
     )
 
 

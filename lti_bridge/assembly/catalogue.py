@@ -277,6 +277,7 @@ class Catalogue:
             by_lti=tool is not None or kind.credentials(settings) is not None,
             daily_limit=table.daily_limit,
             max_in_flight=table.max_in_flight,
+            calls_per_minute=table.calls_per_minute,
         )
         return _Made(kind, settings, connection, tool)
 

@@ -20,6 +20,7 @@ from lti_bridge.providers.routes import HOOKS_PATH
 from lti_bridge.settings import Settings, tell_library
 from lti_bridge.store import figures
 from lti_bridge.store.health import Health
+from lti_bridge.store.watch import observed
 
 if TYPE_CHECKING:
     from lti_bridge.assembly.bridge import Bridge
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("lti_bridge.metrics")
 
 METRICS_PATH = "/metrics"
+TROUBLES = ("away", "busy")  # as lanes stand that are not open
 KEEP_S = 10.0  # how long the database's figures are told before they are read again
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
 
@@ -151,8 +153,27 @@ class _Figures:
             },
             "lti_bridge_grades_for_people": figures.for_people(database),
             "lti_bridge_attempts_for_people": {(why,): n for why, n in stuck.items()},
+            "lti_bridge_lane_troubled_seconds": {
+                (one.what, one.about, one.said): max(0.0, (at - one.since).total_seconds())
+                for one in observed(database, at)
+                if one.said in TROUBLES
+            },
+            "lti_bridge_questions_due": {
+                (name,): count for name, count in figures.questions_due(database, at).items()
+            },
+            "lti_bridge_key_set_age_seconds": _ages(bridge),
             "lti_bridge_queue_hints": _hints(bridge),
         }
+
+
+def _ages(bridge: Bridge) -> dict[tuple[str], float]:
+    """How old the keys of LMSs are, in seconds, as far as this process has needed them."""
+    known = bridge.lms.lms13.keysets.ages()
+    return {
+        (one.name,): known[one.jwks_url]
+        for one in bridge.lms.directory.all13()
+        if one.jwks_url in known
+    }
 
 
 def _hints(bridge: Bridge) -> dict[tuple[()], float]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from lti_bridge import log
@@ -18,6 +17,7 @@ from lti_bridge.assembly.platform import (
     build_tool_answers,
     build_tool_registering,
 )
+from lti_bridge.core.attempt import waited
 from lti_bridge.core.course.choices import Choosing
 from lti_bridge.core.course.learners import People
 from lti_bridge.core.course.placements import Placing
@@ -51,7 +51,6 @@ BODIES = {  # bytes, by how the address begins; else 64 kB
     DEEP_LINK_PATH: MAX_BODY,
     routes_notices.NOTICES_PATH: routes_notices.MAX_BODY,
 }
-LISTS = 4  # lists of members that are fetched at the same time, beside the requests
 
 
 def create_app(settings: Settings) -> Flask:
@@ -68,6 +67,8 @@ def web_app(bridge: Bridge) -> Flask:
         app.register_blueprint(addresses)
     app.register_blueprint(provider_routes.blueprint(bridge.callbacks))
     app.before_request(log.begin)
+    app.before_request(waited.begin)
+    app.after_request(_with_timing)
     app.before_request(check_request)
     table = bridge.settings.bridge
     if table.former_urls:
@@ -78,6 +79,13 @@ def web_app(bridge: Bridge) -> Flask:
     if bridge.recorder is not None:
         add_metrics(app, bridge, bridge.recorder, site.health)
     return app
+
+
+def _with_timing(response: Response) -> Response:
+    """Say how much of the time was a provider's, where a request has waited for one."""
+    if seconds := waited.seconds():
+        response.headers["Server-Timing"] = f"provider;dur={1000 * seconds:.0f}"
+    return response
 
 
 def _site(bridge: Bridge) -> Site:
@@ -137,8 +145,7 @@ def _for_tools(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
 
 
 def _pages(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
-    lists = ThreadPoolExecutor(LISTS, thread_name_prefix="roster")
-    people = People(bridge.roster, Rosters(bridge.store.database), is_learner, lists)
+    people = People(bridge.roster, Rosters(bridge.store.database), is_learner)
     return site.blueprint(), people_page.blueprint(site, people)
 
 

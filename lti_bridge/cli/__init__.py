@@ -9,6 +9,7 @@ import click
 
 from lti_bridge import __version__
 from lti_bridge.cli import (
+    alerts,
     attempts,
     connections,
     corrections,
@@ -64,6 +65,7 @@ for command in (
     connections.connections,
     attempts.attempts,
     owners.owners,
+    alerts.alerts,
     results.results,
     registrations.registrations,
     courses.courses,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from lti_bridge.core.rates import Rates
 from lti_bridge.errors import (
     BridgeError,
     DeliveryFailed,
@@ -34,9 +35,20 @@ AWAY_AFTER = 3  # times in a row that a party could not be reached
 PAUSES_S = (1, 2, 3)  # before the 1st, 2nd, … try whether it is back; the last one repeats
 BUSY_S = 2.0  # where it does not say how long
 LONGEST_PAUSE_S = 900.0  # that a party may ask for
+UNTRIED = timedelta(seconds=45)  # after which nobody here knows whether a party is still away
 LOOK_S = 0.05  # how often, while some work is under way, more is looked for
 
 Work = TypeVar("Work")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """How a party's lane stands that is not simply open: `away`, or `busy`, and since when."""
+
+    work: str
+    party: str
+    state: str
+    since: datetime
 
 
 @dataclass(slots=True)
@@ -45,11 +57,23 @@ class _Lane:
     under_way: int = 0
     unreached: int = 0  # times in a row
     unserved: int = AWAY_AFTER  # times in a row that nothing was done; who knows, before the first
+    failing_since: datetime | None = None
+    failed_at: datetime | None = None
+    busy_since: datetime | None = None
     not_before: datetime | None = None
 
     @property
     def away(self) -> bool:
         return self.unreached >= AWAY_AFTER
+
+    def state(self, now: datetime) -> tuple[str, datetime] | None:
+        """How it stands and since when; None: open, or nothing is known of it."""
+        if self.away and self.failing_since is not None and self.failed_at is not None:
+            # other processes may have brought all that waited
+            tried = self.under_way > 0 or now - self.failed_at < UNTRIED
+            return ("away", self.failing_since) if tried else None
+        paused = self.not_before is not None and now < self.not_before
+        return ("busy", self.busy_since) if paused and self.busy_since is not None else None
 
     def free(self, now: datetime) -> int:
         if self.not_before is not None and now < self.not_before:
@@ -62,8 +86,8 @@ class Lanes:
     """The lanes of one kind of work of one process; safe for its threads.
 
     `spread` returns a number in 0..1, so that many do not try at once; `what` is the log's word
-    for the party. Whoever does the work says how its party did: it has `answered`, or what was
-    `heard` of it.
+    for the party; `rates` say how many pieces may begin in a minute. Whoever does the work says how
+    its party did: it has `answered`, or what was `heard` of it.
     """
 
     clock: Callable[[], datetime]
@@ -71,6 +95,7 @@ class Lanes:
     what: str
     room: int = ROOM
     most: int = MOST
+    rates: Rates = field(default_factory=Rates)
     _lanes: dict[str, _Lane] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closed: bool = False
@@ -146,6 +171,7 @@ class Lanes:
         """A party has answered, whatever it said: its lane is open for all that waits."""
         with self._lock:
             lane = self._reached(name)
+            lane.busy_since = None
             lane.width = min(lane.width + 1 / lane.width, self.room)
 
     def unreached(self, name: str) -> None:
@@ -154,6 +180,8 @@ class Lanes:
             lane = self._lane(name)
             lane.unreached += 1
             lane.unserved += 1
+            lane.failed_at = self.clock()
+            lane.failing_since = lane.failing_since or lane.failed_at
             if lane.away:
                 over = min(lane.unreached - AWAY_AFTER, len(PAUSES_S) - 1)
                 self._pause(lane, self._about(PAUSES_S[over]))
@@ -166,9 +194,18 @@ class Lanes:
             lane, now = self._reached(name), self.clock()
             if lane.not_before is None or lane.not_before <= now:  # once for all under way
                 lane.width = max(lane.width / 2, 1)
+                lane.busy_since = lane.busy_since or now
                 log.warning("lane.busy", extra={self.what: name})
             seconds = min(pause_s, LONGEST_PAUSE_S) if pause_s else self._about(BUSY_S)
             self._pause(lane, seconds)
+
+    def states(self, work: str) -> list[LaneState]:
+        """The lanes that are not open, as lanes of this kind of `work`."""
+        now = self.clock()
+        with self._lock:
+            lanes = list(self._lanes.items())
+            found = [(name, lane.state(now)) for name, lane in lanes]
+        return [LaneState(work, name, *state) for name, state in found if state]
 
     def is_away(self, name: str) -> bool:
         """Whether the party does not answer now."""
@@ -194,6 +231,8 @@ class Lanes:
             for place, name in enumerate(sorted(names, key=self._under_way)):
                 share = -(-left // (len(names) - place))
                 room = 0 if self._closed else min(share, self._lane(name).free(now))
+                free = self.rates.of(name).free(now.timestamp())
+                room = room if free is None else min(room, free)
                 if room > 0:
                     rooms.append((name, room))
                     left -= room
@@ -207,7 +246,7 @@ class Lanes:
         if lane.away:
             lane.not_before = None
             log.warning("lane.open", extra={self.what: name})
-        lane.unreached = 0
+        lane.unreached, lane.failing_since = 0, None
         return lane
 
     def _under_way(self, name: str) -> int:
@@ -216,6 +255,7 @@ class Lanes:
     def _begin(self, name: str) -> None:
         with self._lock:
             self._lane(name).under_way += 1
+            self.rates.of(name).take(self.clock().timestamp())
 
     def _do(self, name: str, work: Callable[[Work], None], piece: Work) -> None:
         try:
@@ -225,7 +265,9 @@ class Lanes:
                 self._lane(name).under_way -= 1
 
     def _not_before(self, name: str, at: datetime) -> datetime:
-        lane = self._lanes.get(name)
+        lane, now = self._lanes.get(name), self.clock()
+        if wait_s := self.rates.of(name).wait_s(now.timestamp()):
+            at = max(at, now + timedelta(seconds=wait_s))
         return max(at, lane.not_before) if lane and lane.not_before else at
 
     def _about(self, seconds: float) -> float:

@@ -14,6 +14,9 @@ class Observer(Protocol):
     def asked(self, connection: str, outcome: str) -> None:
         """A provider was asked about an attempt: answered, failed, or broke by our mistake."""
 
+    def started(self, connection: str, outcome: str, seconds: float) -> None:
+        """A provider was called for a click: "opened", or an error's code."""
+
 
 class Nobody:
     """An observer that does not care."""
@@ -22,6 +25,9 @@ class Nobody:
         """Hear it."""
 
     def asked(self, connection: str, outcome: str) -> None:
+        """Hear it."""
+
+    def started(self, connection: str, outcome: str, seconds: float) -> None:
         """Hear it."""
 
 

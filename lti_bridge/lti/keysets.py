@@ -49,6 +49,7 @@ class Answer(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Known:
     keys: Mapping[str, RSAPublicKey]
+    read_at: datetime
     fresh_until: datetime
     usable_until: datetime
 
@@ -108,6 +109,13 @@ class KeySets:
         if under_way and kid not in known.keys:
             raise NetworkFailed(f"{url}: its keys are being looked up again, without an end yet")
         return known.keys
+
+    def ages(self) -> dict[str, float]:
+        """How many seconds ago the keys were read that are known, by address."""
+        now = self._clock()
+        sources = list(self._sources.items())
+        known = [(url, source.known) for url, source in sources]
+        return {url: (now - one.read_at).total_seconds() for url, one in known if one}
 
     def _begin(self, source: _Source, url: str, seen: _Known | None) -> _Flight | None:
         """The fetch under way, or a new one; None when there is no need, or no budget left."""
@@ -170,7 +178,7 @@ def read_keys(answer: Answer) -> dict[str, RSAPublicKey]:
 
 def _read(answer: Answer, now: datetime) -> _Known:
     fresh_until = now + _life(answer.headers)
-    return _Known(MappingProxyType(read_keys(answer)), fresh_until, fresh_until + GRACE)
+    return _Known(MappingProxyType(read_keys(answer)), now, fresh_until, fresh_until + GRACE)
 
 
 def _life(headers: Mapping[str, str]) -> timedelta:

@@ -38,11 +38,16 @@ COUNTERS = {
         "Questions to providers about attempts, by how they ended.",
         ("connection", "outcome"),
     ),
+    "starts": (
+        "Calls that start or resume a test, by how they ended: opened, or an error's code.",
+        ("connection", "outcome"),
+    ),
 }
 HISTOGRAMS = {
     "launch": ("How long launches took.", ("lti",)),
     "grade_message": ("How long grade messages took.", ("way",)),
     "delivery": ("How long tries to bring a grade to an LMS took.", ("outcome",)),
+    "start": ("How long calls took that start or resume a test.", ("connection",)),
 }
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "lti_bridge_database_writable": ("1 when the database can be written, else 0.", ()),
@@ -59,6 +64,18 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("registration", "state"),
     ),
     "lti_bridge_attempts_for_people": ("Attempts that need a person, by why.", ("why",)),
+    "lti_bridge_lane_troubled_seconds": (
+        "For how long a party is away or busy, as any process sees it; none: no sample.",
+        ("work", "party", "state"),
+    ),
+    "lti_bridge_questions_due": (
+        "Attempts that a provider is to be asked about now, as far as 20,000.",
+        ("connection",),
+    ),
+    "lti_bridge_key_set_age_seconds": (
+        "How old the keys of an LMS are that the process knows which answers.",
+        ("registration",),
+    ),
     "lti_bridge_queue_hints": ("Hints to workers that nobody has taken yet.", ()),
 }
 
@@ -93,8 +110,12 @@ class Recorder:
         """Begin what these will be counted by at zero, so that the first one is an increase."""
         for label in ((name, end) for name in registrations for end in DELIVERED):
             self._count["deliveries"].labels(*label)
+        connections = list(connections)
         for label in ((name, end) for name in connections for end in ASKED):
             self._count["polls"].labels(*label)
+        for name in connections:
+            self._count["starts"].labels(name, "opened")
+            self._time["start"].labels(name)
         for label in ((way, end) for way in WAYS for end in TOLD):
             self._count["grade_messages"].labels(*label)
 
@@ -120,6 +141,12 @@ class Recorder:
         """A provider was asked about an attempt."""
         with suppress(OSError):
             self._count["polls"].labels(connection, outcome).inc()
+
+    def started(self, connection: str, outcome: str, seconds: float) -> None:
+        """A provider was called for a click."""
+        with suppress(OSError):
+            self._count["starts"].labels(connection, outcome).inc()
+            self._time["start"].labels(connection).observe(seconds)
 
     def page(self, figures: Figures) -> bytes:
         """All processes' counts, and these figures, as Prometheus reads them.

@@ -91,6 +91,7 @@ class Guard:
     def __init__(self, allow_private: Sequence[str], loopback: bool, idle_s: float) -> None:
         self.call = Call()
         self.idle_s = idle_s
+        self.certificates: dict[str, float] = {}  # when they end, by host
         self._loopback = loopback
         self._names: set[str] = set()
         self._networks = []

@@ -148,6 +148,10 @@ class Client:
         """Whether a host is no private address, or one that is allowed; names count as public."""
         return self._guard.allows(host)
 
+    def certificates(self) -> dict[str, float]:
+        """When the certificates end that hosts have shown, in seconds since 1970, by host."""
+        return dict(self._guard.certificates)
+
     def close(self) -> None:
         """Close every kept connection."""
         self._pools.clear()

@@ -84,6 +84,12 @@ class _Connection(HTTPConnection):
 class _TlsConnection(_Connection, HTTPSConnection):
     secure = True
 
+    def connect(self) -> None:
+        super().connect()
+        told = cast(ssl.SSLSocket, self.sock).getpeercert() or {}
+        if ends := told.get("notAfter"):
+            self._guard.certificates[self.host] = ssl.cert_time_to_seconds(str(ends))
+
 
 class Pools(urllib3.PoolManager):
     """The kept connections of one client, each host with a pool of its own."""

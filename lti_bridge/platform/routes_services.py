@@ -16,6 +16,7 @@ from lti_bridge.errors import (
     BadRequest,
     BridgeError,
     MediaTypeRefused,
+    MembersComing,
     NotAcceptable,
     ServiceRefused,
     TokenMissing,
@@ -196,6 +197,8 @@ def refused(error: BridgeError, reference: str) -> Response:
         response.headers["WWW-Authenticate"] = challenge
     if isinstance(error, TooManyTokens):
         response.headers["Retry-After"] = "1"
+    if isinstance(error, MembersComing):
+        response.headers["Retry-After"] = "5"
     return response
 
 

@@ -31,6 +31,11 @@ FOR_PEOPLE = text(
     " WHERE delivery IN ('refused', 'waiting') GROUP BY registration, delivery"
 )
 
+QUESTIONS = text(
+    "SELECT connection, count(*) FROM (SELECT connection FROM attempts WHERE poll_at <= :now"
+    " LIMIT :most) p GROUP BY connection"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -75,3 +80,10 @@ def for_people(database: Database) -> dict[tuple[str, str], int]:
     """How many grades were refused or wait for a person, by LMS and state."""
     with database.reading() as connection:
         return {(row[0], row[1]): row[2] for row in connection.execute(FOR_PEOPLE)}
+
+
+def questions_due(database: Database, now: datetime) -> dict[str, int]:
+    """How many attempts providers are to be asked about now, by connection."""
+    with database.reading() as connection:
+        found = connection.execute(QUESTIONS, {"now": rows.ms(now), "most": MOST})
+        return {row[0]: row[1] for row in found}

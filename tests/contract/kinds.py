@@ -33,6 +33,7 @@ METHODS = {
     "judge": "judge",
     "fetch": "fetch",
     "choices": "choices",
+    "stock": "running_out",
     "check": "check",
     "forget": "forget",
     "import": "import_results",

@@ -6,12 +6,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from lti_bridge.core.attempt import answers, calls
-from lti_bridge.core.attempt.calls import FAST_S, QUEUE, SEATS, Calls, Outcome, Seats, StillStarting
+from lti_bridge.core.attempt.calls import (
+    FAST_S,
+    LONG_S,
+    QUEUE,
+    SEATS,
+    Calls,
+    Outcome,
+    Seats,
+    StillStarting,
+)
 from lti_bridge.core.attempt.provider import Connection
+from lti_bridge.core.lanes import AWAY_AFTER
 from lti_bridge.core.launch.handoff import (
     MARKING,
     ConfirmPage,
@@ -22,7 +34,14 @@ from lti_bridge.core.launch.handoff import (
     InfoPage,
     Redirect,
 )
-from lti_bridge.errors import BridgeError, NotChosen, OutOfStock, TakeFirst
+from lti_bridge.errors import (
+    AnswerLost,
+    BridgeError,
+    NotChosen,
+    OutOfStock,
+    ProviderBusy,
+    TakeFirst,
+)
 from lti_bridge.front import THREADS
 from tests.flow.world import eventually
 
@@ -266,3 +285,90 @@ def test_an_error_shows_the_same_when_it_was_kept(error: BridgeError, resumed: b
         kept.told()
     for name in ("code", "status", "sentence", "remedy", "detail", "said", "hint", "retry"):
         assert getattr(told.value, name) == getattr(error, name), name
+
+
+def busy(pause_s: float) -> ProviderBusy:
+    made = ProviderBusy()
+    made.pause_s = pause_s
+    return made
+
+
+def refused(made: Calls, error: BridgeError, key: str) -> None:
+    """A click whose call ends with this at once."""
+
+    def call() -> Handoff:
+        raise error
+
+    with pytest.raises(type(error)):
+        made.result(connection(at_once=3), key, call, lambda outcome: None)
+
+
+def test_while_a_provider_does_not_answer_one_tries_and_nobody_waits_behind_it(
+    made: Calls, party: Party
+) -> None:
+    one = connection(at_once=3)
+    for number in range(AWAY_AFTER):
+        refused(made, AnswerLost("no answer"), f"{number}")
+    waits(made, party, "probe", one)
+    for key in ("a", "b"):
+        with pytest.raises(AnswerLost):
+            made.result(one, key, party.work(key), party.leave(key))
+    assert [trouble[:2] for trouble in made.troubles()] == [("c", "away")]
+    assert party.asked == ["probe"]
+    party.go.set()
+    eventually(lambda: list(party.left), ["probe"])
+    eventually(made.troubles, [])
+    with suppress(StillStarting):
+        made.result(one, "a", party.work("a"), party.leave("a"))
+    eventually(lambda: party.asked, ["probe", "a"])
+
+
+def test_a_provider_that_has_enough_is_left_alone_for_as_long_as_it_asks(
+    made: Calls, party: Party
+) -> None:
+    one = connection(at_once=3)
+    party.go.set()
+    refused(made, busy(1.0), "first")
+    eventually(lambda: [trouble[1] for trouble in made.troubles()], ["busy"])
+    begun = time.monotonic()
+    for key in ("a", "b"):
+        waits(made, party, key, one)
+    assert party.asked == []
+    eventually(lambda: sorted(party.left), ["a", "b"])  # they begin by themselves
+    assert time.monotonic() - begun > 0.8
+
+
+def test_a_pause_that_is_too_long_to_wait_for_is_said_at_once(made: Calls, party: Party) -> None:
+    refused(made, busy(LONG_S + 5), "first")
+    eventually(lambda: len(made.troubles()), 1)
+    with pytest.raises(ProviderBusy):
+        made.result(connection(at_once=3), "a", party.work("a"), party.leave("a"))
+    assert party.asked == []
+
+
+def test_no_more_begin_in_a_minute_than_the_setting_allows(party: Party) -> None:
+    made = Calls(lambda: 0.0, WAIT_S)
+    party.go.set()
+    slow = replace(connection(at_once=9), calls_per_minute=60)  # five at once, then one a second
+    begun = time.monotonic()
+    for number in range(8):
+        with suppress(StillStarting):
+            made.result(slow, f"{number}", party.work(f"{number}"), party.leave(f"{number}"))
+    assert 5 <= len(party.asked) < 8
+    eventually(lambda: len(party.asked), 8)
+    assert time.monotonic() - begun > 2
+
+
+def test_how_long_a_start_takes_is_not_told_by_what_fails_fast(party: Party) -> None:
+    made = Calls(lambda: 0.0, 60)
+    for outcome, took_s in ((THERE, 2.0), (OutOfStock(), 0.0)):
+
+        def call(outcome: Outcome = outcome, took_s: float = took_s) -> Handoff:
+            time.sleep(took_s)
+            if isinstance(outcome, BridgeError):
+                raise outcome
+            return outcome
+
+        with suppress(OutOfStock):
+            made.result(connection(), "before", call, lambda outcome: None)
+    eventually(lambda: made.pause_s(connection(), "next") >= 2.0, True)

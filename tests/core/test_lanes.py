@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lti_bridge.core.lanes import AWAY_AFTER, BUSY_S, LONGEST_PAUSE_S, MOST, PAUSES_S, ROOM, Lanes
+from lti_bridge.core.rates import Rates
 from lti_bridge.errors import (
     BridgeError,
     DeliveryFailed,
@@ -325,3 +326,41 @@ def test_how_long_who_has_enough_is_left_alone(
     line.lanes.busy("full", asked)
     assert line.lanes.next_time({"full": NOW}) == NOW + timedelta(seconds=seconds)
     assert not line.lanes.is_away("full")
+
+
+def test_no_more_begin_in_a_minute_than_a_rate_allows() -> None:
+    clock = Clock()
+    lanes = Lanes(clock, lambda: 0.0, "registration", rates=Rates({"slow": 60}))
+    due = Due(slow=20, other=20)
+    with ThreadPoolExecutor(8) as pool:
+        lanes.run(pool, due, due.claim, lambda piece: None)
+        assert len(due.waiting["slow"]) == 15  # what five seconds give, at once
+        assert due.waiting["other"] == []
+        assert lanes.next_time(due()) == NOW + timedelta(seconds=1)
+        clock.later(3)
+        lanes.run(pool, due, due.claim, lambda piece: None)
+        assert len(due.waiting["slow"]) == 12
+        clock.later(3600)  # a rest is worth no more than five seconds
+        lanes.run(pool, due, due.claim, lambda piece: None)
+        assert len(due.waiting["slow"]) == 7
+
+
+def test_how_a_lane_stands_is_told_as_long_as_it_is_tried() -> None:
+    clock = Clock()
+    lanes = Lanes(clock, lambda: 0.0, "registration")
+    assert lanes.states("grades") == []
+    for _ in range(AWAY_AFTER):
+        lanes.unreached("a")
+        clock.later(1)
+    lanes.busy("b", 30)
+    found = {(one.work, one.party, one.state, one.since) for one in lanes.states("grades")}
+    then = NOW + timedelta(seconds=AWAY_AFTER)
+    assert found == {("grades", "a", "away", NOW), ("grades", "b", "busy", then)}
+    clock.later(31)
+    assert [one.party for one in lanes.states("grades")] == ["a"]
+    clock.later(120)
+    assert lanes.states("grades") == []  # others may have brought all that waited
+    lanes.unreached("a")
+    assert [one.since for one in lanes.states("grades")] == [NOW]
+    lanes.answered("a")
+    assert lanes.states("grades") == []

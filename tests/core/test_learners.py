@@ -10,14 +10,17 @@ from decimal import Decimal
 
 import pytest
 
+from lti_bridge.core.attempt.calls import Seats
 from lti_bridge.core.attempt.provider import Connection
 from lti_bridge.core.course.learners import Cell, Overview, People, merge
+from lti_bridge.core.course.list_lanes import AT_ONCE, ListLanes
 from lti_bridge.core.course.rosters import Member
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.message import Context, Launch, Once, Person
 from lti_bridge.core.launch.opened import Opened
 from lti_bridge.core.records import Activity, Link
-from lti_bridge.errors import DeliveryFailed, NetworkFailed
+from lti_bridge.errors import DeliveryFailed, MembersComing, NetworkFailed
+from tests.flow.world import eventually
 
 HALF = Score(Decimal(5), Decimal(10))
 
@@ -85,9 +88,8 @@ class Lists:
 
 def overview(lists: Lists, wait_s: float = 60) -> Overview:
     """The page's data for a launch of one course."""
-    with ThreadPoolExecutor(1) as pool:
-        is_learner = lambda roles: "Learner" in roles  # noqa: E731
-        return People(lists, lists, is_learner, pool, wait_s=wait_s).overview(opened("course"))
+    is_learner = lambda roles: "Learner" in roles  # noqa: E731
+    return People(ListLanes(lists, wait_s=wait_s), lists, is_learner).overview(opened("course"))
 
 
 def opened(course: str) -> Opened:
@@ -117,26 +119,42 @@ def test_a_list_that_takes_long_is_not_waited_for() -> None:
     assert ([line.person.id for line in found.lines], found.listing) == (["9"], "being fetched")
 
 
-def test_looking_again_at_a_slow_list_takes_no_second_place() -> None:
-    """Of two places one is left, however often the list of one course is asked for."""
+def test_a_slow_lms_has_its_share_of_places_and_no_more() -> None:
+    """Each course is read once, two of an LMS at a time; others' are read beside them."""
     go = threading.Event()
     lists = Lists(list)
 
     def members(registration: str, deployment_id: str, context_id: str) -> list[Member]:
         lists.asked.append((registration, deployment_id, context_id))
-        if context_id == "slow":
+        if registration == "slow":
             assert go.wait(60)
         return []
 
     lists.members = members  # type: ignore[method-assign]
-    with ThreadPoolExecutor(2) as pool:
-        people = People(lists, lists, lambda roles: True, pool, wait_s=0.05)
-        seen = [people.overview(opened("slow")).listing for _ in range(3)]
-        patient = People(lists, lists, lambda roles: True, pool, wait_s=60)
-        other = patient.overview(opened("other")).listing
+    lanes = ListLanes(lists, wait_s=0.05)
+    courses = [f"{number}" for number in range(2 * AT_ONCE)]
+    for course in courses * 2:
+        with pytest.raises(MembersComing):
+            lanes.members("slow", "", course)
+    lanes.wait_s = 60
+    assert lanes.members("quick", "", "other") == []
+    assert sorted(lists.asked) == [("quick", "", "other"), *(("slow", "", n) for n in courses[:2])]
+    go.set()
+    assert lanes.members("slow", "", courses[-1]) == []
+    assert [course for lms, _, course in lists.asked if lms == "slow"] == courses
+
+
+def test_few_requests_wait_for_lists() -> None:
+    go = threading.Event()
+    lists = Lists(lambda: [] if go.wait(60) else None)
+    lanes = ListLanes(lists, Seats(1), wait_s=60)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lanes.members, "slow", "", "a")
+        eventually(lambda: lanes.seats.take("probe") and lanes.seats.give("probe") is None, False)
+        with pytest.raises(MembersComing):
+            lanes.members("other", "", "b")
         go.set()
-    assert (seen, other) == (["being fetched"] * 3, "listed")
-    assert [context for *_, context in lists.asked] == ["slow", "other"]
+        assert first.result(60) == []
 
 
 @pytest.mark.parametrize("error", [DeliveryFailed("503"), NetworkFailed("gone")])

@@ -13,6 +13,7 @@ from flask import Flask
 from lti_bridge.sandbox import demo
 from tests.flow.browser import Browser, Page
 from tests.flow.campus11 import Campus, send
+from tests.flow.exam import provider_s
 from tests.flow.loop import Loop, on_each_database, running_loop
 from tests.flow.scene import refusal
 from tests.flow.signing import Signer, document
@@ -145,6 +146,16 @@ def test_a_slow_start_is_a_page_that_goes_on_into_the_test(scene: Scene) -> None
     assert scene.rows("SELECT * FROM call_answers") == []
     log = scene.world.bridge.log()
     assert not any(place.rpartition("/")[2] in log for place in places)
+
+
+def test_an_answer_says_how_much_of_its_time_was_the_providers(scene: Scene) -> None:
+    scene.slow(1)
+    took_s, page = timed(lambda: scene.first("ann"))
+    assert page.status == 302
+    assert 0.9 < provider_s(page.headers["Server-Timing"]) < took_s
+    scene.pull("clear")
+    quick = scene.first("quizzed", "quiz")  # nobody is called for it
+    assert "Server-Timing" not in quick.headers
 
 
 def test_a_browser_that_keeps_cookies_goes_on_where_it_is(scene: Scene) -> None:

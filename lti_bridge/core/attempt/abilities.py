@@ -55,6 +55,13 @@ class Checks(Protocol):
         """Ask the provider whether the account works; a sentence. Raises a ProviderError."""
 
 
+class Counts(Protocol):
+    """Capability `stock`."""
+
+    def running_out(self) -> Mapping[str, int]:
+        """What was bought ahead and is nearly used up, and how much of it is left; calls nobody."""
+
+
 class Forgets(Protocol):
     """Capability `forget`."""
 

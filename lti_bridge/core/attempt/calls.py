@@ -11,12 +11,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
+from copy import copy
 from dataclasses import dataclass, field
 
 from lti_bridge.core.attempt.provider import Connection
+from lti_bridge.core.attempt.waited import waiting
+from lti_bridge.core.lanes import AWAY_AFTER, BUSY_S, LONGEST_PAUSE_S
 from lti_bridge.core.launch.handoff import Handoff
-from lti_bridge.errors import BridgeError
+from lti_bridge.core.observer import NOBODY, Observer
+from lti_bridge.core.rates import Rate
+from lti_bridge.errors import BridgeError, NetworkFailed, ProviderBusy, ProviderDown
 
 log = logging.getLogger("lti_bridge.calls")
 
@@ -25,6 +31,8 @@ FAST_S = 0.5  # a call that takes less is one that two requests may wait for at 
 SEATS = 2  # requests of a process that wait for providers: half of those that it works on
 QUEUE = 500  # calls of a connection that wait for their turn; whoever comes then asks again
 PAUSE_S = (1.0, 6.0)  # until a page goes on by itself: at least, at most
+LONG_S = 30.0  # a pause that a provider asks for is waited for, unless it is longer
+UNTRIED_S = 120.0  # after which nobody here knows whether a provider is still away
 JITTER = 0.25  # of a pause, so that those who came together do not come back together
 Outcome = Handoff | BridgeError
 Work = Callable[[], Handoff]
@@ -78,9 +86,23 @@ class _Job:
 
 @dataclass(slots=True)
 class _Lane:
-    """The calls of one connection; `took_s` is how long the last one took, 0 when unknown."""
+    """The calls of one connection; `took_s` is how long the last one took, 0 when unknown.
 
+    `start_s` is the same of the last one that started a test. While the provider is away or busy,
+    one call at a time tries whether it answers. Times are of the steady clock.
+    """
+
+    name: str
     limit: int
+    rate: Rate
+    start_s: float = 0.0
+    unreached: int = 0  # times in a row
+    failing_since: float = 0.0
+    failed_at: float = 0.0
+    busy_since: float = 0.0  # 0: it is not
+    not_before: float = 0.0
+    error: BridgeError | None = None  # the last one that said so
+    timer: threading.Timer | None = None
     running: dict[str, _Job] = field(default_factory=dict)  # by key, oldest first
     queue: dict[str, _Job] = field(default_factory=dict)  # likewise
     added: int = 0  # that ever waited in the queue
@@ -91,6 +113,43 @@ class _Lane:
         oldest = next(iter(self.running.values()), None)
         return max(self.took_s, now - oldest.begun if oldest else 0.0)
 
+    @property
+    def away(self) -> bool:
+        return self.unreached >= AWAY_AFTER
+
+    def room(self, now: float) -> int:
+        """How many calls may begin now."""
+        if now < self.not_before:
+            return 0
+        room = (1 if self.away or self.busy_since else self.limit) - len(self.running)
+        free = self.rate.free(now)
+        return room if free is None else min(room, free)
+
+    def closed_s(self, now: float) -> float:
+        """For how long no call may begin, however few are under way."""
+        return max(self.not_before - now, self.rate.wait_s(now))
+
+    def begins(self, job: _Job, now: float) -> None:
+        """A piece of work is under way from now on."""
+        job.begun = now
+        self.running[job.key] = job
+        self.rate.take(now)
+
+    def heard(self, outcome: Outcome | StillStarting | None, now: float, spread: float) -> None:
+        """What the end of a call says of its provider."""
+        if outcome is None or isinstance(outcome, StillStarting):
+            return  # it may have called nobody
+        if isinstance(outcome, ProviderBusy):
+            self.unreached, self.error = 0, outcome
+            self.busy_since = self.busy_since or now
+            asked_s = outcome.pause_s or BUSY_S * (0.75 + 0.5 * spread)
+            self.not_before = max(self.not_before, now + min(asked_s, LONGEST_PAUSE_S))
+        elif isinstance(outcome, NetworkFailed | ProviderDown):
+            self.failing_since = self.failing_since if self.unreached else now
+            self.unreached, self.error, self.failed_at = self.unreached + 1, outcome, now
+        else:
+            self.unreached, self.busy_since = 0, 0.0
+
     def wait(self, job: _Job) -> None:
         """Queue a piece of work, unless too many wait already."""
         if len(self.queue) < QUEUE:
@@ -100,23 +159,28 @@ class _Lane:
 
     def rest_s(self, now: float, job: _Job | None) -> float:
         """About how long it takes until a piece of work is done."""
-        each = self.took_s or WAIT_S
+        each = max(self.start_s or self.took_s or WAIT_S, self.slowest_s(now))
         if job is not None and job.begun:
             return each - (now - job.begun)
         before = len(self.queue) - (self.added - job.place if job is not None and job.place else 0)
-        return each * (1 + before / self.limit)
+        return max(self.closed_s(now), 0.0) + each * (1 + before / self.limit)
 
 
 class Calls:
     """Runs the calls of a process's clicks, at most `max_in_flight` of a connection at a time.
 
     `spread` gives numbers from 0 to 1; `wait_s` is how long a request waits, in seconds. `seats`
-    are those of all requests that wait for providers.
+    are those of all requests that wait for providers; `observer` hears how each call ended.
     """
 
     def __init__(
-        self, spread: Callable[[], float], wait_s: float = WAIT_S, seats: Seats | None = None
+        self,
+        spread: Callable[[], float],
+        wait_s: float = WAIT_S,
+        seats: Seats | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
+        self._observer = observer
         self.seats = seats or Seats()
         self._spread = spread
         self._wait_s = wait_s
@@ -137,12 +201,14 @@ class Calls:
             lane = self._lane(connection)
             job = self._add(lane, connection.name, mine)
             begins, pause_s = mine.begun > 0, self._pause_s(lane, job)
+            self._come_back(lane)
         if begins:  # outside the lock: a thread takes a moment to start
-            self._begin(lane, connection.name, mine)
+            self._begin(lane, mine)
         if job is not mine or not mine.waited:
             raise StillStarting(pause_s)
         try:
-            job.done.wait(self._wait_s)
+            with waiting():
+                job.done.wait(self._wait_s)
         finally:
             self.seats.give(connection.name)
         with self._lock:
@@ -159,6 +225,20 @@ class Calls:
             lane = self._lane(connection)
             return self._pause_s(lane, lane.running.get(key))
 
+    def troubles(self) -> list[tuple[str, str, float]]:
+        """Which connections are away or busy, and for how many seconds."""
+        now = time.monotonic()
+        with self._lock:
+            lanes = list(self._lanes.values())
+        return [
+            *(
+                (one.name, "away", now - one.failing_since)
+                for one in lanes
+                if one.away and now - one.failed_at < UNTRIED_S
+            ),
+            *((one.name, "busy", now - one.busy_since) for one in lanes if now < one.not_before),
+        ]
+
     def finish(self, timeout_s: float) -> None:
         """Begin no more calls, and wait so long for those under way."""
         until = time.monotonic() + timeout_s
@@ -172,29 +252,38 @@ class Calls:
                     return
 
     def _lane(self, connection: Connection) -> _Lane:
-        return self._lanes.setdefault(connection.name, _Lane(connection.max_in_flight))
+        if lane := self._lanes.get(connection.name):
+            return lane
+        rate = Rate(connection.calls_per_minute)
+        made = _Lane(connection.name, connection.max_in_flight, rate)
+        return self._lanes.setdefault(connection.name, made)
 
     def _add(self, lane: _Lane, name: str, job: _Job) -> _Job:
-        """Let a piece of work be the next to begin, or queue it: it, or the same of before."""
+        """Let a piece of work be the next to begin, or queue it: it, or the same of before.
+
+        While the provider does not answer, nobody waits behind the one who tries it: that raises
+        what was said last. So does a pause that is too long to be waited for.
+        """
         if same := lane.running.get(job.key) or lane.queue.get(job.key):
             same.asked = True
             return same
         if self._closing:
             return job
         now = time.monotonic()
-        if len(lane.running) >= lane.limit:
+        if lane.room(now) <= 0:
+            if lane.error and (lane.away or lane.not_before - now > LONG_S):
+                raise copy(lane.error)
             lane.wait(job)
             return job
         slowest_s = lane.slowest_s(now)
         most = 2 if 0 < slowest_s < FAST_S else 1
-        job.begun = now
         job.waited = slowest_s < self._wait_s and self.seats.take(name, most)
-        lane.running[job.key] = job
+        lane.begins(job, now)
         return job
 
-    def _begin(self, lane: _Lane, name: str, job: _Job) -> None:
+    def _begin(self, lane: _Lane, job: _Job) -> None:
         """Begin a piece of work in a thread of its own. Raises RuntimeError where none is had."""
-        work = (lane, job)
+        work, name = (lane, job), lane.name
         try:
             threading.Thread(target=self._work, args=work, name=f"call {name}", daemon=True).start()
         except RuntimeError:
@@ -222,16 +311,52 @@ class Calls:
         """The work after this one; what it left can be found by now."""
         with self._ended:
             now = time.monotonic()
-            if not isinstance(job.outcome, StillStarting):  # it may have called nobody
-                lane.took_s = now - job.begun
+            if job.outcome is not None and not isinstance(job.outcome, StillStarting):
+                self._note(lane, job.outcome, now - job.begun)
+            lane.heard(job.outcome, now, self._spread())
+            if lane.away:
+                lane.queue.clear()  # they ask again, and hear so
             del lane.running[job.key]
             self._ended.notify_all()
-            if not lane.queue:
-                return None
-            following = lane.queue.pop(next(iter(lane.queue)))
-            following.begun = now
-            lane.running[following.key] = following
-            return following
+            following = self._allowed(lane)
+        self._begin_all(lane, following[1:])
+        return following[0] if following else None
+
+    def _note(self, lane: _Lane, outcome: Outcome, took_s: float) -> None:
+        lane.took_s = took_s
+        said = outcome.code if isinstance(outcome, BridgeError) else "opened"
+        if said == "opened":
+            lane.start_s = took_s
+        self._observer.started(lane.name, said, took_s)
+
+    def _allowed(self, lane: _Lane) -> list[_Job]:
+        """Those of the queue that begin now."""
+        jobs, now = [], time.monotonic()
+        while lane.queue and lane.room(now) > 0:
+            job = lane.queue.pop(next(iter(lane.queue)))
+            lane.begins(job, now)
+            jobs.append(job)
+        self._come_back(lane)
+        return jobs
+
+    def _begin_all(self, lane: _Lane, jobs: list[_Job]) -> None:
+        for one in jobs:
+            with suppress(RuntimeError):  # no thread is had: who asks again begins anew
+                self._begin(lane, one)
+
+    def _come_back(self, lane: _Lane) -> None:
+        """See that what waits begins when a pause is over, which no call's end tells."""
+        closed_s = lane.closed_s(time.monotonic())
+        if lane.queue and lane.timer is None and closed_s > 0:
+            lane.timer = threading.Timer(closed_s, self._wake, (lane,))
+            lane.timer.daemon = True
+            lane.timer.start()
+
+    def _wake(self, lane: _Lane) -> None:
+        with self._lock:
+            lane.timer = None
+            jobs = self._allowed(lane)
+        self._begin_all(lane, jobs)
 
     def _pause_s(self, lane: _Lane, job: _Job | None) -> float:
         least, most = PAUSE_S

@@ -8,6 +8,7 @@ from typing import Any, cast
 from lti_bridge.core.attempt.abilities import (
     BuildsOn,
     Checks,
+    Counts,
     Fetches,
     Forgets,
     Judges,
@@ -28,6 +29,7 @@ VERDICT = "verdict"  # what it says of a sitting can be that a person has to loo
 JUDGE = "judge"  # what it tells us depends on how the attempt stands
 FETCH = "fetch"  # it can be asked about one attempt
 CHOICES = "choices"  # it lists what an instructor may choose
+STOCK = "stock"  # it counts what was bought ahead
 CHECK = "check"  # it can say whether the account works
 BUILDS_ON = "builds-on"  # an attempt may be about an earlier one of the same learner
 BY_ADDRESS = "by-address"  # it knows people by what two learners may share, as an address
@@ -83,6 +85,11 @@ def offers(connection: Connection) -> Offers:
 def checks(connection: Connection) -> Checks:
     """The provider, if it can check its account."""
     return cast(Checks, _with(connection, CHECK))
+
+
+def counts(connection: Connection) -> Counts:
+    """The provider, if it counts what was bought ahead."""
+    return cast(Counts, _with(connection, STOCK))
 
 
 def builds_on(connection: Connection, settings: Any) -> str:

@@ -17,6 +17,7 @@ from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import Results
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.observer import NOBODY, Observer
+from lti_bridge.core.rates import Rates
 from lti_bridge.core.records import Attempt, Incoming, Poll
 from lti_bridge.core.store import Store
 from lti_bridge.errors import BridgeError, NotConfigured, OtherPerson
@@ -27,6 +28,7 @@ log = logging.getLogger("lti_bridge.polling")
 INTERVALS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 LEASE_S = 90.0
 ROOM, MOST = 8, 32  # questions at the same time: to one connection, and to all
+AWAY = timedelta(seconds=30)  # until a question is asked again that found its provider away
 SEVERAL = 3  # such attempts, and never a grade: the activity is to be looked at
 LOOK_AGAIN_AFTER = timedelta(days=1)  # at the silence of a provider that cannot be asked
 
@@ -56,10 +58,12 @@ class Polling:
     settings: Callable[[Attempt], Any]
     spread: Callable[[], float]
     observer: Observer = NOBODY
+    rates: Rates = field(default_factory=Rates)
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
-        made = Lanes(self.clock, self.spread, "connection", room=ROOM, most=MOST)
+        who = (self.clock, self.spread, "connection")
+        made = Lanes(*who, room=ROOM, most=MOST, rates=self.rates)
         object.__setattr__(self, "lanes", made)
 
     def poll_due(self, pool: ThreadPoolExecutor) -> int:
@@ -167,4 +171,6 @@ class Polling:
             asks = False
         if not asks:
             return LOOK_AGAIN_AFTER
+        if self.lanes.is_away(poll.attempt.connection):
+            return AWAY * (0.75 + 0.5 * self.spread())
         return timedelta(seconds=INTERVALS_S[min(poll.polls, len(INTERVALS_S) - 1)])

@@ -172,8 +172,8 @@ class Connection:
     calls nobody, and what it keeps or buys is in the commit of its click; `keeps_launches`: the
     tool comes for its launch afterwards (LTI 1.3). `daily_limit` is how many attempts one LMS may
     buy there in a day, 0: any number. `max_in_flight` is how many calls of one process may be under
-    way. `extra_time` says for an activity's settings what the provider does with a learner's extra
-    time.
+    way, `calls_per_minute` how many it may begin in a minute, 0: any number. `extra_time` says for
+    an activity's settings what the provider does with a learner's extra time.
     """
 
     name: str
@@ -194,4 +194,5 @@ class Connection:
     keeps_launches: bool = False
     daily_limit: int = 0
     max_in_flight: int = 1
+    calls_per_minute: int = 0
     extra_time: Callable[[Any], ExtraTime] = lambda settings: ExtraTime()

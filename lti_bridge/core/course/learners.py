@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from lti_bridge.core.course.rosters import Member, Roster
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.message import Launch, Person
 from lti_bridge.core.launch.opened import Opened
-from lti_bridge.errors import BridgeError
+from lti_bridge.errors import BridgeError, MembersComing
 
-WAIT_S = 4.0  # that a page waits for the list before it says that it is being fetched
 Stage = Literal[
     "not started",
     "started",
@@ -81,18 +77,11 @@ class Cells(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Asks for the list beside the request, so that a slow LMS keeps no page waiting for long.
-
-    `is_learner` says it of roles; a page waits for `wait_s` seconds.
-    """
+    """What the page about a course's learners shows; `is_learner` says it of roles."""
 
     roster: Roster
     store: Cells
     is_learner: Callable[[Iterable[str]], bool]
-    pool: ThreadPoolExecutor
-    wait_s: float = WAIT_S
-    _asked: dict[tuple[str, str, str], Future[list[Member] | None]] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
 
     def overview(self, opened: Opened) -> Overview:
         """The learners of this link as far as they are known now."""
@@ -106,22 +95,13 @@ class People:
 
     def _members(self, launch: Launch) -> tuple[list[Member], Listing]:
         course = (launch.registration, launch.deployment_id, launch.context.id)
-        with self._lock:  # whoever looks again joins, so that one slow LMS takes one place only
-            asked = self._asked.get(course)
-            if asked is None or asked.done():
-                asked = self._asked[course] = self.pool.submit(self.roster.members, *course)
-                asked.add_done_callback(lambda done: self._forget(course, done))
         try:
-            members = asked.result(timeout=self.wait_s)
-        except TookTooLong:
+            members = self.roster.members(*course)
+        except MembersComing:
             return [], "being fetched"
         except BridgeError:
             return [], "not readable"
         return ([], "not offered") if members is None else (members, "listed")
-
-    def _forget(self, course: tuple[str, str, str], done: Future[list[Member] | None]) -> None:
-        if self._asked.get(course) is done:
-            del self._asked[course]
 
 
 def merge(learners: Sequence[Member], cells: Sequence[Cell]) -> tuple[Line, ...]:

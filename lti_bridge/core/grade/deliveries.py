@@ -13,6 +13,7 @@ from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.observer import NOBODY, Observer
+from lti_bridge.core.rates import Rates
 from lti_bridge.core.records import Delivery
 from lti_bridge.core.store import Store
 from lti_bridge.errors import (
@@ -63,10 +64,12 @@ class Passback:
     keeps: Callable[[str, str], bool] = lambda registration, activity_id: True
     observer: Observer = NOBODY
     mark: Callable[[str, Score], str] = lambda grade_id, score: ""
+    rates: Rates = field(default_factory=Rates)
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lanes", Lanes(self.clock, self.spread, "registration"))
+        made = Lanes(self.clock, self.spread, "registration", rates=self.rates)
+        object.__setattr__(self, "lanes", made)
 
     def deliver_due(self, pool: ThreadPoolExecutor) -> int:
         """Deliver everything that is due now; returns how many deliveries were tried."""

@@ -15,6 +15,7 @@ from lti_bridge.core.grade.gradebook import Gradebook, View
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.grade.states import LATE_FOR
 from lti_bridge.core.lanes import Lanes
+from lti_bridge.core.rates import Rates
 from lti_bridge.core.records import Delivery, Shown
 from lti_bridge.core.store import Store
 from lti_bridge.errors import BridgeError, DeliveryRefused
@@ -42,10 +43,12 @@ class ReadBack:
     gradebook: Gradebook
     clock: Callable[[], datetime]
     spread: Callable[[], float]
+    rates: Rates = field(default_factory=Rates)
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
-        made = Lanes(self.clock, self.spread, "registration", room=ROOM, most=MOST)
+        who = (self.clock, self.spread, "registration")
+        made = Lanes(*who, room=ROOM, most=MOST, rates=self.rates)
         object.__setattr__(self, "lanes", made)
 
     def read_due(self, pool: ThreadPoolExecutor) -> int:

@@ -20,6 +20,7 @@ from lti_bridge.core.attempt.capabilities import (
     IMPORT,
     JUDGE,
     REMOTE,
+    STOCK,
     VERDICT,
 )
 from lti_bridge.core.attempt.extra_time import ExtraTime
@@ -111,6 +112,11 @@ class Itep:
             "iTEP cannot be asked without taking a test ID. Left by the bridge's own count: "
             f"{counted}."
         )
+
+    def running_out(self) -> Mapping[str, int]:
+        """Test types of which few IDs are left, by our own count."""
+        few = self.settings.stock_warning
+        return {name: count for name, count in self.stock.left().items() if count <= few}
 
     def attempt_of(self, oid: str) -> str:
         """The attempt that was ordered under this OID, empty when there is none."""
@@ -210,6 +216,6 @@ KIND = Kind(
     build=Itep.connect,
     needs=NEEDS,
     capabilities=lambda settings: frozenset(
-        {REMOTE, COSTS, VERDICT, CALLBACK, JUDGE, CHECK, IMPORT, ADOPT}
+        {REMOTE, COSTS, VERDICT, CALLBACK, JUDGE, STOCK, CHECK, IMPORT, ADOPT}
     ),
 )
