@@ -184,7 +184,7 @@ def test_what_was_not_sent_says_nothing_of_the_lms(due: Delivery) -> None:
 
 def test_a_grade_that_was_tried_even_more_often_waits_for_a_person() -> None:
     *_, last, after, later = outcomes(DeliveryFailed("down"), GIVE_UP_AFTER + 2)
-    assert last == after == later == Outcome("waiting", error="down")
+    assert last == after == later == Outcome("waiting", error="down", unanswered=True)
 
 
 @dataclass
