@@ -40,7 +40,7 @@ def _away(bridge: Bridge, seen: list[Observation], now: datetime) -> Iterator[Ma
         if now - one.since < timedelta(seconds=bridge.settings.alerts.away_s):
             continue
         many = waiting.get(name, 0) or due.get(name, 0)
-        what = "grades" if name in waiting else "questions about attempts"
+        what = "grades" if one.what in ("grades", "looks") else "questions about attempts"
         said = f"{name} does not answer; {many} {what} wait"
         remedy = "Look whether it works; all that waits goes out by itself when it answers."
         yield Matter(f"away {name}", said, remedy, one.since)

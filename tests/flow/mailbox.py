@@ -79,7 +79,7 @@ class Mailbox:
     @property
     def subjects(self) -> list[str]:
         """What all mails are about, in the order of their coming."""
-        return [str(mail["Subject"]) for mail in self.mails]
+        return [str(mail["Subject"]).strip() for mail in self.mails]  # long ones are folded
 
 
 @contextmanager

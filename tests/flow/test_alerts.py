@@ -97,8 +97,9 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, database_url: str) -> Iterator[Office]:
+def office(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     believed = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(believed))  # the web process tells of matters as well
     with mailbox(believed) as box, hook() as told:
         made = Office(tmp_path, database_url, believed, box, told)
         yield made
@@ -132,6 +133,7 @@ def test_an_lms_that_is_away_is_told_once_and_so_is_its_end(office: Office) -> N
     # whoever tried nothing since it came back knows so after 45 seconds
     eventually(lambda: (len(office.box.mails), len(office.told.messages)), (2, 2), 3 * PATIENCE_S)
     assert office.box.subjects[1].startswith("LTI Bridge: Over: other does not answer")
+    assert "grades wait" in office.box.subjects[1]
     assert office.told.states == [("away other", "open"), ("away other", "over")]
     assert office.said("alerts", "list") == (0, "None.\n")
     everything = json.dumps(office.told.messages) + words + office.box.mails[1].get_content()
