@@ -55,8 +55,11 @@ class Rows:
     ) -> list[Delivery]:
         return [DUE]
 
-    def renew_leases(self, deliveries: list[Delivery], now: datetime, lease_s: float) -> None:
+    def renew_leases(
+        self, deliveries: list[Delivery], now: datetime, lease_s: float
+    ) -> list[Delivery]:
         self.renewed.append((self.asked, deliveries))
+        return deliveries
 
     def settle(self, delivery: Delivery, now: datetime, outcome: Outcome) -> None:
         self.settled.append(outcome)

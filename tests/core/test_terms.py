@@ -38,6 +38,8 @@ def test_what_an_activity_is_when_nothing_is_asked_for() -> None:
         "days_between": 0,
         "opens_at": None,
         "closes_at": None,
+        "ungraded": False,
+        "label": "",
     }
 
 

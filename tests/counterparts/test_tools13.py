@@ -207,7 +207,7 @@ def small(
         world.stop()
 
 
-@pytest.mark.spec("P13AG-01", "P13NR-01")
+@pytest.mark.spec("P13AS-01", "P13NR-01")
 @pytest.mark.parametrize("link", ["best13", "best11"])
 def test_small_tools(small: Room, link: str) -> None:
     browser = Browser()

@@ -31,6 +31,7 @@ log = logging.getLogger("lti_bridge.passback")
 DELAYS_S = (2, 5, 15, 60, 300, 1200, 3600, 7200, 14400)
 GIVE_UP_AFTER = 200  # tries: about a month, then a person has to look
 LEASE_S = 10.0  # what a killed worker held waits this long; a living one renews its leases
+LEASE = timedelta(seconds=LEASE_S)
 HELD = timedelta(seconds=1)  # until another worker has probably done what is needed first
 # Until a grade is tried again that found its LMS away, or busy: its lane says how many are tried
 # meanwhile, and it comes soon after the LMS does.
@@ -216,7 +217,7 @@ class _Leases:
         """Lease so many grades of an LMS."""
         now = self.clock()
         claimed = self.store.claim_deliveries(lms, now, LEASE_S, limit)
-        self._last(claimed, now)
+        self._until.update(dict.fromkeys((one.lease for one in claimed), now + LEASE))
         return claimed
 
     def renew(self, under_way: Sequence[Delivery]) -> None:
@@ -224,15 +225,11 @@ class _Leases:
         now = self.clock()
         if (now - self.renewed).total_seconds() > LEASE_S / 3:
             still = self.store.renew_leases(list(under_way), now, LEASE_S)
-            self._until.clear()
-            self._last(still, now)
+            # at once, for threads that are about to send look at it meanwhile
+            self._until = dict.fromkeys((one.lease for one in still), now + LEASE)
             self.renewed = now
 
     def holds(self, delivery: Delivery) -> bool:
         """Whether nobody else can have this lease yet."""
         until = self._until.get(delivery.lease)
         return until is not None and self.clock() < until
-
-    def _last(self, deliveries: Sequence[Delivery], now: datetime) -> None:
-        until = now + timedelta(seconds=LEASE_S)
-        self._until.update((one.lease, until) for one in deliveries)
