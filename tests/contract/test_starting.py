@@ -129,9 +129,13 @@ def test_too_many_requests_are_a_matter_of_waiting(
         world.click()
     assert refused.value.retry
     assert world.attempt().state == "created"  # nothing was bought, so nothing is unclear
+    waiting = world.click()
+    assert isinstance(waiting, ConfirmPage)
+    assert waiting.reload_s  # it goes on by itself
     world.party.mend()
-    world.click()
+    assert not isinstance(world.stay(waiting), ConfirmPage)
     assert world.attempt().state == "started"
+    assert len(world.party.bought()) == 1
 
 
 def test_what_a_lost_start_bought_may_be_taken(case: Case, make_world: MakeWorld) -> None:

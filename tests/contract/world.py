@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ from lti_bridge.core.records import Attempt
 from lti_bridge.sandbox import serving
 from lti_bridge.settings import parse
 from tests.contract.party import HTTP, Hook, Party
+from tests.flow.world import eventually
 
 HOOK_TOKEN = "hook-token-of-the-contract"
 NAMES = {"ann": ("Änn", "O’Neilson"), "bob": ("Bobby", "Tester-Smith"), "cyd": ("Cydney", "Quill")}
@@ -131,6 +133,20 @@ class World:
         """The learner presses the button of a page. Raises what their page would show."""
         self.story.append(f"{user} pressed the button")
         return self._hand_off(user, self.bridge.launching.go_on(asked.token, asked.number))
+
+    def stay(self, shown: Handoff, user: str = "ann") -> Handoff:
+        """The learner stays at a page that goes on by itself; what they get in the end."""
+        until = time.monotonic() + PATIENCE_S
+        while isinstance(shown, ConfirmPage) and shown.reload_s and time.monotonic() < until:
+            time.sleep(shown.reload_s)
+            shown = self.press(shown, user)
+        return shown
+
+    def rest(self) -> None:
+        """Let the pause pass in which nobody starts, after the party said that it has enough."""
+        calls = self.bridge.launching.calls
+        for closed in (True, False):
+            eventually(lambda closed=closed: bool(calls.troubles()) == closed, True)
 
     def _hand_off(self, user: str, opened: Opened) -> Handoff:
         assert (opened.attempt is None) == (opened.again is not None)

@@ -16,12 +16,14 @@ from lti_bridge.sandbox import serving
 from lti_bridge.sandbox.lms import LinkSpec
 from tests.contract.kinds import Case, cases
 from tests.contract.party import Party
-from tests.flow.browser import Page
+from tests.flow.browser import Browser, Page
 from tests.flow.loop import HOOK_TOKEN, LMSS, Loop, on_postgres
 from tests.flow.scene import refusal
 from tests.flow.test_crashes import processes
+from tests.flow.waiting import gone_on, waits
 from tests.flow.world import ACTIVITIES, eventually, make_world
 
+AT_MOST_S = 2.0  # between two looks of a page that waits
 REPEATABLE = ("isograd", "mettl")  # where asking again for the same thing gives the same thing
 # Asked and told of, with a start that may be repeated; two that only tell; one that is asked.
 KILLED = [case for case in cases() if str(case) in ("mettl-Schedule", "itep-Gtx", "prov-Told")]
@@ -37,6 +39,12 @@ class Circle(Loop):
     def click(self, user: str, link: str) -> Page:
         """Click the course link of this case."""
         return super().click(user, f"{link}-{self.case}")
+
+    def stay(self, user: str, link: str) -> Page:
+        """Click it and stay at a page that goes on by itself, until it is another one."""
+        browser = Browser()
+        page = self.click_in(browser, user, f"{link}-{self.case}")
+        return gone_on(page, AT_MOST_S, go=browser.submit)[0]
 
     def grade(self, user: str, link: str) -> float | None:
         """What the gradebook shows at the link of this case."""
@@ -143,7 +151,10 @@ def test_each_documented_refusal_is_a_page_and_buys_nothing(circle: Circle) -> N
         assert set(circle.attempts()) == {"created"}, code
         assert circle.kit.bought() == []
         circle.pull("clear")
-    assert circle.click("student1", "best13").status == 200
+    page = circle.stay("student1", "best13")
+    assert page.status == 200
+    assert not waits(page)
+    assert circle.attempts().count("started") == 1
     assert circle.click("student1", "best13").status == 200
     assert len(circle.kit.bought()) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from urllib.parse import urljoin
 
 from tests.flow.browser import Page
@@ -32,11 +33,16 @@ def press(page: Page) -> Page:
     return send(urljoin(page.url, form.action), form.fields, ALONE)
 
 
-def gone_on(page: Page, at_most_s: float, patience_s: float = PATIENCE_S) -> tuple[Page, int]:
+def gone_on(
+    page: Page,
+    at_most_s: float,
+    patience_s: float = PATIENCE_S,
+    go: Callable[[Page], Page] = press,
+) -> tuple[Page, int]:
     """The page that comes after it, and how often it came; each time after so long at most."""
     times, until = 0, time.monotonic() + patience_s
     while waits(page) and time.monotonic() < until:
         times += 1
         time.sleep(min(pause_s(page), at_most_s))
-        page = press(page)
+        page = go(page)
     return page, times

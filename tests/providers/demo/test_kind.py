@@ -96,7 +96,8 @@ def test_every_refusal_has_a_name_and_buys_nothing(
         world.click()
     assert type(refused.value) is error
     assert world.attempt().state == "created"
-    world.begin()
+    assert isinstance(world.stay(world.click()), Redirect)
+    assert world.attempt().state == "started"
     assert len(world.party.bought()) == 1
 
 

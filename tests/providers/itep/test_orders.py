@@ -343,6 +343,7 @@ def test_its_capabilities(provider: Itep) -> None:
         "verdict",
         "callback",
         "judge",
+        "stock",
         "check",
         "import",
         "adopt",
