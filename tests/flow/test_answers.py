@@ -39,12 +39,16 @@ def pox(major: str, status: int = 200, **more: Any) -> Err:
 
 @dataclass(frozen=True)
 class Row:
-    """One answer to the first try: refused for a reason, or sent again (`again`), or taken."""
+    """One answer to the first try: refused for a reason, or sent again (`again`), or taken.
+
+    `busy`: it says that there were too many requests, which spends no try.
+    """
 
     err: Err | None
     reason: str = ""
     again: bool = False
     token_status: int = 200
+    busy: bool = False
 
     @property
     def state(self) -> str:
@@ -56,13 +60,18 @@ def again(err: Err) -> Row:
     return Row(err, again=True)
 
 
+def busy(err: Err) -> Row:
+    """Temporary, and no fault of this grade: the next try brings it, and is its first."""
+    return Row(err, again=True, busy=True)
+
+
 OAUTH = {"error": "unauthorized_client", "error_description": "The tool is switched off."}
 SCORES = {
-    "Canvas' rate limit": again(Err(403, RATE, "text/plain")),
-    "429 in JSON": again(said({"errors": [{"message": "slow down"}]}, 429)),
-    "403 that names a time": again(Err(403, retry_after="1")),
-    "400 that names a time": again(Err(400, retry_after="1")),
-    "409 that names a time": again(Err(409, retry_after="1")),
+    "Canvas' rate limit": busy(Err(403, RATE, "text/plain")),
+    "429 in JSON": busy(said({"errors": [{"message": "slow down"}]}, 429)),
+    "403 that names a time": busy(Err(403, retry_after="1")),
+    "400 that names a time": busy(Err(400, retry_after="1")),
+    "409 that names a time": busy(Err(409, retry_after="1")),
     "login page": again(Err(200, LOGIN)),
     "page in XHTML": again(Err(200, XHTML, "application/xhtml+xml")),
     "page said to be JSON": again(Err(201, LOGIN, "application/json")),
@@ -105,11 +114,11 @@ OUTCOMES = {
     "Canvas failure 422": Row(pox("failure", 422, description="No points [EID_1]"), "No points"),
     "Moodle failure 200": Row(pox("failure", description="Result locked"), "Result locked"),
     "failure 412": Row(pox("failure", 412, description="Too late"), "Too late"),
-    "failure 429": again(pox("failure", 429, description="slow down")),
-    "failure that names a time": again(pox("failure", 403, retry_after="1")),
+    "failure 429": busy(pox("failure", 429, description="slow down")),
+    "failure that names a time": busy(pox("failure", 403, retry_after="1")),
     "busy": again(pox("failure", minor="targetisbusy")),
     "busy 422": again(pox("failure", 422, minor="targetisbusy")),
-    "rate limit": again(Err(403, RATE, "text/plain")),
+    "rate limit": busy(Err(403, RATE, "text/plain")),
     "login page": again(Err(200, LOGIN)),
     "redirect": again(Err(302)),
     "JSON": Row(said({"errors": {"message": "Tool was removed"}}, 400), "400: Tool was removed"),
@@ -117,9 +126,9 @@ OUTCOMES = {
 TOKENS = {
     "201": Row(None, token_status=201),
     "202": Row(None, token_status=202),
-    "rate limit": again(Err(403, RATE, "text/plain")),
-    "429 with an error": again(said({"error": "invalid_scope"}, 429)),
-    "an error that names a time": again(said(OAUTH, 400, retry_after="1")),
+    "rate limit": busy(Err(403, RATE, "text/plain")),
+    "429 with an error": busy(said({"error": "invalid_scope"}, 429)),
+    "an error that names a time": busy(said(OAUTH, 400, retry_after="1")),
     "login page": again(Err(200, LOGIN)),
     "redirect": again(Err(302)),
     "refused": Row(said(OAUTH, 400), "unauthorized_client: The tool is switched off."),
@@ -160,7 +169,7 @@ def test_what_an_answer_means_for_the_grade(
     assert row.reason in grade["last_error"]
     assert len(grade["last_error"]) < 400
     assert grade["due_at"] is None  # done, or a person has to look
-    assert grade["tries"] == 1 + row.again
+    assert grade["tries"] == 1 + (row.again and not row.busy)
     shown = rig.school.cells.get(sitting.learner)
     if row.state == "refused":
         assert shown is None

@@ -17,6 +17,7 @@ from tests.lms.grading import Bridge, bridge_before
 from tests.lms.pretend import LINK, PretendLms
 
 GRADE = f"grade-{PretendLms.USER}"
+TAKES_NONE = frozenset({"studip"})  # no score at all by AGS, as a running one (docs/lms.md)
 
 
 class Life:
@@ -53,9 +54,22 @@ def begin(folder: Path, family: str, **more: Any) -> Iterator[Life]:
         lms.stop()
 
 
-@pytest.fixture(params=sorted(FAMILIES))
+@pytest.fixture(params=sorted(FAMILIES.keys() - TAKES_NONE))
 def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
     yield from begin(tmp_path, request.param)
+
+
+@pytest.mark.parametrize("family", sorted(TAKES_NONE))
+def test_a_family_that_takes_no_score_says_so_each_time(family: str, tmp_path: Path) -> None:
+    for life in begin(tmp_path, family):
+        life.report("60", 1)
+        assert life.after() == ("refused", "", None)
+        life.lms.teacher(75)
+        life.report("90", 2)
+        assert life.after() == ("refused", "", 75)  # nothing of the teacher's is touched
+        asked = [call["status"] for call in life.lms.log() if call["path"].endswith("/scores")]
+        assert asked == [404, 404]  # each was sent once, and what was answered is the reason
+        assert "HTTP 404" in life.bridge.row()["last_error"]
 
 
 def test_a_grade_from_its_first_day_to_its_last(life: Life) -> None:

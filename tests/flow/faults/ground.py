@@ -279,9 +279,6 @@ def doctor(rig: Rig, prefix: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
     command += ["--config", str(rig.bridge.config)]
     said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert said.stdout, said.stderr
-    # it asks for tokens of no deployment, which this LMS has none of
-    problems = rig.school.problems
-    problems[:] = [one for one in problems if not one.startswith("/token: KeyError")]
     return {one["what"]: one for one in json.loads(said.stdout)}
 
 
