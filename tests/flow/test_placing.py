@@ -174,7 +174,7 @@ def test_learners_never_pick(scene: Scene, lti: str) -> None:
         ("Mentor", False, False),
         ("urn:lti:role:ims/lis/Manager/Observer", False, False),
         ("xInstructorx", False, False),
-        ("", False, False),
+        ("", True, False),  # nothing is said: whom the LMS sends to choose may, and no more
     ],
 )
 @pytest.mark.spec("ROLE-08", "ROLE-09", "SECP-46")

@@ -532,7 +532,7 @@ def test_the_old_message_asks_for_links(desk: Desk) -> None:
     assert fields["lti_message_type"] == "ContentItemSelectionRequest"
     assert fields["accept_media_types"] == "application/vnd.ims.lti.v1.ltilink"
     assert fields["accept_presentation_document_targets"] == "iframe,window"
-    assert fields["content_item_return_url"] == PUBLIC + PATH
+    assert fields["content_item_return_url"] == f"{PUBLIC}{PATH}/{fields['data']}"
     assert fields["accept_unsigned"] == "false"
     assert fields["accept_multiple"] == "false"
     assert fields["oauth_consumer_key"] == "tool-key"

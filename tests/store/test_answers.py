@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from lti_bridge.store.engine import Database
+from lti_bridge.store.purge import Keep, Purge
 from lti_bridge.store.store import Store
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -52,7 +53,8 @@ def test_an_old_answer_is_none_and_goes(store: Store) -> None:
         store.keep_answer(key, "l1", "one", UNTIL)
     assert store.take_answer("a", UNTIL) is None
     assert count(store) == 1
-    store.forget(UNTIL, 30)
+    purge = Purge(store.database, Keep(launches=30, history=0, answers=0))
+    assert not list(purge.steps(UNTIL))
     assert count(store) == 1
-    store.forget(UNTIL + timedelta(seconds=1), 30)
+    assert [step.rows for step in purge.steps(UNTIL + timedelta(seconds=1))] == [1]
     assert count(store) == 0

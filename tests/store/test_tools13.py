@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from lti_bridge.core.tool.launches import DeclaredItem, Origin, ToolLaunch
 from lti_bridge.store.engine import Database
-from lti_bridge.store.store import Store
+from lti_bridge.store.purge import Keep, Purge
 from lti_bridge.store.tools13 import Tools13
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -117,8 +117,8 @@ def test_first_launches_at_the_same_time_agree(database: Database) -> None:
 
 def test_what_nobody_came_for_is_forgotten(database: Database) -> None:
     Tools13(database).keep(LAUNCH, NOW)
-    store = Store(database, lambda: NOW)
-    store.forget(NOW + timedelta(minutes=4), 180)
+    purge = Purge(database, Keep(launches=180, history=0, answers=0))
+    assert not list(purge.steps(NOW + timedelta(minutes=4)))
     assert counts(database)["tool_launches"] == 1
-    store.forget(NOW + timedelta(minutes=6), 180)
+    assert [step.rows for step in purge.steps(NOW + timedelta(minutes=6))] == [1]
     assert counts(database)["tool_launches"] == 0
