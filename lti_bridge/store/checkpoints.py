@@ -36,9 +36,7 @@ class Checkpoints:
             return
         self._commits = 0
         self._due.set()
-        if (
-            self._thread is None
-        ):  # not before: a process that is forked has no threads of its parent
+        if self._thread is None:  # not before: who is forked has no threads of its parent
             self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
             self._thread.start()

@@ -13,7 +13,7 @@ import pytest
 
 from lti_bridge.sandbox import lms, serving
 from lti_bridge.sandbox.tools import tool13
-from tests.flow.browser import Browser
+from tests.flow.browser import Browser, Page
 from tests.flow.tools13 import Tools13
 from tests.flow.world import HTTP, World, eventually, make_world
 from tests.platform.services.platform import ASSERTION, MEMBERS, make_key, pem
@@ -94,7 +94,12 @@ def claims_of(world: World, link: str) -> dict[str, Any]:
     browser = Browser()
     browser.get(f"{world.lms.url}/as/student1")
     page = browser.get(f"{world.lms.url}/launch/{link}")
-    started = dict(browser.through(page, world.bridge.url).form().fields)
+    return claims_behind(world, browser, browser.through(page, world.bridge.url))
+
+
+def claims_behind(world: World, browser: Browser, page: Page) -> dict[str, Any]:
+    """What the tool is told that this page leads to."""
+    started = dict(page.form().fields)
     query = {
         "scope": "openid",
         "response_type": "id_token",

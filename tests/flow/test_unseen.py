@@ -15,8 +15,8 @@ import jwt
 import pytest
 
 from lti_bridge.sandbox import lms
-from tests.flow.browser import Browser, Page
-from tests.flow.test_services13 import CONFIG, add
+from tests.flow.browser import Browser
+from tests.flow.test_services13 import CONFIG, add, claims_behind
 from tests.flow.world import HTTP, World, eventually, make_world
 from tests.platform.services.platform import (
     ASSERTION,
@@ -56,23 +56,7 @@ class Grader:
         if user == "teacher":
             page = browser.submit(page)
         assert page.asks == again
-        return self.claims(browser, browser.anew(page))
-
-    def claims(self, browser: Browser, page: Page) -> dict[str, Any]:
-        """What the tool is told that this page leads to."""
-        started = dict(page.form().fields)
-        query = {
-            "scope": "openid",
-            "response_type": "id_token",
-            "response_mode": "form_post",
-            "prompt": "none",
-            "nonce": secrets.token_hex(8),
-            "redirect_uri": "http://127.0.0.1:9/launch",
-            **{name: started[name] for name in ("client_id", "login_hint", "lti_message_hint")},
-        }
-        page = browser.get(f"{self.world.bridge.url}/platform/authorize?{urlencode(query)}")
-        token = dict(page.form().fields)["id_token"]
-        return dict(jwt.decode(token, options={"verify_signature": False}))
+        return claims_behind(self.world, browser, browser.anew(page))
 
     def bearer(self, scope: str) -> dict[str, str]:
         """The header of a request with an access token."""
