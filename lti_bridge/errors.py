@@ -23,7 +23,8 @@ Codes are stable: docs/errors.md explains each, and a test keeps it complete.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 _PERSONAL = {
@@ -38,6 +39,21 @@ _PERSONAL = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason for a refusal, for whoever runs the bridge: never for whoever sent the message.
+
+    `check` names what was looked at, `configured` what the bridge has for it, `came` what the
+    message had, `remedy` what to do. No secret, no token, no name and no address of a learner;
+    each text is short.
+    """
+
+    check: str
+    configured: str
+    came: str
+    remedy: str
+
+
 class BridgeError(Exception):
     """Base of every failure the bridge names.
 
@@ -47,6 +63,8 @@ class BridgeError(Exception):
     `said` is as much of it as whoever sent the request may read: which part of it is wrong, and
     why. `retry` tells whether the same thing may work later, `tells_lms` whether the way back
     brings the sentence to the LMS, which may stop there: a test's own terms are no error.
+    `explain` finds out why, where that takes work: it is called after the answer, if at all, and
+    nothing of it is for the answer. It is bounded in work, calls nobody and changes nothing.
     """
 
     code = "internal"
@@ -55,6 +73,7 @@ class BridgeError(Exception):
     remedy = "Please try again in a few minutes. If it happens again, tell your teacher."
     retry = False
     tells_lms = True
+    explain: Callable[[], Sequence[Finding]] | None = None
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.sentence)

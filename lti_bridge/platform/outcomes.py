@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,7 +14,13 @@ from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.message import Once
 from lti_bridge.core.records import Attempt, Incoming
 from lti_bridge.core.tool.registration import Credentials
-from lti_bridge.errors import BadRequest, OutcomeRefused, ServiceRefused, SignatureRefused
+from lti_bridge.errors import (
+    BadRequest,
+    BridgeError,
+    OutcomeRefused,
+    ServiceRefused,
+    SignatureRefused,
+)
 from lti_bridge.lti import oauth1, outcomes
 
 log = logging.getLogger("lti_bridge.outcomes")
@@ -48,11 +54,15 @@ def media_types(authorization: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer of the service: status, envelope, and whether that says success."""
+    """An HTTP answer of the service: status, envelope, and whether that says success.
+
+    `refusal` is why it does not, as far as a message was refused: for the journal, never sent.
+    """
 
     status: int
     body: bytes
     taken: bool = False
+    refusal: BridgeError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +114,16 @@ class OutcomeService:
             request = outcomes.parse_request(body)
             return self._carry_out(request, caller)
         except ServiceRefused as error:
-            log.warning("outcome.token-refused", extra={"reason": error.detail})
             said = f"{error.sentence} ({error.detail})"
-            return self._envelope(error.status, "failure", said, request)
+            return self._refused("token-refused", error, error.status, said, request)
         except SignatureRefused as error:
-            log.warning("outcome.signature-refused", extra={"reason": error.detail})
             said = error.said or UNPROVED.format(url=self.url)
-            return self._envelope(401, "failure", said, request)
+            return self._refused("signature-refused", error, 401, said, request)
         except BadRequest as error:
-            log.warning("outcome.malformed", extra={"reason": error.detail})
             said = f"The request is malformed: {error.detail}."
-            return self._envelope(400, "failure", said, request)
+            return self._refused("malformed", error, 400, said, request)
         except OutcomeRefused as error:
-            log.warning("outcome.refused", extra={"reason": error.detail})
-            return self._envelope(200, "failure", error.detail, request)
+            return self._refused("refused", error, 200, error.detail, request)
         except Exception:  # a database that is full or locked: the provider must not hear success
             log.exception("outcome.broke")
             return self._envelope(503, "failure", "Not stored, please send it again.", request)
@@ -126,6 +132,17 @@ class OutcomeService:
         """The answer to a body above the limit, which was not read."""
         log.warning("outcome.malformed", extra={"reason": "a body above the limit"})
         return self._envelope(400, "failure", "The request is above 64 kB.", None)
+
+    def _refused(
+        self,
+        event: str,
+        error: BridgeError,
+        status: int,
+        said: str,
+        request: outcomes.OutcomeRequest | None,
+    ) -> Answer:
+        log.warning(f"outcome.{event}", extra={"reason": error.detail})
+        return replace(self._envelope(status, "failure", said, request), refusal=error)
 
     def _caller(self, signed: oauth1.SignedRequest, connections: list[str]) -> Caller:
         expires_at = self.clock() + timedelta(seconds=2 * WINDOW_S)
