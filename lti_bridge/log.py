@@ -90,6 +90,12 @@ def begin() -> None:
     _current.set(reference())
 
 
+def fresh() -> str:
+    """Begin something in this thread that is no request; its reference."""
+    begin()
+    return _current.get()
+
+
 def end() -> None:
     """The request is answered; what is logged from now on is not about it."""
     _current.set("")

@@ -226,6 +226,7 @@ def _web(settings: Settings, listener: socket.socket, ready: Pipe, most: int) ->
 
     def finish(seconds: float) -> None:
         bridge.launching.calls.finish(seconds)
+        bridge.journal.stop()
         presence.end()  # here, for uvicorn ends the process by the signal that it was told by
 
     presence.begin()

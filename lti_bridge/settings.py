@@ -149,6 +149,13 @@ class AlertsTable(_Table):
         return self
 
 
+class JournalTable(_Table):
+    """[journal]: what became of every click, message and grade, and how much of that is kept."""
+
+    keep_days: int = Field(30, ge=0, le=3650)
+    max_rows: int = Field(1_000_000, ge=1000)
+
+
 class Lms13Table(_Table):
     """[[lms]] with lti = "1.3"."""
 
@@ -236,6 +243,7 @@ class Settings(_Table):
 
     bridge: BridgeTable = BridgeTable()
     alerts: AlertsTable = AlertsTable()
+    journal: JournalTable = JournalTable()
     lms: list[Annotated[Lms13Table | Lms11Table, Field(discriminator="lti")]] = []
     connection: list[ConnectionTable] = []
     activity: list[ActivityTable] = []

@@ -178,4 +178,5 @@ def run(bridge: Bridge) -> None:
     Watch(bridge, "worker").begin()
     Warming(bridge, "worker").begin()
     Worker(bridge).run()
+    bridge.journal.stop()
     presence.end()

@@ -18,6 +18,7 @@ from lti_bridge.settings import (
     AlertsTable,
     BridgeTable,
     ConnectionTable,
+    JournalTable,
     Lms11Table,
     Lms13Table,
     load,
@@ -54,6 +55,7 @@ def test_the_example_is_good() -> None:
     [
         ("bridge", BridgeTable),
         ("alerts", AlertsTable),
+        ("journal", JournalTable),
         ("lms", Lms11Table),
         ("lms", Lms13Table),
         ("connection", ConnectionTable),

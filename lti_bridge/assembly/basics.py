@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lti_bridge import __version__
+from lti_bridge.core.journal import hop
 from lti_bridge.keyring import Keyring
 from lti_bridge.net import Client
 from lti_bridge.settings import BridgeTable, Settings, is_loopback
@@ -48,6 +49,7 @@ def http_client(bridge: BridgeTable) -> Client:
         loopback=is_loopback(urlsplit(bridge.public_url).hostname or ""),
         timeout_s=bridge.call_timeout_s,
         user_agent=f"lti-bridge/{__version__}",
+        heard=hop.called,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lti_bridge import log
 from lti_bridge.assembly.basics import Basics
 from lti_bridge.assembly.catalogue import Catalogue
+from lti_bridge.assembly.journal import build_journal
 from lti_bridge.assembly.lms import LmsParts, build_lms
 from lti_bridge.assembly.platform import build_services
 from lti_bridge.assembly.toolbox import Toolbox
@@ -26,6 +27,7 @@ from lti_bridge.core.grade.deliveries import Passback
 from lti_bridge.core.grade.marks import mark
 from lti_bridge.core.grade.read_back import ReadBack
 from lti_bridge.core.grade.results import Results
+from lti_bridge.core.journal.journal import Journal
 from lti_bridge.core.launch.identity import pairwise
 from lti_bridge.core.launch.launches import Launching
 from lti_bridge.core.launch.sessions import Sessions
@@ -75,6 +77,7 @@ class Bridge:
     services: Services
     tool_store: ToolStore
     waker: Waker
+    journal: Journal
     recorder: Recorder | None
 
     @property
@@ -100,12 +103,19 @@ class Bridge:
     @property
     def purge(self) -> Purge:
         """What deletes what is older than the settings let it be."""
-        table = self.settings.bridge
-        keep = Keep(table.keep_launches_days, table.keep_history_days, table.keep_answers_days)
+        table, journal = self.settings.bridge, self.settings.journal
+        keep = Keep(
+            launches=table.keep_launches_days,
+            history=table.keep_history_days,
+            answers=table.keep_answers_days,
+            hops=journal.keep_days,
+            most_hops=journal.max_rows if journal.keep_days else 0,
+        )
         return Purge(self.store.database, keep)
 
     def close(self) -> None:
-        """Close every connection of the database and of the queue."""
+        """Write the journal's last hops, and close every connection of database and queue."""
+        self.journal.stop()
         if isinstance(self.clock, DatabaseClock):
             self.clock.close()
         self.store.database.close()
@@ -119,6 +129,7 @@ def build(settings: Settings, recorder: Recorder | None = None) -> Bridge:
     """
     basics = Basics.of(settings)
     observer = recorder or NOBODY
+    journal = build_journal(basics, recorder)
     store, clock = basics.store, basics.clock
     owners = Owners(store, basics.key, clock)
     toolbox = Toolbox(basics, owners)
@@ -126,20 +137,10 @@ def build(settings: Settings, recorder: Recorder | None = None) -> Bridge:
     catalogue = Catalogue(settings, toolbox.tools, toolbox.hook_token, tool_store)
     waker = Waker(open_queue(settings.bridge.queue_url))
     results = Results(store, basics.new_id, waker.wake)
-    polling = Polling(
-        store=store,
-        catalogue=catalogue,
-        results=results,
-        clock=clock,
-        pairwise=partial(pairwise, basics.key),
-        settings=partial(settings_of, store, catalogue),
-        spread=spread,
-        observer=observer,
-        rates=Rates({one.name: one.calls_per_minute for one in settings.connection}),
-    )
+    polling = _polling(basics, catalogue, results, observer, journal=journal)
     lms = build_lms(basics, {activity.id: activity.title for activity in catalogue.activities()})
     gradebooks, rates = lms.gradebooks, _rates(settings)
-    calls = Calls(spread, observer=observer)
+    calls = Calls(spread, observer=observer, journal=journal)
     memberships = Memberships(
         gradebooks.registrations, gradebooks.tokens, Rosters(store.database), clock
     )
@@ -152,14 +153,15 @@ def build(settings: Settings, recorder: Recorder | None = None) -> Bridge:
         owners=owners,
         polling=polling,
         callbacks=_callbacks(basics, catalogue, polling, waker),
-        passback=_passback(basics, gradebooks, observer, rates),
-        readback=ReadBack(store, gradebooks, clock, spread, rates=rates),
+        passback=_passback(basics, gradebooks, observer, rates, journal=journal),
+        readback=ReadBack(store, gradebooks, clock, spread, rates=rates, journal=journal),
         roster=roster,
         lms=lms,
         notice_handlers=_notice_handlers(basics, gradebooks),
         services=build_services(basics, catalogue, results, roster),
         tool_store=tool_store,
         waker=waker,
+        journal=journal,
         recorder=recorder,
     )
 
@@ -188,6 +190,23 @@ def _launching(basics: Basics, catalogue: Catalogue, waker: Waker, calls: Calls)
     )
 
 
+def _polling(
+    basics: Basics, catalogue: Catalogue, results: Results, observer: Observer, *, journal: Journal
+) -> Polling:
+    return Polling(
+        store=basics.store,
+        catalogue=catalogue,
+        results=results,
+        clock=basics.clock,
+        pairwise=partial(pairwise, basics.key),
+        settings=partial(settings_of, basics.store, catalogue),
+        spread=spread,
+        observer=observer,
+        rates=Rates({one.name: one.calls_per_minute for one in basics.settings.connection}),
+        journal=journal,
+    )
+
+
 def _callbacks(basics: Basics, catalogue: Catalogue, polling: Polling, waker: Waker) -> Callbacks:
     return Callbacks(
         store=basics.store,
@@ -205,7 +224,9 @@ def _rates(settings: Settings) -> Rates:
     return Rates(own, settings.bridge.lms_calls_per_minute)
 
 
-def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer, rates: Rates) -> Passback:
+def _passback(
+    basics: Basics, gradebooks: Gradebooks, observer: Observer, rates: Rates, *, journal: Journal
+) -> Passback:
     return Passback(
         store=basics.store,
         gradebook=gradebooks,
@@ -215,6 +236,7 @@ def _passback(basics: Basics, gradebooks: Gradebooks, observer: Observer, rates:
         observer=observer,
         mark=partial(mark, basics.keyring.secret(MARKS)),
         rates=rates,
+        journal=journal,
     )
 
 

@@ -44,6 +44,7 @@ from lti_bridge.web.errors import ErrorPages
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.routes import FORMS, check_request, send_on
 from lti_bridge.web.site import Site
+from lti_bridge.web.tracing import trace_requests
 
 MAX_BODY = 524_288  # bytes, at any address; web.routes.FORMS has those that need less
 BODIES = {  # bytes, by how the address begins; else 64 kB
@@ -67,6 +68,7 @@ def web_app(bridge: Bridge) -> Flask:
         app.register_blueprint(addresses)
     app.register_blueprint(provider_routes.blueprint(bridge.callbacks))
     app.before_request(log.begin)
+    trace_requests(app, bridge.journal, log.current)
     app.before_request(waited.begin)
     app.after_request(_with_timing)
     app.before_request(check_request)

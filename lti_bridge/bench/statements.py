@@ -13,14 +13,16 @@ from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.assembly.web import web_app
 from lti_bridge.bench.traffic import Click, Traffic
 from lti_bridge.errors import BridgeError
-from lti_bridge.store import registrations, tools
+from lti_bridge.store import journal, registrations, tools
 from lti_bridge.store.engine import Database
 
 TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 SELDOM = (
+    # every two seconds, however many clicks there are
     registrations.VERSION_SQL,
     tools.VERSION_SQL,
-)  # every two seconds, however many clicks there are
+    journal.ADD.text.partition("VALUES")[0],  # beside the requests, whenever that is
+)
 
 
 def count(bridge: Bridge, traffic: Traffic) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +27,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, 
 # An id may begin with a hyphen and must not be read as an option then.
 IDS = {"ignore_unknown_options": True}
 yes_option = click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
+
+
+class Moment(click.ParamType[datetime]):
+    """A time by ISO 8601; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """The time that was written. Fails the command for what is none."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time as 2026-11-29 or 2026-11-29T08:00+01:00", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def settings_of(path: Path) -> Settings:

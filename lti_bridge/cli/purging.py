@@ -40,7 +40,10 @@ def purge(config: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
     there = work.counts(now)
     if as_json:
         _check_asked(dry_run, yes)
-        write_json({old.table: count for old, count in there.items()})
+        counts = Counter[str]()
+        for old, count in there.items():
+            counts[old.table] += count
+        write_json(counts)
     else:
         _tell(there, work)
     if dry_run or not sum(there.values()):
@@ -57,11 +60,16 @@ def _check_asked(dry_run: bool, yes: bool) -> None:
 
 def _tell(there: Mapping[Old, int], work: Purge) -> None:
     for old, count in there.items():
-        days = f"older than {getattr(work.keep, old.days)} days" if old.days else "expired"
         what = "are emptied" if old.change else "go"
-        say(f"{count:>10}  {old.table:16} {old.name}, {days}: {what}")
+        say(f"{count:>10}  {old.table:16} {old.name}, {_why(old, work)}: {what}")
     if not sum(there.values()):
         say("Nothing is too old.")
+
+
+def _why(old: Old, work: Purge) -> str:
+    if old.most:
+        return f"more than {getattr(work.keep, old.most)}"
+    return f"older than {getattr(work.keep, old.days)} days" if old.days else "expired"
 
 
 def _with_progress(work: Purge, now: datetime, there: int) -> int:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TextIO, get_args
@@ -18,6 +18,7 @@ from lti_bridge.assembly.reconcile import reconciled
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
+    Moment,
     by_hand,
     config_option,
     confirm,
@@ -62,19 +63,6 @@ class _Number(click.ParamType[Decimal]):
         return number
 
 
-class _Moment(click.ParamType[datetime]):
-    """A time by ISO 8601; without an offset it is UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time as 2026-11-29 or 2026-11-29T08:00+01:00", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 @click.group()
 def results() -> None:
     """Grades, and how far they got on their way to the LMS."""
@@ -108,9 +96,7 @@ def list_grades(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
 @click.option("--stuck", is_flag=True, help="Only grades that wait for a person.")
 @click.option("--lms", default="", metavar="NAME", help="Only grades of this LMS.")
 @click.option("--activity", default="", metavar="ID", help="Only grades of this activity.")
-@click.option(
-    "--since", type=_Moment(), help="Only grades that changed since, as 2026-11-29T08:00."
-)
+@click.option("--since", type=Moment(), help="Only grades that changed since, as 2026-11-29T08:00.")
 @click.option("--force", is_flag=True, help="Replace also what a teacher has entered.")
 @yes_option
 @click.argument("ids", nargs=-1)

@@ -15,6 +15,7 @@ from pylti1p3.exception import OIDCException
 from pylti1p3.oidc_login import OIDCLogin
 from pylti1p3.redirect import Redirect
 
+from lti_bridge.core.journal.hop import checking, note
 from lti_bridge.core.launch.handoff import Form, NewWindowPage, Storage
 from lti_bridge.errors import MessageRefused
 from lti_bridge.lms import state13
@@ -111,10 +112,13 @@ class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
 
     def _checked(self) -> Registration13:
         """The registration of a login that may go on; raises UnknownIssuer, MessageRefused."""
+        checking("registration")
         try:
             registration = cast(Known, self.validate_oidc_login()).ours
         except OIDCException as err:
             raise MessageRefused(str(err)) from err
+        note(registration=registration.name)
+        checking("target")
         values = self._values
         if not self._logins.home(values.get("target_link_uri", "")):
             raise MessageRefused("target_link_uri is missing, or is no address of ours")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lti_bridge.core.journal.hop import checking, note
 from lti_bridge.core.launch.handoff import Form
 from lti_bridge.core.launch.message import Launch, Once
 from lti_bridge.core.tool.launches import digest
@@ -65,11 +66,13 @@ class Lms11:
         Raises SignatureRefused before anything is read from it; a refusal after that knows its
         sender and the way back.
         """
+        checking("form")
         now = self.clock()
         url = f"{self.launch_url}?{query}" if query else self.launch_url
         signed = oauth1.read_form("POST", url, fields)
         registration = self.registrations.get(signed.consumer_key)
         known = registration or NOBODY
+        note(registration=known.name)
         oauth1.verify(
             signed,
             known.shared_secret,
@@ -77,9 +80,12 @@ class Lms11:
             now=int(now.timestamp()),
             window_s=known.timestamp_window_s,
             former=self.former,
+            checking=checking,
         )
+        checking("key")
         if registration is None:
             raise SignatureRefused("unknown consumer key")
+        note(proved=True, user=dict(signed.params).get("user_id", ""))
         try:
             return self._verified(signed, registration, cookies, now, browser)
         except LaunchRefused as refusal:
@@ -101,6 +107,7 @@ class Lms11:
         now: datetime,
         browser: Callable[[], str],
     ) -> Launch | Relaunch:
+        checking("parameters")
         parameters = _single(signed.params)
         if "tool_state" in parameters:
             # signed with its tool_state, which is good once whatever the nonce
@@ -133,6 +140,7 @@ class Lms11:
         now: datetime,
         once: Once,
     ) -> Launch:
+        checking("message")
         if parameters.get("lti_version") != "LTI-1p0":
             raise MessageRefused("lti_version is not LTI-1p0")
         message = parameters.get("lti_message_type")

@@ -18,6 +18,7 @@ import requests
 from pylti1p3.exception import LtiException
 from pylti1p3.message_launch import MessageLaunch, TLaunchData
 
+from lti_bridge.core.journal.hop import checking, note
 from lti_bridge.core.launch.handoff import Form, NewWindowPage, Storage
 from lti_bridge.core.launch.message import (
     DEEP_LINKING,
@@ -56,12 +57,7 @@ from lti_bridge.lti.keysets import KeySets
 MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
 # OpenID Connect Core 1.0 §3.1.2.6: a person would have to do something, which a frame may not allow
 NEEDS_PERSON = frozenset(
-    {
-        "account_selection_required",
-        "consent_required",
-        "interaction_required",
-        "login_required",
-    }
+    {"account_selection_required", "consent_required", "interaction_required", "login_required"}
 )
 USED_UP = "launch_no_longer_valid"  # Canvas's word for what was clicked twice, or is too old
 KEPT = "lti_bridge_kept"  # the form field for what the LMS's storage gave back
@@ -289,8 +285,11 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         return self._request.get_param(key)
 
     def validate_state(self) -> _Arrival:
+        checking("login")
         sealed = self._get_request_param("state")
         state = state13.unseal(sealed, self._receiver.state_key, self._now.timestamp())
+        note(registration=state.registration)
+        checking("browser")
         secret = self._cookie_service.get_cookie(state13.cookie_name(sealed)) or ""
         self._by_cookie = bool(secret)  # what the LMS's storage gave back is taken out of it
         if not secret and state.storage and self._own_page:
@@ -301,25 +300,38 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         return self
 
     def validate_jwt_format(self) -> _Arrival:
+        checking("token")
         self._token = jwt.decode(self._get_id_token())
         return self
 
     def validate_registration(self) -> _Arrival:
+        checking("registration")
         name = self._session_service.state.registration
         self._registration = Known(self._receiver.registrations.named(name))
         return self
 
     def validate_jwt_signature(self) -> _Arrival:
         receiver, ours = self._receiver, self._registration.ours
+        checking("key-set")
         keys = receiver.keysets.keys(ours.jwks_url, jwt.key_id(self._token))
+        checking("signature")
         claims = jwt.verify(self._token, keys)
+        checking("issuer-and-client")
         jwt.check_audience(claims, ours.issuer, ours.client_id)
+        note(proved=True, user=str(claims.get("sub", "")))
+        checking("times")
         jwt.check_times(claims, self._now, receiver.leeway_s, receiver.max_age_s)
         # before anything is judged, so that what is empty is judged as absent everywhere
         self._jwt = {"body": cast(TLaunchData, present(claims))}
         return self
 
+    def validate_nonce(self) -> _Arrival:
+        checking("nonce")
+        super().validate_nonce()
+        return self
+
     def validate_deployment(self) -> _Arrival:
+        checking("deployment")
         claimed = self._claims.get(DEPLOYMENT_ID)
         if not isinstance(claimed, str):
             raise MessageRefused("the deployment_id is missing or no text")
@@ -329,6 +341,7 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         return self
 
     def validate_message(self) -> _Arrival:
+        checking("message")
         claims, ours = self._claims, self._registration.ours
         if claims.get(MESSAGE_TYPE) not in MESSAGES:
             raise MessageRefused(f"message_type {claims.get(MESSAGE_TYPE)!r:.60} is not supported")

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -167,24 +167,28 @@ def verify(
     now: int,
     window_s: int,
     former: Sequence[str] = (),
+    checking: Callable[[str], None] = lambda what: None,
 ) -> None:
     """Check who sent the request; raises SignatureRefused whose detail names what failed.
 
     `method` is the one configured for the key, `now` seconds since 1970, `window_s` seconds that
     the sender's clock may differ either way. `former` are addresses of ours that the sender may
     still know: a signature for one of them is as good. The nonce is the caller's to record,
-    afterwards.
+    afterwards. `checking` hears what is checked next.
     """
+    checking("method")
     if request.signature_method != method:
         raise errors.SignatureRefused(
             f"oauth: signed with {request.signature_method}, the key is for {method}"
         )
+    checking("signature")
     known = (
         signature(request.http_method, url, request.params, secret, method)
         for url in (request.url, *former)
     )
     if not any(_equal(request.signature, expected) for expected in known):
         raise errors.SignatureRefused("oauth: signature does not match")
+    checking("time")
     if abs(now - request.timestamp) > window_s:
         age = now - request.timestamp
         reason = f"oauth: oauth_timestamp is {age} s old, the window is {window_s} s"

@@ -38,6 +38,10 @@ COUNTERS = {
         "Questions to providers about attempts, by how they ended.",
         ("connection", "outcome"),
     ),
+    "hops_left_out": (
+        "Hops that the journal does not have, by why: refused, queue-full, unfit.",
+        ("why",),
+    ),
     "starts": (
         "Calls that start or resume a test, by how they ended: opened, or an error's code.",
         ("connection", "outcome"),
@@ -147,6 +151,11 @@ class Recorder:
         with suppress(OSError):
             self._count["starts"].labels(connection, outcome).inc()
             self._time["start"].labels(connection).observe(seconds)
+
+    def left_out(self, why: str, count: int) -> None:
+        """Hops were not kept."""
+        with suppress(OSError):
+            self._count["hops_left_out"].labels(why).inc(count)
 
     def page(self, figures: Figures) -> bytes:
         """All processes' counts, and these figures, as Prometheus reads them.

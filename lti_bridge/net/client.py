@@ -11,8 +11,9 @@ from __future__ import annotations
 import http.client
 import re
 import ssl
+import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,6 +86,10 @@ class Send(Protocol):
         """The answer. Raises NetworkRefused, NetworkFailed, AnswerLost or ProviderBusy."""
 
 
+Heard = Callable[[str, str, str, int, float], None]
+"""Hears of a request that was sent: method, host, path, status (0: no answer), seconds."""
+
+
 class Client:
     """Sends one request at a time per thread over pooled connections; shared by all threads.
 
@@ -92,7 +97,8 @@ class Client:
     they are private, and over plain http; `loopback` does the same for this machine. `timeout_s`
     covers everything from the name lookup to the last byte of the body; `max_bytes` limits the
     body before and after decoding; `pool_size` is the number of connections kept per host, for
-    `idle_s` seconds at most. Raises ConfigurationError for an unreadable `allow_private`.
+    `idle_s` seconds at most. `heard` hears of each, in the thread that sends. Raises
+    ConfigurationError for an unreadable `allow_private`.
     """
 
     def __init__(
@@ -105,10 +111,12 @@ class Client:
         user_agent: str,
         pool_size: int = 16,  # as much as is done with one party at a time (core.lanes)
         idle_s: float = 4.0,  # Apache and Node close idle connections after 5 seconds
+        heard: Heard | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
+        self._heard = heard or (lambda method, host, path, status, seconds: None)
         self._guard = Guard(allow_private, loopback, idle_s)
         self._pools = Pools(self._guard, pool_size)
 
@@ -135,13 +143,17 @@ class Client:
         sendable = self._sendable(target, headers or {})
         call = self._guard.call
         call.start(self._timeout_s if timeout_s is None else timeout_s)
+        begun, status = time.monotonic(), 0
         try:
             answer = self._pools.urlopen_once(target, sendable, body or None)
             content = _read(answer, self._max_bytes if max_bytes is None else max_bytes, target)
+            status = answer.status
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as err:
             failure = AnswerLost if call.written else NetworkFailed
             # Not "from err": the library's texts quote URLs with queries and parts of answers.
             raise failure(f"{target}: {_reason(err)}") from None
+        finally:
+            self._heard(method, target.host, target.path, status, time.monotonic() - begun)
         return Response(answer.status, answer.headers, content)
 
     def may_call(self, host: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, request
 
+from lti_bridge.core.journal.hop import failed
 from lti_bridge.errors import (
     BadRequest,
     BridgeError,
@@ -177,6 +178,7 @@ def refused(error: BridgeError, reference: str) -> Response:
     Nothing in it is about anything but the request; who has not proved who it is learns no
     more than the form of its request. The log has more, under the reference.
     """
+    failed(error)
     if isinstance(error, TokenRequestRefused):
         log.warning("token.refused", extra={"code": error.oauth, "reason": error.detail})
         said = _NOT_OAUTH.sub("?", error.said)

@@ -46,6 +46,7 @@ FORGET = {
     "launches": "DELETE FROM launches WHERE learner_id = :id AND attempt_id IN"
     " (SELECT id FROM attempts WHERE learner_id = :id)",
     "launches of who looks": "DELETE FROM launches WHERE learner_id = :id AND attempt_id IS NULL",
+    "traces": "DELETE FROM hops WHERE learner_id = :id",
     # without its cell no later result of an attempt is accepted, and nothing is delivered
     "grades": "DELETE FROM grades WHERE learner_id = :id",
     "tool launches": "DELETE FROM tool_launches WHERE EXISTS (SELECT 1 FROM tool_users u"

@@ -24,11 +24,13 @@ LEAST_REST_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """For how many days what is kept; 0: for ever."""
+    """For how many days what is kept; 0: for ever. Of hops also how many."""
 
     launches: int
     history: int
     answers: int
+    hops: int = 0
+    most_hops: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Old:
     """Rows of a table that may go: in words, from when on, and what is done to them.
 
     `days` names the field of `Keep` by which they are old; empty for what says itself until when it
-    is kept. `change` is what is done instead of deleting.
+    is kept. `change` is what is done instead of deleting. `most` names the field of `Keep` that
+    says how many rows are kept, of a table whose `at` rises by one with each.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Old:
     days: str = ""
     change: str = ""
     where: str = ""
+    most: str = ""
 
     @property
     def condition(self) -> str:
@@ -71,6 +75,7 @@ class Old:
         return text(f"{verb} {self.table} {change} WHERE {row} {these}")
 
 
+NEWEST = text("SELECT max(id) FROM hops")
 EVERYTHING = (
     Old("values used once", "used_once", "expires_at"),
     Old("launches that waited for a second click", "held_launches", "until"),
@@ -79,6 +84,8 @@ EVERYTHING = (
     Old("late answers of providers", "call_answers", "until"),
     Old("clicks", "launches", "received_at", "launches"),
     Old("how attempts came to their states", "attempt_changes", "at", "history"),
+    Old("hops of traces", "hops", "at", "hops"),
+    Old("hops of traces", "hops", "id", most="most_hops"),
     Old(
         "words of providers",
         "results",
@@ -126,8 +133,15 @@ class Purge:
     def _all(self, now: datetime) -> Iterator[tuple[Old, int]]:
         for old in EVERYTHING:
             days = getattr(self.keep, old.days) if old.days else None
-            if days != 0:
+            if old.most:
+                yield old, self._newest() - getattr(self.keep, old.most) + 1
+            elif days != 0:
                 yield old, rows.ms(now - timedelta(days=days or 0))
+
+    def _newest(self) -> int:
+        """The number of the newest hop; 0 where there is none."""
+        with self.database.reading() as connection:
+            return int(connection.execute(NEWEST).scalar() or 0)
 
     def _step(self, old: Old, before: int) -> Step:
         database = self.database

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from lti_bridge.core.journal import hop as hops
+from lti_bridge.core.journal.facts import of_launch
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.errors import (
     BadRequest,
@@ -64,6 +66,7 @@ class ErrorPages:
         if isinstance(error, BridgeError):
             sender = error.sender if isinstance(error, LaunchRefused) else None
             if sender is not None and self.trusted(sender.registration):
+                hops.note(registration=sender.registration, proved=True)
                 self.remember_lms(*sender)
             return self._error(error)
         log.exception("request.broke", extra={"ref": self.reference(), "path": request.path})
@@ -76,6 +79,7 @@ class ErrorPages:
         """
         if not self.trusted(launch.registration):
             raise PageExpired("the LMS is not trusted any more")
+        hops.note(**of_launch(launch))
         return self.remember_lms(launch.registration, launch.presentation.return_url)
 
     def remember_lms(self, registration: str, return_url: str) -> tuple[str, ...]:
@@ -94,6 +98,7 @@ class ErrorPages:
     def log_refusal(self, error: BridgeError) -> None:
         """Write down why, under the reference id; a refusal is a warning, a failure an error."""
         g.code = error.code
+        hops.failed(error)
         level = logging.WARNING if error.status < 500 else logging.ERROR
         log.log(
             level,

@@ -11,6 +11,8 @@ from flask import Blueprint, Response, g, request
 from lti_bridge.core.course.copies import Copying
 from lti_bridge.core.course.links import belongs
 from lti_bridge.core.grade.submission_review import review
+from lti_bridge.core.journal import hop as hops
+from lti_bridge.core.journal.facts import kind_of, of_handoff, of_opened
 from lti_bridge.core.launch import once
 from lti_bridge.core.launch.dispatch import Choice, Review, dispatch
 from lti_bridge.core.launch.handoff import ConfirmPage, Form, Handoff, NewWindowPage, Redirect
@@ -73,12 +75,14 @@ class Site:
         """Answer a verified launch; from here on an error page knows the way back."""
         frame_ancestors = self.errors.remember(launch)
         g.launch = launch
+        hops.note(kind=kind_of(launch))
         framed = request.headers.get("Sec-Fetch-Dest") != "document"  # or nobody knows
         opened = dispatch(self.launching, launch, framed=framed)
         if isinstance(opened, Choice):
             return self._set_up(launch)
         if isinstance(opened, Review):
             return self.shown(launch, {"do": REVIEW})
+        hops.note(**of_opened(opened))
         stays = visitors.keeps_cookies() and self.launching.stays(opened)
         handoff = None if stays else self.launching.hand_off(opened)
         log.info(
@@ -150,8 +154,13 @@ class Site:
 
         A page that waits goes on from where it is: its form counts as often as it is sent.
         """
+        hops.note(**of_opened(opened))
+        if not isinstance(handoff, Preview):
+            hops.note(said=of_handoff(handoff))
         leaves = isinstance(handoff, Form | Redirect)
         waits = isinstance(handoff, ConfirmPage) and handoff.reload_s and opened.held
+        if waits:
+            hops.note(kept=False)  # the page has come back by itself
         if not page and not leaves and not waits and visitors.keeps_cookies():
             return self._see(opened.launch)
         if isinstance(handoff, Preview):
@@ -248,6 +257,7 @@ class Site:
         found = self.store.launch(handle)
         if found is None:
             raise PageExpired("no such launch")
+        hops.note(registration=found.registration, proved=True)
         said = urlencode({name: request.form[name] for name in SAID if name in request.form})
         if request.method == "POST" and len(said) <= MAX_QUERY:
             # the same page by GET, which F5 and Back read again

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 
 from lti_bridge.core.attempt.provider import Connection
 from lti_bridge.core.attempt.waited import waiting
+from lti_bridge.core.journal.facts import of_handoff
+from lti_bridge.core.journal.journal import NO_JOURNAL, Journal
 from lti_bridge.core.lanes import AWAY_AFTER, BUSY_S, LONGEST_PAUSE_S
 from lti_bridge.core.launch.handoff import Handoff
 from lti_bridge.core.observer import NOBODY, Observer
@@ -170,7 +172,8 @@ class Calls:
     """Runs the calls of a process's clicks, at most `max_in_flight` of a connection at a time.
 
     `spread` gives numbers from 0 to 1; `wait_s` is how long a request waits, in seconds. `seats`
-    are those of all requests that wait for providers; `observer` hears how each call ended.
+    are those of all requests that wait for providers; `observer` hears how each call ended, and
+    each is a hop of the `journal`.
     """
 
     def __init__(
@@ -179,8 +182,10 @@ class Calls:
         wait_s: float = WAIT_S,
         seats: Seats | None = None,
         observer: Observer = NOBODY,
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         self._observer = observer
+        self._journal = journal
         self.seats = seats or Seats()
         self._spread = spread
         self._wait_s = wait_s
@@ -297,7 +302,7 @@ class Calls:
     def _work(self, lane: _Lane, job: _Job | None) -> None:
         """Do a piece of work, and those that wait for their turn."""
         while job is not None:
-            outcome = job.context.run(_outcome, job.work)
+            outcome = job.context.run(self._traced, job.work)
             with self._lock:
                 told = job.waited
                 job.outcome = outcome
@@ -306,6 +311,18 @@ class Calls:
             if late and not isinstance(outcome, StillStarting):
                 job.context.run(_leave, job.leave, outcome)
             job = self._next(lane, job)
+
+    def _traced(self, work: Work) -> Outcome | StillStarting:
+        """The outcome of a piece of work, which is a hop of the click's trace."""
+        with self._journal.further("start") as hop:
+            outcome = _outcome(work)
+            if isinstance(outcome, StillStarting):
+                hop.kept = False  # another click is at it
+            elif isinstance(outcome, BridgeError):
+                hop.failed(outcome)
+            else:
+                hop.said = of_handoff(outcome)
+        return outcome
 
     def _next(self, lane: _Lane, job: _Job) -> _Job | None:
         """The work after this one; what it left can be found by now."""

@@ -15,6 +15,9 @@ from lti_bridge.core.attempt.states import SILENT_AFTER, is_news, on_look
 from lti_bridge.core.attempt.subject import other_name
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import Results
+from lti_bridge.core.journal.facts import of_attempt, of_incoming
+from lti_bridge.core.journal.hop import Hop
+from lti_bridge.core.journal.journal import NO_JOURNAL, Journal
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.rates import Rates
@@ -59,6 +62,7 @@ class Polling:
     spread: Callable[[], float]
     observer: Observer = NOBODY
     rates: Rates = field(default_factory=Rates)
+    journal: Journal = NO_JOURNAL
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,19 +84,31 @@ class Polling:
         return self.lanes.next_time(self.store.polls_due())
 
     def poll(self, poll: Poll) -> None:
-        """Ask about one attempt and record the answer; raises nothing."""
+        """Ask about one attempt and record the answer; raises nothing.
+
+        Only a question that failed, or whose answer was news, is in the journal.
+        """
+        with self.journal.hop("poll", **of_attempt(poll.attempt)) as hop:
+            self._poll(poll, hop)
+
+    def _poll(self, poll: Poll, hop: Hop) -> None:
         attempt = poll.attempt
+        hop.kept = False
         try:
             asks = capabilities.can(self._connection(attempt), capabilities.FETCH)
             report = self.ask(attempt, poll.created_at) if asks else Report()
             self.lanes.answered(attempt.connection)
             # The same answer may be news again: 7 marks, corrected to 8, corrected back to 7.
             event = f"{report.event} after {attempt.changed_at}"
+            hop.kept = is_news(attempt, replace(report, event=event))
+            hop.said = of_incoming(report)
             self.record(attempt.connection, attempt, replace(report, event=event), fetched=True)
             if asks:
                 self.observer.asked(attempt.connection, "answered")
         except BridgeError as error:
             reason = error.detail or error.code
+            hop.kept = True
+            hop.failed(error)
             if isinstance(error, OtherPerson):
                 self.store.remark(attempt.id, self.clock(), f"an answer: {reason}")
             self.lanes.heard(attempt.connection, error)

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from lti_bridge.core.grade import read_back
 from lti_bridge.core.grade.gradebook import Gradebook, Outcome, View
 from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.journal.hop import Hop, failed
+from lti_bridge.core.journal.journal import NO_JOURNAL, Journal
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.rates import Rates
@@ -66,6 +68,7 @@ class Passback:
     observer: Observer = NOBODY
     mark: Callable[[str, Score], str] = lambda grade_id, score: ""
     rates: Rates = field(default_factory=Rates)
+    journal: Journal = NO_JOURNAL
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,8 +97,13 @@ class Passback:
 
         `holds` says whether its lease lasts, as far as this process knows: else nothing is sent.
         """
+        with self.journal.hop("delivery", **_facts(delivery)) as hop:
+            self._deliver_one(delivery, holds, hop)
+
+    def _deliver_one(self, delivery: Delivery, holds: Callable[[Delivery], bool], hop: Hop) -> None:
         started = self.clock()
         outcome = self._tried(delivery, holds)
+        _tell(hop, delivery, outcome)
         now = self.clock()
         back = outcome.state == "delivered" and self.lanes.served(delivery.registration)
         try:
@@ -135,6 +143,7 @@ class Passback:
         except DeliveryHeld as error:  # the LMS was not asked
             return Outcome("pending", self.clock() + HELD, error.detail, count_try=False)
         except BridgeError as error:
+            failed(error)
             self.lanes.heard(delivery.registration, error)
             return self._refused(delivery, error)
         except Exception as error:
@@ -201,6 +210,26 @@ class Passback:
         seconds = DELAYS_S[min(delivery.tries, len(DELAYS_S) - 1)]
         wait = timedelta(seconds=seconds * (0.75 + 0.5 * self.spread()))
         return Outcome("pending", due_at=self.clock() + wait, error=reason)
+
+
+def _facts(delivery: Delivery) -> dict[str, str | bool]:
+    """What a trace has of a delivery."""
+    return {
+        "registration": delivery.registration,
+        "activity": delivery.activity_id,
+        "grade": delivery.grade_id,
+        "proved": True,
+    }
+
+
+def _tell(hop: Hop, delivery: Delivery, outcome: Outcome) -> None:
+    """How a try ended. What is only put off, and sent nothing, is no hop."""
+    hop.kept = outcome.count_try or bool(hop.calls) or outcome.state != "pending"
+    score = delivery.score
+    value = f"{score.given}/{score.maximum}" if score else delivery.awaiting or "no grade"
+    hop.said = f"{value}, try {delivery.tries + 1}: {outcome.state}"
+    if outcome.state != "delivered" and not hop.code:
+        hop.code, hop.detail = outcome.state, outcome.error
 
 
 class _Leases:

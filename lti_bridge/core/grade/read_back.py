@@ -14,6 +14,8 @@ from decimal import Decimal
 from lti_bridge.core.grade.gradebook import Gradebook, View
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.grade.states import LATE_FOR
+from lti_bridge.core.journal.hop import Hop
+from lti_bridge.core.journal.journal import NO_JOURNAL, Journal
 from lti_bridge.core.lanes import Lanes
 from lti_bridge.core.rates import Rates
 from lti_bridge.core.records import Delivery, Shown
@@ -44,6 +46,7 @@ class ReadBack:
     clock: Callable[[], datetime]
     spread: Callable[[], float]
     rates: Rates = field(default_factory=Rates)
+    journal: Journal = NO_JOURNAL
     lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,13 +73,24 @@ class ReadBack:
         }
 
     def look(self, delivery: Delivery) -> None:
-        """Look at one grade and record what is there; raises nothing."""
+        """Look at one grade and record what is there; raises nothing.
+
+        Only a look that changed something is in the journal.
+        """
+        facts = {"registration": delivery.registration, "activity": delivery.activity_id}
+        with self.journal.hop("look", **facts, grade=delivery.grade_id, proved=True) as hop:
+            self._look(delivery, hop)
+
+    def _look(self, delivery: Delivery, hop: Hop) -> None:
+        hop.kept = False
         try:
             view = self._view(delivery)
             self.store.note_shown(delivery, self.clock(), view)
         except Exception:
             log.exception("grade.look-broke", extra={"grade": delivery.grade_id})
             return
+        hop.kept = bool(view.overridden or view.late)
+        hop.said = f"shows {view.text}, which is {'an older grade' if view.late else 'not ours'}"
         if view.overridden:
             extra = {"grade": delivery.grade_id, "registration": delivery.registration}
             log.info("grade.overridden", extra=extra)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from lti_bridge.core.attempt import states as attempt_states
 from lti_bridge.core.grade import states
+from lti_bridge.core.journal.facts import of_attempt, of_incoming
+from lti_bridge.core.journal.hop import note
 from lti_bridge.core.launch.message import Once
 from lti_bridge.core.records import Attempt, Incoming
 from lti_bridge.core.store import Store, Transaction
@@ -61,6 +63,7 @@ class Results:
 
         True: a delivery is due, so `wake` is to be called after the commit.
         """
+        note(**of_attempt(attempt), said=of_incoming(incoming))
         after = attempt_states.received(attempt, incoming)
         if after is None or not tx.save_result(self.new_id(), attempt, incoming, now):
             return False

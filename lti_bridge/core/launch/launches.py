@@ -16,6 +16,7 @@ from lti_bridge.core.course import links, migration, relocation
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.course.rosters import members_url
 from lti_bridge.core.grade.states import SCORE_SCOPE
+from lti_bridge.core.journal.hop import checking
 from lti_bridge.core.launch import held_launch, once
 from lti_bridge.core.launch.handoff import ConfirmPage, Form, Handoff, InfoPage
 from lti_bridge.core.launch.message import DEEP_LINKING, RESOURCE_LINK, GradeTarget, Launch
@@ -98,6 +99,7 @@ class Launching:
         if launch.message != RESOURCE_LINK:
             raise MessageRefused(f"message type {launch.message} is not supported")
         with self.store.transaction() as tx:
+            checking("used-before")
             repeated = not once.first(tx, launch)
             opened = self._record(tx, replace(self._found(tx, launch), repeated=repeated))
             return self._at_tool(tx, opened, framed) if _leaves(opened) else opened
@@ -255,12 +257,14 @@ class Launching:
         """The activity, connection and link of a launch; a new link is kept."""
         if launch.message == DEEP_LINKING:
             raise MessageRefused("a launch that asks for links is of no link")
+        checking("activity")
         link = migration.find_link(tx, launch)
         launch = migration.at_home(launch, link)
         before = self._elsewhere(tx, launch) if link is None else None
         at = before.link if before else link
         activity = links.find_activity(launch, at, self.catalogue, tx)
         connection = self.catalogue.connection(activity.connection)
+        checking("connection")
         if connection.registrations and not launch.is_of(connection.registrations):
             raise NotConfigured(f"connection {connection.name!r} is not open to this LMS")
         if link is None:
@@ -331,6 +335,7 @@ class Launching:
         return replace(opened, activity=activity, extra_time_percent=more.extra_time_percent)
 
     def _attempt(self, tx: Transaction, opened: Opened, now: datetime, number: int = 0) -> Opened:
+        checking("attempt-and-limits")
         return current.attempt(tx, opened, now, number, self.new_id)
 
     def _preview(self, opened: Opened) -> Preview:

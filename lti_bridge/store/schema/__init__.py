@@ -12,7 +12,26 @@ Where nothing else is said, a column is filled in every row. Everywhere:
 The migrations make the tables; tests/store/test_schema.py holds this and them together.
 """
 
-from lti_bridge.store.schema import attempts, courses, grades, health, tools, trust, watch
+from lti_bridge.store.schema import (
+    attempts,
+    courses,
+    grades,
+    health,
+    journal,
+    tools,
+    trust,
+    watch,
+)
 from lti_bridge.store.schema.parts import METADATA
 
-__all__ = ["METADATA", "attempts", "courses", "grades", "health", "tools", "trust", "watch"]
+__all__ = [
+    "METADATA",
+    "attempts",
+    "courses",
+    "grades",
+    "health",
+    "journal",
+    "tools",
+    "trust",
+    "watch",
+]

@@ -34,6 +34,12 @@ def number(name: str, meaning: str = "", default: str | None = None, **more: Any
     return _column(name, sa.Integer, meaning, default, more)
 
 
+def counted(name: str, meaning: str) -> Any:
+    """A whole number that tells rows apart, and that the database counts up itself."""
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # there it is the row's own number
+    return sa.Column(name, kind, primary_key=True, autoincrement=True, doc=meaning)
+
+
 def flag(name: str, meaning: str, default: str | None = None) -> Any:
     """1 for yes, 0 for no."""
     return number(name, meaning, default)

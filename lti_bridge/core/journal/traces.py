@@ -1,0 +1,112 @@
+"""Finding traces: by their reference, and by who, where, when and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lti_bridge.core.journal.record import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which hops are looked for; empty values do not limit. `user` and `course` are the LMS's ids.
+
+    `logins`: also those that went well, which say no more than the launches after them.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    user: str = ""
+    activity: str = ""
+    course: str = ""
+    lms: str = ""
+    failed: bool = False
+    code: str = ""
+    kinds: Sequence[str] = ()
+    logins: bool = False
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """One user's: of the learners that are known, and what stands for one who is not."""
+
+    learners: Sequence[str]
+    persons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All that is known of a reference: its own hops, and `others` of the same attempts."""
+
+    ref: str
+    hops: Sequence[Recorded]
+    others: Sequence[Recorded]
+
+    @property
+    def all(self) -> list[Recorded]:
+        """All of them, oldest first."""
+        return sorted([*self.hops, *self.others], key=lambda one: one.at)
+
+
+class Hops(Protocol):
+    """The hops that are kept."""
+
+    def search(self, question: Question, whose: Whose | None) -> list[Recorded]:
+        """The newest hops that were asked for, the newest first."""
+
+    def of_trace(self, ref: str) -> list[Recorded]:
+        """The hops of a reference, oldest first."""
+
+    def about(self, attempts: Iterable[str], grades: Iterable[str]) -> list[Recorded]:
+        """All hops of these attempts and grades, whatever their references, oldest first."""
+
+    def grades_of(self, attempts: Iterable[str]) -> list[str]:
+        """The gradebook cells of these attempts."""
+
+    def attempts_of(self, grades: Iterable[str]) -> list[str]:
+        """The attempts of these gradebook cells."""
+
+    def learners_of(self, registrations: Sequence[str], user_id: str) -> list[str]:
+        """The learners whom these LMSs call so."""
+
+    def forget_persons(self, persons: Sequence[str]) -> int:
+        """Delete what is kept of users who were refused without a learner; how many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Finds traces. `person` gives what stands for an LMS's user, `registrations` all LMSs."""
+
+    hops: Hops
+    person: Callable[[str, str], str]
+    registrations: Callable[[], Iterable[str]]
+
+    def find(self, question: Question) -> list[Recorded]:
+        """The newest hops, the newest first."""
+        whose = None
+        if question.user:
+            lmss = [question.lms] if question.lms else list(self.registrations())
+            persons = [self.person(name, question.user) for name in lmss]
+            whose = Whose(self.hops.learners_of(lmss, question.user), persons)
+        return self.hops.search(question, whose)
+
+    def trace(self, ref: str) -> Trace | None:
+        """What is known of a reference, as people read it out; None: nothing."""
+        asked = ref.strip().upper()
+        own = self.hops.of_trace(asked)
+        if not own:
+            return None
+        attempts = {one.attempt for one in own if one.attempt}
+        grades = {one.grade for one in own if one.grade}
+        attempts |= set(self.hops.attempts_of(grades))
+        grades |= set(self.hops.grades_of(attempts))
+        others = self.hops.about(attempts, grades) if attempts or grades else []
+        return Trace(asked, own, [one for one in others if one.ref != asked])
+
+    def forget(self, registration: str, user_id: str) -> int:
+        """Delete what is kept of a user who never became a learner; how many hops."""
+        return self.hops.forget_persons([self.person(registration, user_id)])
