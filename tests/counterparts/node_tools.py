@@ -52,16 +52,13 @@ def _running(command: list[str], folder: Path, **environment: str) -> Iterator[N
         text=True,
     )
     try:
-        said = list(_until_ready(process))
-        assert process.poll() is None, said
+        said, is_ready = [], False
+        for line in process.stdout or ():
+            said.append(line)
+            if is_ready := line.strip() == "ready":
+                break
+        assert is_ready, f"the tool ended with {process.wait(timeout=60)}: {said}"
         yield
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-def _until_ready(process: subprocess.Popen[str]) -> Iterator[str]:
-    for line in process.stdout or ():
-        if line.strip() == "ready":
-            return
-        yield line
