@@ -24,18 +24,9 @@ from pydantic import (
 )
 
 from lti_bridge.core.explanations import explain
+from lti_bridge.core.launch.message import PERSON_FIELDS
 from lti_bridge.errors import ConfigurationError
 
-PERSON_FIELDS = Literal[
-    "given_name",
-    "family_name",
-    "middle_name",
-    "full_name",
-    "email",
-    "username",
-    "sourced_id",
-    "image",
-]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 HOST = r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?$"
 DOMAIN = r"^(|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"

@@ -19,7 +19,6 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.core.attempt.capabilities import pushing
 from lti_bridge.core.records import AttemptState
 from lti_bridge.errors import ByHandRefused
 
@@ -55,6 +54,8 @@ def list_attempts(
     config: Path, state: str | None, connection: str, stuck: bool, limit: int, as_json: bool
 ) -> None:
     """List attempts, the newest change first. Learners are named by the LMS's own ids."""
+    from lti_bridge.core.attempt.capabilities import pushing
+
     bridge = open_bridge(config)
     if connection:
         bridge.catalogue.connection(connection)
@@ -86,6 +87,8 @@ def list_attempts(
 @json_option
 def show(config: Path, attempt_id: str, as_json: bool) -> None:
     """Show all about one attempt: how it came to its state, its results, its grade's delivery."""
+    from lti_bridge.core.attempt.capabilities import pushing
+
     bridge = open_bridge(config)
     store = bridge.store
     names = pushing(bridge.catalogue.connections())

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
-from lti_bridge.core.attempt import capabilities
-from lti_bridge.core.attempt.provider import Connection
-from lti_bridge.core.tool.registration import ToolRegistration
-from lti_bridge.providers.routes import HOOKS_PATH
+
+if TYPE_CHECKING:
+    from lti_bridge.assembly.bridge import Bridge
+    from lti_bridge.core.attempt.provider import Connection
+    from lti_bridge.core.tool.registration import ToolRegistration
 
 EXPECTED = frozenset({"started", "finished", "awaiting-marks"})
 OWNER_ONLY = 0o600  # names are in the file
@@ -64,6 +65,8 @@ def check(config: Path, name: str, as_json: bool) -> None:
 
     An LTI 1.3 tool is asked for its keys, which is all that can be asked without a student.
     """
+    from lti_bridge.core.attempt import capabilities
+
     bridge = open_bridge(config)
     connection, tool = bridge.catalogue.connection(name), bridge.catalogue.tool13_of(name)
     if tool is not None:
@@ -87,6 +90,8 @@ def check(config: Path, name: str, as_json: bool) -> None:
 @json_option
 def choices(config: Path, name: str, as_json: bool) -> None:
     """List what an activity of a connection may be set to: tests, schedules."""
+    from lti_bridge.core.attempt import capabilities
+
     found = capabilities.offers(_connection(config, name)).choices()
     if as_json:
         write_json([asdict(choice) for choice in found])
@@ -108,6 +113,8 @@ def choices(config: Path, name: str, as_json: bool) -> None:
 )
 def export(config: Path, name: str, output: Path | None) -> None:
     """Write the registrations that have no result yet as CSV, for a provider without an API."""
+    from lti_bridge.core.attempt import capabilities
+
     bridge = open_bridge(config)
     exports = capabilities.exports(bridge.catalogue.connection(name))
     kept = [pair for pair in bridge.store.attempts_at(name) if pair[0].state in EXPECTED]
@@ -135,6 +142,8 @@ def admin_url(config: Path, name: str, email: str, sub_account: str) -> None:
 
     Whoever has the address is that administrator: open it, and give it to nobody.
     """
+    from lti_bridge.core.attempt import capabilities
+
     if "@" not in email:
         raise click.UsageError(f"{email!r} is no e-mail address")
     administers = capabilities.administers(_connection(config, name))
@@ -146,7 +155,6 @@ def _connection(config: Path, name: str) -> Connection:
 
 
 def _keys_of(bridge: Bridge, tool: ToolRegistration) -> str:
-    # imported here: the command line is quicker without what only this needs
     from lti_bridge.doctor.parties import tool_keys
 
     found = tool_keys(bridge, tool)
@@ -160,6 +168,9 @@ def _keys_of(bridge: Bridge, tool: ToolRegistration) -> str:
 
 
 def _hook(bridge: Bridge, connection: Connection) -> str:
+    from lti_bridge.core.attempt import capabilities
+    from lti_bridge.providers.routes import HOOKS_PATH
+
     if not capabilities.can(connection, capabilities.CALLBACK):
         return ""
     public_url = bridge.settings.bridge.public_url

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import config_option, confirm, open_bridge, refuse, say, yes_option
 from lti_bridge.cli.registrations import name_argument, stored
-from lti_bridge.lms import belonging
-from lti_bridge.lms.directory import read
-from lti_bridge.lms.routes import JWKS_PATH
-from lti_bridge.lti.given_keys import checked
-from lti_bridge.lti.keysets import MAX_BODY
-from lti_bridge.settings import HOST, web_address
+
+if TYPE_CHECKING:
+    from lti_bridge.assembly.bridge import Bridge
 
 MAX_ID = 255
 # What a tool is known by, and what it was told: with another value it would be another tool.
@@ -25,6 +21,8 @@ FIXED = ("name", "kind", "version", "client_id", "deployment_id")
 
 
 def _address(_context: Any, parameter: click.Parameter, value: str | None) -> str | None:
+    from lti_bridge.settings import web_address
+
     try:
         return value if value is None else web_address(value)
     except ValueError as error:
@@ -89,6 +87,9 @@ def _changes(
     **plain: str | None,
 ) -> dict[str, Any]:
     """The facts that are to be changed, from the options."""
+    from lti_bridge.lms import belonging
+    from lti_bridge.settings import HOST
+
     opposites = ((deployments, any_deployment), (keys, fetch_keys), (hosts, no_service_host))
     if any(one and other for one, other in opposites):
         raise click.UsageError("an option and its opposite")
@@ -110,6 +111,9 @@ def _changes(
 
 def _check_changes(bridge: Bridge, name: str, changes: dict[str, Any]) -> None:
     """Refuse what would make an LMS another one, or give it a host of another one."""
+    from lti_bridge.lms import belonging
+    from lti_bridge.lms.directory import read
+
     directory, known = bridge.lms.directory, bridge.lms.store.registrations()
     others = [one for one in known if one["name"] != name and one["state"] != "retired"]
     found = next((one for one in known if one["name"] == name and one["state"] != "retired"), None)
@@ -132,6 +136,8 @@ def _check_changes(bridge: Bridge, name: str, changes: dict[str, Any]) -> None:
 
 def _moved(bridge: Bridge, name: str, yes: bool) -> bool:
     """Make an LMS its own key, once the LMS reads its own key set."""
+    from lti_bridge.lms.routes import JWKS_PATH
+
     known = stored(bridge, name, "pending", "active")
     if known is not None and known.own_key:
         refuse(f"{name!r} has its own key: lti-bridge keys rotate --lms {name} makes a new one.")
@@ -144,6 +150,9 @@ def _moved(bridge: Bridge, name: str, yes: bool) -> bool:
 
 
 def _public_keys(file: TextIO) -> str:
+    from lti_bridge.lti.given_keys import checked
+    from lti_bridge.lti.keysets import MAX_BODY
+
     try:
         return checked(file.read(MAX_BODY))
     except ValueError as error:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lti_bridge.assembly.basics import now
 from lti_bridge.cli.options import config_option, json_option, refuse, settings_of, write_json
-from lti_bridge.keyring import Keyring, own
-from lti_bridge.keyring.files import KeyRow, Role
+
+if TYPE_CHECKING:
+    from lti_bridge.keyring import Keyring
+    from lti_bridge.keyring.files import KeyRow, Role
 
 
 @click.group()
@@ -38,6 +40,9 @@ def list_keys(config: Path, as_json: bool) -> None:
 @click.option("--lms", metavar="NAME", help="The LMS whose own key it is, instead of a role.")
 def rotate(config: Path, role: Role, lms: str | None) -> None:
     """Make a new key: published at once, used in an hour, the old one kept for 30 days."""
+    from lti_bridge.assembly.basics import now
+    from lti_bridge.keyring import own
+
     keyring = _keyring(config)
     role = own(lms) if lms else role
     if lms and not keyring.has(role):
@@ -47,10 +52,15 @@ def rotate(config: Path, role: Role, lms: str | None) -> None:
 
 
 def _keyring(path: Path) -> Keyring:
+    from lti_bridge.assembly.basics import now
+    from lti_bridge.keyring import Keyring
+
     return Keyring.open(Path(settings_of(path).bridge.keys_dir), now)
 
 
 def _use(keyring: Keyring, row: KeyRow) -> str:
+    from lti_bridge.assembly.basics import now
+
     if not row.published(now()):
         return "retired"
     if row.kid == keyring.signing(row.role).kid:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lti_bridge.assembly.journal import traces
 from lti_bridge.cli.options import (
     Moment,
     config_option,
@@ -21,9 +20,9 @@ from lti_bridge.cli.options import (
     write_json,
 )
 from lti_bridge.core.journal.kinds import CLICKS, KINDS
-from lti_bridge.core.journal.record import Recorded
-from lti_bridge.core.journal.story import kind_of, picture, when, words
-from lti_bridge.core.journal.traces import Question
+
+if TYPE_CHECKING:
+    from lti_bridge.core.journal.record import Recorded
 
 EVERY = "all"
 
@@ -70,6 +69,9 @@ def list_launches(
 
     Whoever clicked is named by the LMS's own id. Times are those of the machine that was asked.
     """
+    from lti_bridge.assembly.journal import traces
+    from lti_bridge.core.journal.traces import Question
+
     bridge = open_bridge(config)
     question = Question(
         since=since,
@@ -105,6 +107,8 @@ def show(config: Path, ref: str, as_json: bool) -> None:
 
     All that is known of the same attempts and their grades is shown with it.
     """
+    from lti_bridge.assembly.journal import traces
+
     found = traces(open_bridge(config)).trace(ref)
     if found is None:
         refuse(
@@ -120,6 +124,8 @@ def show(config: Path, ref: str, as_json: bool) -> None:
 
 
 def _tell(hops: Sequence[Recorded], first: Recorded) -> None:
+    from lti_bridge.core.journal.story import picture, words
+
     for line in picture(hops):
         say(line)
     say("")
@@ -147,6 +153,8 @@ def _facts(hop: Recorded) -> list[tuple[str, str]]:
 
 
 def _line(hop: Recorded) -> str:
+    from lti_bridge.core.journal.story import kind_of, when
+
     who = f"user {hop.user}" if hop.user else "user unknown"
     where = " ".join(filter(None, (hop.registration or "an LMS unknown", hop.course)))
     end = f"NOT well: {hop.code}" if hop.code else "well"

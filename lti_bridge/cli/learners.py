@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lti_bridge.assembly.basics import new_id
-from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -22,9 +21,12 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.core.attempt.extra_time import ExtraTime
-from lti_bridge.core.records import Activity
-from lti_bridge.core.staff.resolution import Forgotten
+
+if TYPE_CHECKING:
+    from lti_bridge.assembly.bridge import Bridge
+    from lti_bridge.core.attempt.extra_time import ExtraTime
+    from lti_bridge.core.records import Activity
+    from lti_bridge.core.staff.resolution import Forgotten
 
 UNDER_WAY = frozenset({"started", "unclear"})
 
@@ -97,6 +99,8 @@ def adjust(
     What is not named stays as it is; 0 takes it back. The learner need not have been here yet.
     Time that the provider cannot be told of is refused, and not given.
     """
+    from lti_bridge.assembly.basics import new_id
+
     if extra_attempts is None and extra_time is None:
         raise click.UsageError("say --extra-attempts or --extra-time")
     bridge = open_bridge(config)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from lti_bridge.assembly.bridge import Bridge, build
-from lti_bridge.core.staff.resolution import ByHand
-from lti_bridge.settings import Settings, load
-from lti_bridge.store.engine import reachable
+if TYPE_CHECKING:
+    from lti_bridge.assembly.bridge import Bridge
+    from lti_bridge.core.staff.resolution import ByHand
+    from lti_bridge.settings import Settings
 
 FAILED = 1
 config_option = click.option(
@@ -45,6 +45,8 @@ class Moment(click.ParamType[datetime]):
 
 def settings_of(path: Path) -> Settings:
     """The settings of a file. Raises ConfigurationError."""
+    from lti_bridge.settings import Settings, load
+
     if path == Path("config.toml") and not path.exists():
         return Settings()
     return load(path)
@@ -52,6 +54,9 @@ def settings_of(path: Path) -> Settings:
 
 def open_bridge(path: Path) -> Bridge:
     """The bridge of a configuration file, with a database that has its schema."""
+    from lti_bridge.assembly.bridge import build
+    from lti_bridge.store.engine import reachable
+
     bridge = build(settings_of(path))
     if not reachable(bridge.store.database):
         refuse("The database does not answer or has no schema: run lti-bridge migrate.")
@@ -60,6 +65,8 @@ def open_bridge(path: Path) -> Bridge:
 
 def by_hand(bridge: Bridge) -> ByHand:
     """What people do by hand, with the parts of a bridge."""
+    from lti_bridge.core.staff.resolution import ByHand
+
     return ByHand(bridge.store, bridge.polling, bridge.results, bridge.owners, bridge.clock)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.cli.options import (
     IDS,
     config_option,
@@ -19,6 +18,9 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
+
+if TYPE_CHECKING:
+    from lti_bridge.assembly.bridge import Bridge
 
 
 @click.group()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,7 +20,9 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.store.purge import Old, Purge
+
+if TYPE_CHECKING:
+    from lti_bridge.store.purge import Old, Purge
 
 SAID_S = 2.0  # between two lines that say how far it is
 

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lti_bridge.assembly.bridge import Bridge
+from lti_bridge.cli.later import LaterGroup
 from lti_bridge.cli.options import (
     config_option,
     confirm,
@@ -22,21 +22,25 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.lms import belonging
-from lti_bridge.lms.directory import read
-from lti_bridge.lms.register import PURPOSE
-from lti_bridge.lms.registration11 import Registration11
-from lti_bridge.lms.registration13 import Registration13
-from lti_bridge.lms.routes import JWKS_PATH
-from lti_bridge.lms.routes_register import REGISTER_PATH
-from lti_bridge.settings import Lms13Table
+
+if TYPE_CHECKING:
+    from lti_bridge.assembly.bridge import Bridge
+    from lti_bridge.lms.registration13 import Registration13
 
 TOKEN_BYTES = 24  # 192 bits
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 name_argument = click.argument("name")
 
 
-@click.group()
+LATER = {
+    "set": (
+        "lti_bridge.cli.corrections:set_facts",
+        "Correct what an LMS said of itself when it registered, and say what it may do.",
+    )
+}
+
+
+@click.group(cls=LaterGroup, later=LATER)
 def registrations() -> None:
     """The LMSs that may launch."""
 
@@ -104,6 +108,9 @@ def show(config: Path, name: str, as_json: bool) -> None:
 @name_argument
 def invite(config: Path, name: str, approve: bool, days: int, as_json: bool) -> None:
     """Make an address by which one LMS registers itself, once; it will be called NAME."""
+    from lti_bridge.lms.register import PURPOSE
+    from lti_bridge.lms.routes_register import REGISTER_PATH
+
     if not NAME.fullmatch(name):
         raise click.UsageError("a name has letters, digits, '.', '_' and '-', at most 64")
     bridge = open_bridge(config)
@@ -130,6 +137,8 @@ def approve(config: Path, name: str, former: str | None, yes: bool) -> None:
     Every host that it named is shown. Where one is not plainly its own, you are asked first.
     With --former it continues what was begun by LTI 1.1 from its very first launch, as `link` says.
     """
+    from lti_bridge.lms import belonging
+
     bridge = open_bridge(config)
     waiting = _waiting(bridge, name)
     if former is not None:
@@ -191,6 +200,8 @@ def retire(config: Path, name: str) -> None:
 
     An open invitation of this name is withdrawn.
     """
+    from lti_bridge.lms.register import PURPOSE
+
     bridge = open_bridge(config)
     if name in bridge.lms.directory.in_file:
         refuse(f"{name!r} is in {config}: take it out there, and restart.")
@@ -205,6 +216,8 @@ def retire(config: Path, name: str) -> None:
 
 def stored(bridge: Bridge, name: str, *states: str) -> Registration13 | None:
     """A registration of the database that is in one of these states."""
+    from lti_bridge.lms.directory import read
+
     known = bridge.lms.store.registrations()
     return next(
         (read(one) for one in known if one["name"] == name and one["state"] in states), None
@@ -219,22 +232,30 @@ def _waiting(bridge: Bridge, name: str) -> Registration13:
 
 
 def _key_set(bridge: Bridge, registration: dict[str, Any]) -> str:
+    from lti_bridge.lms.routes import JWKS_PATH
+
     own = f"/{registration['name']}" if registration.get("own_key") else ""
     return f"{bridge.settings.bridge.public_url}{JWKS_PATH}{own}"
 
 
 def _check_former(bridge: Bridge, former: str) -> None:
+    from lti_bridge.lms.registration11 import Registration11
+
     if not isinstance(bridge.lms.directory.get(former), Registration11):
         refuse(f"{former!r} is no LTI 1.1 registration.")
 
 
 def _check_pair(bridge: Bridge, former: str, current: str) -> None:
+    from lti_bridge.lms.registration13 import Registration13
+
     _check_former(bridge, former)
     if not isinstance(bridge.lms.directory.get(current), Registration13):
         refuse(f"{current!r} is no LTI 1.3 registration that may launch.")
 
 
 def _from_file(bridge: Bridge) -> Iterator[dict[str, Any]]:
+    from lti_bridge.settings import Lms13Table
+
     for one in bridge.settings.lms:
         facts: dict[str, Any] = {"name": one.name, "lti": one.lti}
         facts.update(state="active", made_by="configuration file")

@@ -9,12 +9,10 @@ from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 import click
 
-from lti_bridge.assembly.bridge import Bridge
-from lti_bridge.assembly.reconcile import reconciled
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -29,12 +27,13 @@ from lti_bridge.cli.options import (
     write_json,
     yes_option,
 )
-from lti_bridge.core.grade.marks import marks_in
-from lti_bridge.core.grade.reconcile import Reconciled, Verdict
-from lti_bridge.core.grade.scores import Score
-from lti_bridge.core.staff.resolution import Imported
 from lti_bridge.errors import OutcomeRefused
-from lti_bridge.store import grades
+
+if TYPE_CHECKING:
+    from lti_bridge.assembly.bridge import Bridge
+    from lti_bridge.core.grade.reconcile import Reconciled, Verdict
+    from lti_bridge.core.staff.resolution import Imported
+    from lti_bridge.store import grades
 
 WHOSE: dict[Verdict, str] = {
     "provider": "ours, as the provider says",
@@ -75,6 +74,8 @@ def results() -> None:
 @json_option
 def list_grades(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
     """List grades, the newest first. Learners are named by the LMS's own ids."""
+    from lti_bridge.store import grades
+
     rows = grades.list_grades(open_bridge(config).store.database, stuck=stuck, limit=limit)
     if as_json:
         write_json(rows)
@@ -115,6 +116,8 @@ def resend(
     An LMS gets the same grade, with a later time. What a teacher has entered there stays, unless
     --force is given; of grades that are named it says then what the LMS shows.
     """
+    from lti_bridge.store import grades
+
     chosen = grades.Chosen(stuck, lms, activity, since)
     if bool(ids) == (chosen != grades.Chosen()):
         raise click.UsageError(
@@ -141,6 +144,8 @@ def resend(
 
 def _tell_what_is_shown(bridge: Bridge, ids: tuple[str, ...]) -> None:
     """Wait for a while until it is seen what the LMS makes of grades that were forced."""
+    from lti_bridge.store import grades
+
     until = time.monotonic() + SEEN_WITHIN_S
     while True:
         found = grades.sent(bridge.store.database, ids)
@@ -177,6 +182,8 @@ def _check_names(bridge: Bridge, lms: str, activity: str) -> None:
 
 def _with_progress(parts: Iterator[int], there: int) -> int:
     """How many in all; said as it goes on where it takes a while."""
+    from lti_bridge.store import grades
+
     count = 0
     for part in parts:
         count += part
@@ -206,6 +213,10 @@ def reconcile(
     What a cell shows is ours when the provider says so, or the log; then it is kept, and later
     grades go over it. All else is a teacher's, and stays.
     """
+    from lti_bridge.assembly.reconcile import reconciled
+    from lti_bridge.core.grade.marks import marks_in
+    from lti_bridge.store import grades
+
     bridge = open_bridge(config)
     _check_names(bridge, lms, "")
     there = bridge.store.count_cells(lms)
@@ -226,6 +237,8 @@ def reconcile(
 
 def _tell_reconciled(done: list[Reconciled], as_json: bool) -> None:
     """How many cells there are of each kind, and those that differ."""
+    from lti_bridge.core.grade.reconcile import Verdict
+
     counts = dict.fromkeys(get_args(Verdict), 0)
     for one in done:
         counts[one.verdict] += 1
@@ -249,6 +262,8 @@ def _tell_reconciled(done: list[Reconciled], as_json: bool) -> None:
 @yes_option
 def enter(config: Path, attempt_id: str, given: Decimal, maximum: Decimal, yes: bool) -> None:
     """Enter the marks of an ATTEMPT by hand: GIVEN out of MAXIMUM. The grade follows by itself."""
+    from lti_bridge.core.grade.scores import Score
+
     try:
         score = Score(given, maximum)
     except OutcomeRefused as error:

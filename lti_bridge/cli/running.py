@@ -9,14 +9,8 @@ from pathlib import Path
 
 import click
 
-from lti_bridge import queue
-from lti_bridge.assembly.basics import now
-from lti_bridge.assembly.bridge import Bridge, build, start_log
-from lti_bridge.assembly.presence import refuse_other_keys
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
-from lti_bridge.core.attempt.owners import adopt
 from lti_bridge.errors import ConfigurationError
-from lti_bridge.settings import Lms13Table, load, strangers
 
 
 @click.command()
@@ -27,6 +21,8 @@ from lti_bridge.settings import Lms13Table, load, strangers
 @click.option("--no-worker", is_flag=True, help="Deliver no grades here; run lti-bridge worker.")
 def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serve the bridge; one worker that delivers grades runs inside."""
+    from lti_bridge.assembly.bridge import start_log
+    from lti_bridge.assembly.starting import started
     from lti_bridge.serving import open_port
     from lti_bridge.serving import serve as run
 
@@ -34,7 +30,7 @@ def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> 
         settings = settings_of(config)
         start_log(settings)
         # a process that is forked from this one must find nothing open
-        _prepare(_checked(build(settings))).close()
+        started(settings).close()
         run(settings, listener, workers=workers, with_worker=not no_worker)
 
 
@@ -42,19 +38,24 @@ def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> 
 @config_option
 def worker(config: Path) -> None:
     """Deliver grades; any number of these may run at the same time."""
+    from lti_bridge.assembly.bridge import start_log
     from lti_bridge.assembly.metrics import recorder_of
+    from lti_bridge.assembly.starting import started
     from lti_bridge.worker import run
 
     settings = settings_of(config)
     start_log(settings)
-    run(_prepare(_checked(build(settings, recorder_of(settings)))))
+    run(started(settings, recorder_of(settings)))
 
 
 @click.command()
 @config_option
 def migrate(config: Path) -> None:
     """Bring the database to the newest schema."""
-    _prepare(build(settings_of(config)))
+    from lti_bridge.assembly.bridge import build
+    from lti_bridge.assembly.starting import prepare
+
+    prepare(build(settings_of(config)))
     click.echo("The database is up to date.")
 
 
@@ -67,8 +68,10 @@ def configuration() -> None:
 @config_option
 def check(config: Path) -> None:
     """Check the configuration file without starting anything."""
+    from lti_bridge.settings import Lms13Table, load, strangers
+
     settings = load(config)
-    from lti_bridge.assembly.basics import http_client
+    from lti_bridge.assembly.basics import http_client, now
     from lti_bridge.assembly.catalogue import Catalogue, unlimited
     from lti_bridge.assembly.lms import registration13
     from lti_bridge.lms.belonging import doubled
@@ -100,6 +103,7 @@ def check(config: Path) -> None:
 @json_option
 def doctor(config: Path, as_json: bool) -> None:
     """Look at everything the bridge depends on, and say what is wrong and what to do."""
+    from lti_bridge.assembly.bridge import build
     from lti_bridge.doctor.examine import examine
 
     findings = list(examine(build(settings_of(config))))
@@ -171,17 +175,3 @@ def bench(
         found = compare(options, against, tell) if against else measure(options, tell)
         text = table(found)
     click.echo(json.dumps(found, indent=2) if as_json else text)
-
-
-def _checked(bridge: Bridge) -> Bridge:
-    """The same, with a queue that answers."""
-    queue.check(bridge.waker.queue, bridge.settings.bridge.queue_url)
-    return bridge
-
-
-def _prepare(bridge: Bridge) -> Bridge:
-    """Bring the database up to date, and see that this process fits the others. For starts only."""
-    bridge.store.database.migrate()
-    refuse_other_keys(bridge)
-    adopt(bridge.owners, bridge.store, bridge.catalogue.connections())
-    return bridge

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from lti_bridge.cli.options import json_option, write_json
-from lti_bridge.settings import base_address, web_address
 
 if TYPE_CHECKING:  # no other command needs its web servers
     from lti_bridge.sandbox.parties import Party, Place
@@ -32,6 +31,8 @@ def _names(ctx: click.Context, option: click.Parameter, given: str) -> dict[str,
 
 
 def _base(ctx: click.Context, option: click.Parameter, given: str) -> str:
+    from lti_bridge.settings import base_address
+
     try:
         return base_address(given)
     except ValueError as error:
@@ -39,6 +40,8 @@ def _base(ctx: click.Context, option: click.Parameter, given: str) -> str:
 
 
 def _address(ctx: click.Context, option: click.Parameter, given: str) -> str:
+    from lti_bridge.settings import web_address
+
     try:
         return web_address(given) if given else ""
     except ValueError as error:

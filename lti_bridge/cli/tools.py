@@ -10,13 +10,20 @@ from urllib.parse import urlencode
 
 import click
 
+from lti_bridge.cli.later import LaterGroup
 from lti_bridge.cli.options import config_option, json_option, open_bridge, refuse, write_json
 from lti_bridge.cli.registrations import NAME, TOKEN_BYTES, name_argument, said
-from lti_bridge.platform.registration import CONFIGURATION_PATH, PURPOSE
-from lti_bridge.settings import PERSON_FIELDS, web_address
+from lti_bridge.core.launch.message import PERSON_FIELDS
+
+LATER = {
+    "set": (
+        "lti_bridge.cli.corrections:set_keys",
+        "Correct keys of a registered tool's connection, as [[connection]] of the file has them.",
+    )
+}
 
 
-@click.group()
+@click.group(cls=LaterGroup, later=LATER)
 def tools() -> None:
     """LTI 1.3 tools that register themselves, as connections."""
 
@@ -32,6 +39,9 @@ def invite(config: Path, name: str, address: str, hours: int, as_json: bool) -> 
 
     The new connection will be called NAME; it is not used before you approve it.
     """
+    from lti_bridge.platform.registration import CONFIGURATION_PATH, PURPOSE
+    from lti_bridge.settings import web_address
+
     if not NAME.fullmatch(name):
         raise click.UsageError("a name has letters, digits, '.', '_' and '-', at most 64")
     try:
@@ -61,6 +71,8 @@ def invite(config: Path, name: str, address: str, hours: int, as_json: bool) -> 
 @json_option
 def list_tools(config: Path, as_json: bool) -> None:
     """List the registered tools, and the invitations that have not led to one."""
+    from lti_bridge.platform.registration import PURPOSE
+
     bridge = open_bridge(config)
     known = bridge.tool_store.tools()
     found = {
@@ -115,6 +127,8 @@ def retire(config: Path, name: str) -> None:
 
     An open invitation of this name is withdrawn.
     """
+    from lti_bridge.platform.registration import PURPOSE
+
     bridge = open_bridge(config)
     if bridge.lms.store.withdraw(name, PURPOSE, bridge.clock()):
         click.echo(f"The invitation {name} is withdrawn.")

@@ -11,6 +11,17 @@ from typing import Literal
 
 Lti = Literal["1.1", "1.3", "api"]
 MainRole = Literal["learner", "staff", "observer", "guest"]
+PERSON_FIELDS = Literal[
+    "given_name",
+    "family_name",
+    "middle_name",
+    "full_name",
+    "email",
+    "username",
+    "sourced_id",
+    "image",
+]
+"""What of a person a connection may let leave: fields of `Person`."""
 
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"

@@ -20,7 +20,7 @@ from lti_bridge.core.launch.message import Launch
 class Bindings:
     """What the provider is to see where the launch's own values stay inside the bridge.
 
-    `privacy` names the person fields that may leave (`identity.PERSON_FIELDS`). The ids, URLs
+    `privacy` names the person fields that may leave (`message.PERSON_FIELDS`). The ids, URLs
     and `sourced_id` (of the result) are the bridge's own, as sent in the same launch;
     `mentor_scope` holds the ids of the mentored learners as the provider knows them, and
     `extra_time_percent` what the learner was given by an adjustment.
