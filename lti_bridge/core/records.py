@@ -289,7 +289,8 @@ class Column:
     """The gradebook column of one link: its line item once it was found or made, else empty.
 
     `resource_link_id` is the LMS's own; `title` (the column's name) and `maximum` are those of an
-    activity kept in the database, empty for any other.
+    activity kept in the database, empty for any other. `unused`: what the LMS answered to scores in
+    a column that was made for them, and taken away; none is made again before `rests_until`.
     """
 
     link_id: str
@@ -298,6 +299,8 @@ class Column:
     title: str
     maximum: str
     line_item: str
+    unused: str = ""
+    rests_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

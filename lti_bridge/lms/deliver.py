@@ -24,7 +24,7 @@ from lti_bridge.errors import (
     OutcomeRefused,
 )
 from lti_bridge.lms import answers, dialects, reasons
-from lti_bridge.lms.line_items import LineItems, offers_container
+from lti_bridge.lms.line_items import UNUSED, LineItems, offers_container
 from lti_bridge.lms.paging import pages
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13
@@ -35,7 +35,6 @@ from lti_bridge.net import Response, Send
 
 CONFLICT, UNPROCESSABLE = 409, 422
 BROKEN = frozenset({500, 501})
-UNUSED = "scores, in a column that was made for them and taken away again"
 REPLACED = 2  # the launch's line item by our own, and that one by a new one
 BACKDATED = timedelta(seconds=60)  # Canvas refuses a submission in what it takes for the future
 UNSUPPORTED_FOR = timedelta(days=1)  # that an LMS which cannot tell grades is not asked again
@@ -113,9 +112,10 @@ class Gradebooks:
             reply, address = self._post_score(delivery, registration, body)
         if reply.status == CONFLICT and not reply.too_many:
             return _conflict(delivery, answers.read(reply, _private(delivery)).said)
-        if answers.read(reply, family=dialect).meaning != "taken":
+        answer = answers.read(reply, _private(delivery), dialect)
+        if answer.meaning != "taken":
             unused = reply.status in BROKEN and self.line_items.remove_unused(
-                delivery, registration, address
+                delivery, registration, address, answer.said
             )
             what = UNUSED if unused else "scores"
             raise answers.refusal(reply, what, _private(delivery), dialect)

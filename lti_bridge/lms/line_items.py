@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 from lti_bridge.core.grade.gradebook import Columns
 from lti_bridge.core.launch.message import GradeTarget
 from lti_bridge.core.records import Column, Delivery
-from lti_bridge.errors import AnswerLost, BridgeError, DeliveryHeld, DeliveryRefused
+from lti_bridge.errors import AnswerLost, BridgeError, DeliveryFailed, DeliveryHeld, DeliveryRefused
 from lti_bridge.lms import answers, dialects
 from lti_bridge.lms.paging import Call, origin, pages
 from lti_bridge.lms.registration13 import Registration13
@@ -22,6 +22,9 @@ from lti_bridge.net import Response
 TAG = "lti-bridge"
 MAXIMUM = "100"  # what an LMS gives a new column too; scores of any maximum are scaled to it
 MAX_ITEMS = 5000
+UNUSED = "scores, in a column that was made for them and taken away again"
+KEPT_TRIES = 2  # of a grade, so that what passes by itself does no harm to a column just made
+LONGEST_REST = timedelta(days=1)
 # Canvas: a link that is no assignment's, and one whose assignment is gone (line_items_controller)
 UNKNOWN_LINK = frozenset({404, 412})
 
@@ -46,11 +49,14 @@ class LineItems:
         """The address of the line item of this grade's link, but not `gone`, which was deleted.
 
         Raises DeliveryHeld while another worker looks for it, DeliveryRefused when there is none
-        and none may be made, DeliveryFailed and the errors of `Tokens.call`.
+        and none may be made, DeliveryFailed also while none is to be made because the last one
+        took no score, and the errors of `Tokens.call`.
         """
         column = self.columns.column(delivery.grade_id)
         if column.line_item and column.line_item != gone:
             return column.line_item
+        if column.rests_until and self.clock() < column.rests_until:
+            raise DeliveryFailed(f"{UNUSED}: {column.unused}")
         if gone:
             self.columns.forget(column.link_id, gone)
         lease = self.new_id()
@@ -94,16 +100,22 @@ class LineItems:
         """A line item has taken a score: it is not removed any more."""
         self._made.discard(address)
 
-    def remove_unused(self, delivery: Delivery, registration: Registration13, address: str) -> bool:
+    def remove_unused(
+        self, delivery: Delivery, registration: Registration13, address: str, said: str
+    ) -> bool:
         """Take a line item away that was just made and takes no score; whether it was one.
 
-        A gradebook that is broken must not fill with empty columns. Raises the errors of
-        `Tokens.call`.
+        A gradebook that is broken must not fill with empty columns, nor get a new one at each try:
+        none is made for as many hours as this grade has had tries. `said` is what it answered.
+        Raises the errors of `Tokens.call`.
         """
-        if address not in self._made:
+        if address not in self._made or delivery.tries < KEPT_TRIES:
             return False
         self._made.discard(address)
-        self.columns.forget(self.columns.column(delivery.grade_id).link_id, address)
+        until = self.clock() + min(timedelta(hours=delivery.tries), LONGEST_REST)
+        link_id = self.columns.column(delivery.grade_id).link_id
+        if not self.columns.put_away(link_id, address, said, until):
+            return False  # others have their grades in it
         call = self._call(delivery, registration)
         return answers.read(call("DELETE", address, {})).meaning == "taken"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Text, TextClause, bindparam, text
 
 from lti_bridge.core.grade.states import MOVES
 from lti_bridge.core.records import Column
@@ -19,7 +20,8 @@ COLUMN = text(
     " AND n.registration = g.registration AND n.deployment_id = g.deployment_id"
     " AND l.registration <> g.registration ORDER BY n.resource_link_id LIMIT 1),"
     " l.resource_link_id) AS resource_link_id,"
-    " l.activity_id, COALESCE(NULLIF(a.label, ''), a.title) AS title, a.maximum, i.url"
+    " l.activity_id, COALESCE(NULLIF(a.label, ''), a.title) AS title, a.maximum, i.url,"
+    " i.lease, i.leased_until"
     " FROM grades g JOIN links l ON l.id = g.link_id"
     " LEFT JOIN activities a ON a.id = l.activity_id"
     " LEFT JOIN line_items i ON i.link_id = l.id WHERE g.id = :grade_id"
@@ -43,6 +45,18 @@ RENEW = text(
     f" AND delivery IN {one_of(MOVES['column lost'].of)}"
 )
 FORGET = text("UPDATE line_items SET url = '' WHERE link_id = :link_id AND url = :url")
+# How a lease begins that no worker has: nobody is to make a line item, and why.
+UNUSED = "unused: "
+PUT_AWAY = text(
+    "UPDATE line_items SET url = '', lease = :lease, leased_until = :until"
+    " WHERE link_id = :link_id AND url = :url AND NOT EXISTS (SELECT 1 FROM grades g"
+    " WHERE g.link_id = line_items.link_id AND g.delivered_at IS NOT NULL)"
+)
+# Somebody wants these grades sent again: what the LMS answered before counts no more.
+MADE_AGAIN = text(
+    f"UPDATE line_items SET lease = NULL, leased_until = NULL WHERE lease LIKE '{UNUSED}%'"  # noqa: S608 - a constant
+    " AND link_id IN (SELECT link_id FROM grades WHERE id IN :ids)"
+).bindparams(bindparam("ids", expanding=True, type_=Text))
 
 
 class Columns:
@@ -56,7 +70,11 @@ class Columns:
         with self._database.reading() as connection:
             row = connection.execute(COLUMN, {"grade_id": grade_id}).one()
         activity = (row.activity_id, row.title or "", row.maximum or "")
-        return Column(row.id, row.resource_link_id, *activity, row.url or "")
+        found = Column(row.id, row.resource_link_id, *activity, row.url or "")
+        if not (row.lease or "").startswith(UNUSED):
+            return found
+        until = rows.moment(row.leased_until)
+        return replace(found, unused=row.lease.removeprefix(UNUSED), rests_until=until)
 
     def claim(self, link_id: str, lease: str, now: datetime, lease_s: float) -> bool:
         """Lease the search for a link's line item, or lease it longer.
@@ -89,6 +107,15 @@ class Columns:
     def forget(self, link_id: str, line_item: str) -> None:
         """Forget this line item, which is gone, unless another one is remembered by now."""
         self._changes(FORGET, link_id=link_id, url=line_item)
+
+    def put_away(self, link_id: str, line_item: str, said: str, until: datetime) -> bool:
+        """Forget a line item that was made and took no score, and let none be made before `until`.
+
+        `said` is what was answered to the scores. False, and nothing changes, when it is another
+        one by now, or a grade of the link was delivered.
+        """
+        values = {"link_id": link_id, "url": line_item, "until": rows.ms(until)}
+        return self._changes(PUT_AWAY, **values, lease=UNUSED + said)
 
     def _changes(self, statement: TextClause, **values: Any) -> bool:
         with self._database.writing() as connection:

@@ -13,6 +13,7 @@ from lti_bridge.core.grade.states import MOVES, STUCK, Wish
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.core.records import GradeCell
 from lti_bridge.store import rows
+from lti_bridge.store.columns import MADE_AGAIN
 from lti_bridge.store.engine import Database
 from lti_bridge.store.rosters import DEPARTED
 from lti_bridge.store.statements import Statements, one_of
@@ -214,7 +215,9 @@ def resend(database: Database, ids: Sequence[str], *, now: datetime, force: bool
     """
     values = {"ids": list(ids), "now": rows.ms(now), "force": int(force)}
     with database.writing() as connection:
-        return connection.execute(RESEND, values).rowcount
+        sent_again = connection.execute(RESEND, values).rowcount
+        connection.execute(MADE_AGAIN, {"ids": list(ids)})
+        return sent_again
 
 
 @dataclass(frozen=True, slots=True)

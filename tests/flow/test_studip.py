@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from lti_bridge.sandbox import lms, serving
 from lti_bridge.sandbox.tools import tool11, tool13
 from tests.flow.browser import Browser
 from tests.flow.test_deep_link_platform import BOTH, CONFIG, Room
 from tests.flow.tools13 import USERS
-from tests.flow.world import eventually, make_world
+from tests.flow.world import HTTP, eventually, make_world
 
 ANN = USERS["student1"]
 LINKS = (
@@ -80,14 +81,44 @@ def test_a_grade_comes_and_takes_no_other_ones_place(room: Room) -> None:
     assert "not in your LMS" not in teacher_sees(room, "first-1.1")
 
 
+def columns_made(room: Room) -> int:
+    log = HTTP.request("GET", f"{room.world.lms.url}/control/log").json()
+    return sum(one["method"] == "POST" and one["path"].endswith("/lineitems") for one in log)
+
+
+def tries(room: Room) -> int:
+    """How often the grade was tried; each time it is due again at once."""
+    engine = create_engine(f"sqlite:///{room.world.bridge.folder}/bridge.sqlite3")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE grades SET due_at = 0 WHERE delivery = 'pending'"))
+        found = connection.execute(text("SELECT max(tries) FROM grades")).scalar_one()
+    engine.dispose()
+    return int(found)
+
+
 def test_a_broken_grade_service_is_named_and_no_column_stays(room: Room) -> None:
     before = room.world.gradebook()["columns"]
     take(room, "ags-1.3", "2")
     eventually(lambda: "HTTP 500" in teacher_sees(room, "ags-1.3"), True)
-    said = teacher_sees(room, "ags-1.3")
-    assert "1 grade of this link is not in your LMS" in said
-    assert "in a column that was made for them and taken away again" in said
+    assert "1 grade of this link is not in your LMS" in teacher_sees(room, "ags-1.3")
+    away = "in a column that was made for them and taken away again"
+    eventually(lambda: away in teacher_sees(room, "ags-1.3"), True)
     eventually(lambda: room.world.gradebook()["columns"], before)
+    eventually(lambda: tries(room) > 6, True)
+    assert (columns_made(room), room.world.gradebook()["columns"]) == (1, before)
+    assert f"{away}: HTTP 500" in teacher_sees(room, "ags-1.3")
+
+
+def test_a_tutor_is_staff(room: Room) -> None:
+    """Stud.IP sends two sub-roles of theirs, one of which looks on."""
+    room.world.control(room.world.lms, "tutor", user=USERS["student2"])
+    browser = Browser()
+    browser.get(f"{room.world.lms.url}/as/student2")
+    page = browser.get(f"{room.world.lms.url}/launch/ags-1.3")
+    page = browser.through(page, room.world.bridge.url)
+    assert "What students get from this link" in page.text
+    assert "Open the test as a preview" in page.text
+    assert room.state("1.3")["launches"] == []
 
 
 @BOTH

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response, jsonify, request
 
+from lti_bridge.core.grade.gradebook import Outcome
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.grade.states import wanted
 from lti_bridge.core.launch.message import Context, GradeTarget, Launch, Once, Person, ResourceLink
@@ -28,6 +30,7 @@ from lti_bridge.net import Client
 from lti_bridge.sandbox import serving
 from lti_bridge.store.columns import Columns
 from lti_bridge.store.engine import Database
+from lti_bridge.store.grades import resend
 from lti_bridge.store.store import Store
 from tests import claims
 from tests.lms.platform13 import NOW, Clock, Platform, random_bytes, rsa_key
@@ -43,6 +46,7 @@ class Ags:
 
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
+        self.added = 0
         self.calls: list[tuple[str, str, str, bytes]] = []
         self.scores: list[str] = []
         self.asked: list[set[str]] = []
@@ -57,7 +61,8 @@ class Ags:
 
     def add(self, **members: str) -> str:
         """Add an item; its address."""
-        number = len(self.items) + 1
+        self.added += 1
+        number = self.added
         url = f"{self.created_at or self.running.url}/items/{number}?type_id=1"
         self.items.append({"id": url, "label": "x", "scoreMaximum": 100, **members})
         return url
@@ -72,6 +77,7 @@ class Ags:
         app.get("/items")(lambda: self._list(base_url))
         app.post("/items")(self._create)
         app.post("/items/<number>/scores")(self._score)
+        app.route("/items/<number>", methods=["GET", "DELETE"])(self._one)
         return app
 
     def _token(self) -> Response:
@@ -121,7 +127,15 @@ class Ags:
         if not known or self.scores_status == 404:
             return Response(status=404)
         self.scores.append(f"{number} {request.get_json(force=True)['userId']}")
-        return Response(status=200)
+        return Response(status=self.scores_status)
+
+    def _one(self, number: str) -> Response:
+        """Nothing can be read here, as at some LMSs."""
+        assert self._may(ags.LINE_ITEM)
+        if request.method == "GET":
+            return Response(status=404)
+        self.items = [item for item in self.items if f"/items/{number}?" not in item["id"]]
+        return Response(status=204)
 
 
 class Bridge:
@@ -469,3 +483,56 @@ def test_after_a_clear_refusal_the_next_grade_may_try(bridge: Bridge, lms: Ags) 
     lms.create_status = 201
     bridge.deliver("u2")
     assert lms.scores == ["1 u2"]
+
+
+def tried(bridge: Bridge, delivery: Delivery, tries: int) -> str:
+    """Try to bring a grade that was tried so often before; why that failed."""
+    with pytest.raises(DeliveryFailed) as failed:
+        bridge.gradebook.deliver(replace(delivery, tries=tries))
+    return failed.value.detail
+
+
+def test_a_column_that_takes_no_score_is_taken_away_and_not_made_at_each_try(
+    either: Bridge, lms: Ags
+) -> None:
+    """It stays for a few tries, because an LMS may fail for a moment just then."""
+    lms.scores_status = 500
+    mine, yours = either.grade("u1"), either.grade("u2")
+    assert tried(either, mine, 0) == tried(either, mine, 1) == "scores: HTTP 500"
+    assert (len(lms.items), lms.added) == (1, 1)
+    away = "scores, in a column that was made for them and taken away again: HTTP 500"
+    assert tried(either, mine, 2) == away
+    assert lms.items == []
+    calls = len(lms.calls)
+    either.clock.now += timedelta(hours=1, minutes=59)
+    assert {tried(either, mine, 3), tried(either, yours, 0)} == {away}
+    assert (len(lms.calls), lms.added) == (calls, 1)
+    either.clock.now += timedelta(minutes=2)
+    assert tried(either, mine, 5) == away  # once more, and for longer
+    assert (lms.items, lms.added) == ([], 2)
+    either.clock.now += timedelta(hours=4)
+    assert tried(either, mine, 6) == away
+    assert lms.added == 2
+    lms.scores_status = 200
+    assert resend(either.database, [f"grade-u1-{LINK}"], now=either.clock()) == 1
+    either.gradebook.deliver(mine)
+    assert lms.scores[-1] == "3 u1"
+
+
+def test_a_column_in_which_others_have_grades_is_never_taken_away(
+    database_url: str, lms: Ags
+) -> None:
+    """Another worker's grade may have come there meanwhile."""
+    first, other = (next(running(database_url, lms)) for _ in range(2))
+    lms.scores_status = 500
+    mine = first.grade("u1")
+    assert tried(first, mine, 0) == "scores: HTTP 500"
+    lms.scores_status = 200
+    delivery = other.grade("u2")
+    other.gradebook.deliver(delivery)
+    other.store.settle(delivery, other.clock(), Outcome("delivered"))
+    lms.scores_status = 500
+    assert tried(first, mine, 5) == "scores: HTTP 500"
+    assert len(lms.items) == 1
+    first.close()
+    other.close()

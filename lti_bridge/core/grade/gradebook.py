@@ -40,6 +40,13 @@ class Columns(Protocol):
     def forget(self, link_id: str, line_item: str) -> None:
         """Forget this line item, which is gone, unless another one is remembered by now."""
 
+    def put_away(self, link_id: str, line_item: str, said: str, until: datetime) -> bool:
+        """Forget a line item that was made and took no score, and let none be made before `until`.
+
+        `said` is what was answered to the scores. False, and nothing changes, when it is another
+        one by now, or a grade of the link was delivered.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -134,6 +134,13 @@ def blueprint(lms: Lms) -> Blueprint:
             lms.state.statuses[sent["user"]] = sent["status"]
         return {"ok": True}
 
+    @bp.post("/tutor")
+    def tutor() -> dict[str, Any]:
+        """Let somebody help with the course, in a family that has tutors: {"user": id}."""
+        with lms.state.lock:
+            lms.state.tutors.add(request.get_json()["user"])
+        return {"ok": True}
+
     @bp.post("/tamper")
     def tamper() -> dict[str, Any]:
         """Spoil the next launch: {"launch": name} for 1.1, {"id_token": {…}} for 1.3."""

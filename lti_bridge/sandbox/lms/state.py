@@ -96,6 +96,7 @@ class State:
         self.faults: list[dict[str, Any]] = []
         self.tamper: dict[str, Any] = {}
         self.statuses: dict[str, str] = {}  # of members by id, if not Active; empty: not said
+        self.tutors: set[str] = set()  # ids of students who help with the course
         self.placed: list[LinkSpec] = []
         self.gone: set[str] = set()  # links that were deleted
         self.orphaned: set[str] = set()  # line items that were deleted with their activities

@@ -75,6 +75,6 @@ LINE_ITEMS = table(
     "The gradebook column of a link where its LMS names none.",
     key("link_id", to="links.id"),
     text("url", "empty while it is looked for, or once it is gone"),
-    text("lease", "of the worker that looks for it, else empty", nullable=True),
+    text("lease", "of the worker that looks for it; why none is made until then", nullable=True),
     time("leased_until", nullable=True),
 )

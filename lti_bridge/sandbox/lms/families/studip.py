@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING
 
 from flask import Response, request
 
-from lti_bridge.sandbox.lms.families.plain import Plain
+from lti_bridge.sandbox.lms.course import User
+from lti_bridge.sandbox.lms.families.plain import Json, Plain
 
 if TYPE_CHECKING:
     from lti_bridge.sandbox.lms.state import Item
+
+_ROLES = "https://purl.imsglobal.org/spec/lti/claim/roles"
+_MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 
 
 class StudIp(Plain):
@@ -27,6 +31,12 @@ class StudIp(Plain):
         if "/lti/ags/" in path:
             return self._grades(path.removesuffix("/lineitem").rstrip("/"))
         return None
+
+    def claims(self, said: Json, user: User) -> Json:
+        """A tutor has two sub-roles, without the roles that they are of."""
+        if user.id not in self.lms.state.tutors:
+            return said
+        return {**said, _ROLES: [f"{_MEMBERSHIP}TeachingAssistant", f"{_MEMBERSHIP}Mentor"]}
 
     def lists(self, item: "Item") -> bool:
         """Only what a tool has made."""
