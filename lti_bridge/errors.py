@@ -178,6 +178,20 @@ class UnknownIssuer(LaunchRefused):
     remedy = "The LMS administrator has to register this tool first."
 
 
+class LmsAmbiguous(UnknownIssuer):
+    """A login that several registrations may have meant."""
+
+    code = "lms-ambiguous"
+    status = 400
+    sentence = (
+        "Several LMSs are connected here under one name, and this link may be of any of them."
+    )
+    remedy = (
+        "The LMS administrator has to let the login say its client id and its deployment id, or "
+        "give one of the LMSs another issuer or client id."
+    )
+
+
 class LmsWaiting(UnknownIssuer):
     """A login from an LMS that registered itself and was not approved yet."""
 

@@ -315,8 +315,9 @@ def tell_library(name: str, value: str) -> None:
 
 
 ONE_NAME_EACH = (
-    "nothing that they sign tells them apart: give one of them another issuer (lti_iss in the"
-    " config/security.yml of a Canvas of your own) or client_id"
+    "only deployments tell them apart: list them in deployment_ids, none of them in both, or give"
+    " one of them another issuer (lti_iss in the config/security.yml of a Canvas of your own) or"
+    " client_id"
 )
 
 
@@ -329,12 +330,25 @@ def _contradictions(settings: Settings) -> list[str]:
     ]
     keys = [lms.consumer_key for lms in settings.lms if isinstance(lms, Lms11Table)]
     problems += _doubled("lms", keys, "consumer_key")
-    clients = [
-        f"{lms.issuer} {lms.client_id}" for lms in settings.lms if isinstance(lms, Lms13Table)
+    return problems + _one_client(settings) + _dangling(settings)
+
+
+def _one_client(settings: Settings) -> list[str]:
+    """LMSs of one issuer and client_id that no lists of deployments tell apart."""
+    known = [lms for lms in settings.lms if isinstance(lms, Lms13Table)]
+    return [
+        f"lms: {first.name!r} and {second.name!r} have the same issuer and client_id; "
+        + ONE_NAME_EACH
+        for number, first in enumerate(known)
+        for second in known[number + 1 :]
+        if (first.issuer, first.client_id) == (second.issuer, second.client_id)
+        and _share_a_deployment(first, second)
     ]
-    same = _doubled("lms", clients, "issuer and client_id")
-    problems += [f"{one}; {ONE_NAME_EACH}" for one in same]
-    return problems + _dangling(settings)
+
+
+def _share_a_deployment(first: Lms13Table, second: Lms13Table) -> bool:
+    both = first.deployment_ids, second.deployment_ids
+    return "any" in both or not set(both[0]).isdisjoint(both[1])
 
 
 def _dangling(settings: Settings) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lti_bridge.core.snapshots import LOOK_AGAIN_S, LOOK_EVERY_S, Watched
-from lti_bridge.errors import ConfigurationError, LmsWaiting, UnknownIssuer
+from lti_bridge.errors import ConfigurationError, LmsAmbiguous, LmsWaiting, UnknownIssuer
 from lti_bridge.lms import belonging
 from lti_bridge.lms.registration11 import Registration11
 from lti_bridge.lms.registration13 import Registration13, Registrations
@@ -64,10 +64,12 @@ class _Known:
     parted: frozenset[tuple[str, str]]
     waiting: tuple[tuple[str, str, str], ...] = ()
 
-    def find(self, issuer: str, client_id: str) -> Registration13:
+    def find(self, issuer: str, client_id: str, deployment_id: str) -> Registration13:
         """As `Directory.find`, which see."""
         try:
-            return self.by13.find(issuer, client_id)
+            return self.by13.find(issuer, client_id, deployment_id)
+        except LmsAmbiguous:
+            raise
         except UnknownIssuer:
             for waits_issuer, waits_client, name in self.waiting:
                 if issuer == waits_issuer and client_id in ("", waits_client):
@@ -101,12 +103,13 @@ class Directory(Registrations):
         first = _Known(Registrations(self._from_file13), named, nobody, nobody)
         self._watched = Watched(source.version, self._look, first, clock)
 
-    def find(self, issuer: str, client_id: str = "") -> Registration13:
-        """The registration of this LTI 1.3 client; raises UnknownIssuer, or LmsWaiting."""
+    def find(self, issuer: str, client_id: str = "", deployment_id: str = "") -> Registration13:
+        """The registration of this LTI 1.3 client; raises as the class above, or LmsWaiting."""
+        wanted = (issuer, client_id, deployment_id)
         try:
-            return self._now().find(issuer, client_id)
+            return self._now().find(*wanted)
         except UnknownIssuer:
-            return self._now(LOOK_AGAIN_S).find(issuer, client_id)
+            return self._now(LOOK_AGAIN_S).find(*wanted)
 
     def named(self, name: str) -> Registration13:
         """The LTI 1.3 registration of this name; raises BrowserRefused when it is gone."""
@@ -146,9 +149,9 @@ class Directory(Registrations):
         for one in self._from_file13:
             if (one.issuer, one.client_id) == (issuer, client_id):
                 return (
-                    f"{name!r} has the issuer and client_id of {one.name!r} in the file; nothing"
-                    " that they sign would tell them apart: give one of them another issuer (a"
-                    " Canvas of your own: lti_iss in its config/security.yml)"
+                    f"{name!r} has the issuer and client_id of {one.name!r} in the file: write"
+                    " both into the file, each with deployment_ids of its own, or give one of them"
+                    " another issuer (a Canvas of your own: lti_iss in its config/security.yml)"
                 )
         return ""
 

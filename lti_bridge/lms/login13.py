@@ -79,7 +79,8 @@ class Logins:
 
 class _Login(OIDCLogin[Values, Tool, Session, Cookies, LoginRedirect]):
     def __init__(self, logins: Logins, values: Values) -> None:
-        super().__init__(values, Tool(logins.registrations), Session(), Cookies({}))
+        deployment = values.get_param("lti_deployment_id")
+        super().__init__(values, Tool(logins.registrations, deployment), Session(), Cookies({}))
         self._logins, self._values = logins, values.values
 
     def get_redirect(self, url: str) -> Redirect[LoginRedirect]:

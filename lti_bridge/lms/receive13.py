@@ -36,6 +36,7 @@ from lti_bridge.errors import (
     LoginFailed,
     MessageRefused,
     Sender,
+    UnknownDeployment,
 )
 from lti_bridge.lms import state13
 from lti_bridge.lms.login13 import LoginRedirect, Logins
@@ -335,7 +336,9 @@ class _Arrival(MessageLaunch[Values, Tool, Session, Cookies]):
         claimed = self._claims.get(DEPLOYMENT_ID)
         if not isinstance(claimed, str):
             raise MessageRefused("the deployment_id is missing or no text")
-        super().validate_deployment()
+        listed = self._registration.ours.deployment_ids
+        if listed is not None and claimed not in listed:
+            raise UnknownDeployment(f"deployment {claimed!r:.255} is not registered")
         if self._session_service.state.deployment_id not in ("", claimed):
             raise MessageRefused("the deployment_id is not that of the login")
         return self

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lti_bridge.errors import BrowserRefused, ConfigurationError, UnknownIssuer
+from lti_bridge.errors import (
+    BrowserRefused,
+    ConfigurationError,
+    LmsAmbiguous,
+    UnknownDeployment,
+    UnknownIssuer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +43,50 @@ class Registration13:
 
 
 class Registrations:
-    """All registered LTI 1.3 platforms. Raises ConfigurationError when two look the same."""
+    """All registered LTI 1.3 platforms. Raises ConfigurationError when two look the same.
+
+    Two of one issuer and client_id, as Canvases that schools host themselves may be, are two where
+    each lists deployments of its own.
+    """
 
     def __init__(self, registrations: Iterable[Registration13]) -> None:
         self._by_name: dict[str, Registration13] = {}
-        self._by_issuer: dict[str, dict[str, Registration13]] = {}
+        self._by_issuer: dict[str, list[Registration13]] = {}
         for registration in registrations:
-            clients = self._by_issuer.setdefault(registration.issuer, {})
-            if registration.name in self._by_name or registration.client_id in clients:
+            of_issuer = self._by_issuer.setdefault(registration.issuer, [])
+            same = [one for one in of_issuer if one.client_id == registration.client_id]
+            apart = all(_are_two(one, registration) for one in same)
+            if registration.name in self._by_name or not apart:
                 raise ConfigurationError(
                     f"LMS {registration.name!r}: its name, or its issuer with its client_id, "
-                    "is registered twice"
+                    "is registered twice, and no lists of deployment_ids tell them apart"
                 )
             self._by_name[registration.name] = registration
-            clients[registration.client_id] = registration
+            of_issuer.append(registration)
 
-    def find(self, issuer: str, client_id: str = "") -> Registration13:
-        """Return the registration; raises UnknownIssuer when there is none, or a choice.
+    def find(self, issuer: str, client_id: str = "", deployment_id: str = "") -> Registration13:
+        """Return the registration that a login means.
 
         A platform may leave `client_id` out; with several clients of one issuer the choice is
-        refused rather than guessed (Core 1.3 section 4.1.3).
+        refused rather than guessed (Core 1.3 section 4.1.3). Where several are left, the
+        deployment decides. Raises UnknownIssuer when there is none, LmsAmbiguous when there is a
+        choice, UnknownDeployment when the deployment is none of theirs.
         """
-        clients = self._by_issuer.get(issuer, {})
-        if client_id:
-            found = clients.get(client_id)
-        else:
-            found = next(iter(clients.values())) if len(clients) == 1 else None
-        if found is None:
-            raise UnknownIssuer(
-                f"issuer {issuer!r:.200} with client_id {client_id!r:.200}: "
-                f"{len(clients)} clients of this issuer are registered"
-            )
-        return found
+        known = self._by_issuer.get(issuer, [])
+        found = [one for one in known if client_id in ("", one.client_id)]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(sorted(one.name for one in found))
+        said = f"issuer {issuer!r:.200} with client_id {client_id!r:.200}: "
+        if not found:
+            raise UnknownIssuer(f"{said}{len(known)} clients of this issuer are registered")
+        if not client_id or not deployment_id:
+            lacks = "deployment_id" if client_id else "client_id"
+            raise LmsAmbiguous(f"{said}it may be any of {names}; the login has no {lacks}")
+        for one in found:
+            if deployment_id in (one.deployment_ids or ()):
+                return one
+        raise UnknownDeployment(f"{said}deployment {deployment_id!r:.255} is none of {names}")
 
     def named(self, name: str) -> Registration13:
         """Return the registration a login was made for; BrowserRefused if it is gone since."""
@@ -76,3 +94,10 @@ class Registrations:
         if registration is None:
             raise BrowserRefused(f"the registration {name!r} of this login is gone")
         return registration
+
+
+def _are_two(first: Registration13, second: Registration13) -> bool:
+    """Whether the deployment tells two of one issuer and client_id apart."""
+    if first.deployment_ids is None or second.deployment_ids is None:
+        return False
+    return first.deployment_ids.isdisjoint(second.deployment_ids)

@@ -13,7 +13,7 @@ from pylti1p3.request import Request
 from pylti1p3.session import SessionService
 from pylti1p3.tool_config.abstract import ToolConfAbstract
 
-from lti_bridge.errors import BrowserRefused, MessageRefused, UnknownDeployment
+from lti_bridge.errors import BrowserRefused, MessageRefused
 from lti_bridge.lms import state13
 from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lms.state13 import State
@@ -82,10 +82,13 @@ class Known(Registration):
 
 
 class Tool(ToolConfAbstract[Values]):
-    """Our registrations, asked by issuer and client: PyLTI1p3's only current way."""
+    """Our registrations, asked by issuer and client: PyLTI1p3's only current way.
 
-    def __init__(self, registrations: Registrations) -> None:
-        self._registrations = registrations
+    Several of one issuer and client are told apart by the deployment, if the request says one.
+    """
+
+    def __init__(self, registrations: Registrations, deployment_id: str = "") -> None:
+        self._registrations, self._deployment_id = registrations, deployment_id
 
     def check_iss_has_one_client(self, iss: str) -> bool:
         """No: then PyLTI1p3 would look the issuer up without the client."""
@@ -103,20 +106,17 @@ class Tool(ToolConfAbstract[Values]):
         self, iss: str, client_id: str, *args: Any, **kwargs: Any
     ) -> Known:
         """Return the registration; raises UnknownIssuer."""
-        return Known(self._registrations.find(iss, client_id))
+        return Known(self._registrations.find(iss, client_id, self._deployment_id))
 
     def find_deployment(self, iss: str, deployment_id: str) -> Deployment:
-        """Return the deployment of the only registration of this issuer."""
-        return self.find_deployment_by_params(iss, deployment_id, "")
+        """Never used: the deployment has to be one of the registration of the login."""
+        raise NotImplementedError
 
     def find_deployment_by_params(
         self, iss: str, deployment_id: str, client_id: str, *args: Any, **kwargs: Any
     ) -> Deployment:
-        """Return the deployment; raises UnknownDeployment unless the admin listed it."""
-        allowed = self._registrations.find(iss, client_id).deployment_ids
-        if allowed is not None and deployment_id not in allowed:
-            raise UnknownDeployment(f"deployment {deployment_id!r:.255} is not registered")
-        return Deployment().set_deployment_id(deployment_id)
+        """Never used, as above: issuer and client may be those of several registrations."""
+        raise NotImplementedError
 
 
 def _is_unicode(text: str) -> bool:
