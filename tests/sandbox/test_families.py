@@ -167,10 +167,16 @@ def test_moodle_gives_tokens_for_any_audience_and_fails_outcomes_without_a_word(
 
 def test_moodle_stops_at_a_message(start: Start) -> None:
     lms = start("moodle")
-    assert "View the course as" in lms.call("GET", "/return").data.decode()
-    stopped = lms.call("GET", "/return?lti_msg=hello").data.decode()
-    assert "hello" in stopped
-    assert "View the course as" not in stopped
+    to_course = lms.call("GET", "/return?launch_container=4")
+    assert (to_course.status, to_course.headers["Location"]) == (302, "/")
+    out_of_frame = lms.call("GET", "/return?launch_container=2").data.decode()
+    assert "leave.js" in out_of_frame
+    for container in ("2", "4"):
+        url = f"/return?launch_container={container}&lti_msg=hello"
+        stopped = lms.call("GET", url).data.decode()
+        assert "hello" in stopped
+        assert "leave.js" not in stopped
+        assert "To the course" not in stopped
 
 
 def custom_of(lms: Lms) -> dict[str, Any]:

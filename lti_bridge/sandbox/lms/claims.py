@@ -68,7 +68,7 @@ def _surroundings(lms: Lms, link: LinkSpec, target: str) -> dict[str, Any]:
         f"{LTI}launch_presentation": {
             "locale": "en",
             "document_target": target,
-            "return_url": launch.return_url(lms, link),
+            "return_url": launch.return_url(lms, link, target),
         },
         f"{LTI}tool_platform": {
             "product_family_code": lms.family.code,

@@ -47,9 +47,12 @@ def handlers_url(lms: Lms) -> str:
     return f"{lms.issuer}/lti/notice-handlers/{lms.settings.deployment_id}"
 
 
-def return_url(lms: Lms, link: LinkSpec) -> str:
+def return_url(lms: Lms, link: LinkSpec, target: str) -> str:
     """Where the tool sends the person back to."""
-    return f"{lms.issuer}/return?{urlencode({'course': lms.settings.course_id, 'link': link.id})}"
+    more = lms.family.return_values(target)
+    return f"{lms.issuer}/return?" + urlencode(
+        {"course": lms.settings.course_id, "link": link.id, **more}
+    )
 
 
 def custom_values(lms: Lms, link: LinkSpec, user: User) -> dict[str, str]:

@@ -24,7 +24,7 @@ def build(
     fields |= {
         "launch_presentation_locale": "en",
         "launch_presentation_document_target": target,
-        "launch_presentation_return_url": launch.return_url(lms, link),
+        "launch_presentation_return_url": launch.return_url(lms, link, target),
     }
     if link.offers_bo and "grades" not in lms.state.lacks:
         fields["lis_result_sourcedid"] = lms.family.sourcedid(link.id, user.id)

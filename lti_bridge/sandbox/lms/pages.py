@@ -53,13 +53,11 @@ def blueprint(lms: Lms) -> Blueprint:
         return jsonify(columns=_columns(lms))
 
     @bp.route("/return", methods=["GET", "POST"])
-    def back() -> str:
-        stops = lms.family.stops_at_message and {"lti_msg", "lti_errormsg"} & set(request.values)
-        if (
-            stops or request.headers.get("Sec-Fetch-Dest") == "iframe"
-        ):  # the course has to leave the frame
-            return render_template("lms/return.html", said=request.values)
-        return _course(lms, back=True)
+    def back() -> ResponseReturnValue:
+        found = lms.family.way_back()
+        if not isinstance(found, str):
+            return found
+        return render_template(found, said=request.values) if found else _course(lms, back=True)
 
     return bp
 

@@ -4,7 +4,8 @@ from decimal import Decimal, InvalidOperation
 from html import escape
 from typing import TYPE_CHECKING
 
-from flask import Response, g, request
+from flask import Response, g, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from lti_bridge.sandbox.lms import scores
 from lti_bridge.sandbox.lms.course import LinkSpec, User
@@ -13,13 +14,13 @@ from lti_bridge.sandbox.lms.families.plain import Json, Plain, read_object
 if TYPE_CHECKING:
     from lti_bridge.sandbox.lms.state import Item
 
+_EMBED, _WINDOW = "2", "4"
 _NEEDED = ("userId", "timestamp", "activityProgress", "gradingProgress")
 
 
 class Moodle(Plain):
     """A teacher's override and a lock stay; what it stores, and what it shows, are two things."""
 
-    stops_at_message = True
     no_keys_status = 404
 
     def audience(self) -> str | None:
@@ -29,6 +30,20 @@ class Moodle(Plain):
     def variables(self, link: LinkSpec) -> dict[str, str]:
         """History is told after a full copy, and is empty else; that of a link is never."""
         return {"$Context.id.history": ",".join(self.lms.history_of(link))}
+
+    def return_values(self, target: str) -> dict[str, str]:
+        """2 stands for a frame within its page, 4 for a window (mod/lti/locallib.php)."""
+        return {"launch_container": _EMBED if target == "iframe" else _WINDOW}
+
+    def way_back(self) -> str | BaseResponse:
+        """What a tool says is printed, and that is all; else the course (mod/lti/return.php).
+
+        Out of a frame it comes by a script, which does nothing where there is no frame.
+        """
+        embedded = request.values.get("launch_container", _WINDOW) == _EMBED
+        if request.values.get("lti_msg") or request.values.get("lti_errormsg"):
+            return "lms/said_back.html"
+        return "lms/leave_frame.html" if embedded else redirect("/")
 
     def is_listed(self, user: User) -> bool:
         """Whoever is suspended is left out, as is who has left."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import Response, g, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from lti_bridge.sandbox.lms import scores
 from lti_bridge.sandbox.lms.course import LinkSpec, User
@@ -35,7 +36,6 @@ class Plain:
     no_keys_status: ClassVar[int] = 400  # of a token request when the tool's keys cannot be had
     knows_jti: ClassVar[bool] = True  # whether an assertion counts once
     keeps_custom: ClassVar[bool] = True  # whether a chosen link keeps its custom parameters
-    stops_at_message: ClassVar[bool] = False  # whether the way back ends at what the tool says
 
     def __init__(self, lms: "Lms") -> None:
         self.lms = lms
@@ -62,6 +62,15 @@ class Plain:
     def variables(self, link: LinkSpec) -> dict[str, str]:
         """More variables that it fills; those that nobody fills stay as written."""
         return {}
+
+    def return_values(self, target: str) -> dict[str, str]:
+        """What its return address says beside course and link, by where the tool is shown."""
+        return {}
+
+    def way_back(self) -> str | BaseResponse:
+        """What somebody gets who comes back: a template, or another answer; "" is the course."""
+        # the course has to leave the frame
+        return "lms/return.html" if request.headers.get("Sec-Fetch-Dest") == "iframe" else ""
 
     def is_listed(self, user: User) -> bool:
         """Whether the members' list has this person."""
