@@ -879,7 +879,14 @@ class NetworkFailed(BridgeError):
 
 
 class AnswerLost(NetworkFailed):
-    """The request was sent but its answer never came: it may have been carried out."""
+    """The request was sent but no usable answer came: it may have been carried out.
+
+    `silent`: none at all, so that nobody knows whether the other system is there.
+    """
 
     code = "answer-lost"
     sentence = "Another system did not answer in time."
+
+    def __init__(self, detail: str = "", *, silent: bool = False) -> None:
+        super().__init__(detail)
+        self.silent = silent

@@ -12,8 +12,16 @@ from lti_bridge.doctor.finding import Finding
 from lti_bridge.store.figures import late
 from lti_bridge.store.health import Trouble
 from lti_bridge.store.processes import Process, known
+from lti_bridge.store.watch import observed
 
 CLOCK_OFF = timedelta(seconds=5)
+WORK = ("grades", "looks", "questions", "starts")  # that has lanes
+NOT_OPEN = {
+    "away": "It does not answer and is tried now and then; nothing else waits for it. See whether"
+    " it works, and whether this machine reaches it; all goes on by itself once it does.",
+    "busy": "It asked for fewer requests, and gets them. If this lasts, ask it for a higher limit,"
+    " or set calls_per_minute.",
+}
 OVERDUE = timedelta(seconds=30)  # as long as a worker may need for a grade that is due
 BRING_AGAIN = (
     "See whether the LMS works, and what it says: lti-bridge results list. Once it takes them, all"
@@ -37,6 +45,7 @@ def looks(bridge: Bridge) -> Iterator[Finding]:
     """The processes, and what is behind."""
     running = [one for one in known(bridge.store.database) if one.runs(bridge.clock())]
     yield _processes(bridge, running)
+    yield from _lanes(bridge)
     yield from _late(bridge, working=any(one.kind == "worker" for one in running))
 
 
@@ -52,6 +61,14 @@ def _processes(bridge: Bridge, running: list[Process]) -> Finding:
         said += f"; clocks off: {', '.join(clocks)}"
         return Finding("processes", said, "Set the clocks of these machines, by NTP.")
     return Finding("processes", said or "none runs")
+
+
+def _lanes(bridge: Bridge) -> Iterator[Finding]:
+    """The parties that do not answer, or have enough, as any process sees them now."""
+    for one in observed(bridge.store.database, bridge.clock()):
+        if one.what in WORK:
+            said = f"{one.said} since {_time(one.since)}"
+            yield Finding(f"lane of {one.about} for {one.what}", said, NOT_OPEN[one.said])
 
 
 def _late(bridge: Bridge, *, working: bool) -> Iterator[Finding]:

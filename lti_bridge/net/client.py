@@ -149,9 +149,11 @@ class Client:
             content = _read(answer, self._max_bytes if max_bytes is None else max_bytes, target)
             status = answer.status
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as err:
-            failure = AnswerLost if call.written else NetworkFailed
+            reason = f"{target}: {_reason(err)}"
             # Not "from err": the library's texts quote URLs with queries and parts of answers.
-            raise failure(f"{target}: {_reason(err)}") from None
+            if call.written:
+                raise AnswerLost(reason, silent=True) from None
+            raise NetworkFailed(reason) from None
         finally:
             self._heard(method, target.host, target.path, status, time.monotonic() - begun)
         return Response(answer.status, answer.headers, content)

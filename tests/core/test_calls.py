@@ -12,16 +12,8 @@ from dataclasses import replace
 import pytest
 
 from lti_bridge.core.attempt import answers, calls
-from lti_bridge.core.attempt.calls import (
-    FAST_S,
-    LONG_S,
-    QUEUE,
-    SEATS,
-    Calls,
-    Outcome,
-    Seats,
-    StillStarting,
-)
+from lti_bridge.core.attempt.call_lane import PAUSE_S, QUEUE, Outcome, StillStarting
+from lti_bridge.core.attempt.calls import FAST_S, LONG_S, SEATS, Calls, Seats
 from lti_bridge.core.attempt.provider import Connection
 from lti_bridge.core.lanes import AWAY_AFTER
 from lti_bridge.core.launch.handoff import (
@@ -36,10 +28,12 @@ from lti_bridge.core.launch.handoff import (
 )
 from lti_bridge.errors import (
     AnswerLost,
+    AttemptUnclear,
     BridgeError,
     NotChosen,
     OutOfStock,
     ProviderBusy,
+    ProviderDown,
     TakeFirst,
 )
 from lti_bridge.front import THREADS
@@ -210,7 +204,7 @@ def test_pauses_grow_with_the_queue_within_bounds_and_differ(party: Party, sprea
         with pytest.raises(StillStarting) as still:
             made.result(connection(at_once=1), f"{number}", party.work("a"), party.leave("a"))
         pauses.append(still.value.pause_s)
-    least, most = (bound * (1 + calls.JITTER * spread) for bound in calls.PAUSE_S)
+    least, most = (bound * (1 + calls.JITTER * spread) for bound in PAUSE_S)
     assert pauses[1:] == sorted(pauses[1:])
     assert least < pauses[1] < pauses[-1] == most
 
@@ -321,6 +315,33 @@ def test_while_a_provider_does_not_answer_one_tries_and_nobody_waits_behind_it(
     with suppress(StillStarting):
         made.result(one, "a", party.work("a"), party.leave("a"))
     eventually(lambda: party.asked, ["probe", "a"])
+
+
+def unclear(error: BridgeError) -> AttemptUnclear:
+    """What a start raises whose answer was lost, by this error."""
+    made = AttemptUnclear("nobody knows")
+    made.__cause__ = error
+    return made
+
+
+def test_silence_at_starts_narrows_the_lane_and_is_nobody_elses_unclear_attempt(
+    made: Calls, party: Party
+) -> None:
+    one = connection(at_once=3)
+    for number in range(AWAY_AFTER):
+        refused(made, unclear(AnswerLost("no answer", silent=True)), f"{number}")
+    waits(made, party, "probe", one)
+    with pytest.raises(ProviderDown, match="no answer"):
+        made.result(one, "a", party.work("a"), party.leave("a"))
+    assert party.asked == ["probe"]
+
+
+def test_an_answer_that_cannot_be_read_is_one(made: Calls, party: Party) -> None:
+    for number in range(AWAY_AFTER):
+        refused(made, unclear(AnswerLost("status 500")), f"{number}")
+    for key in ("a", "b"):
+        waits(made, party, key, connection(at_once=3))
+    assert made.troubles() == []
 
 
 def test_a_provider_that_has_enough_is_left_alone_for_as_long_as_it_asks(

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from lti_bridge.core.attempt.calls import Calls, StillStarting
+from lti_bridge.core.attempt.call_lane import StillStarting
+from lti_bridge.core.attempt.calls import Calls
 from lti_bridge.core.attempt.owners import Owners
 from lti_bridge.core.attempt.provider import Session, Started
 from lti_bridge.core.attempt.starts import Starting

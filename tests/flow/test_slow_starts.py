@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
+from lti_bridge.cli import main
+from lti_bridge.core.lanes import AWAY_AFTER
 from lti_bridge.sandbox import demo
 from tests.flow.browser import Browser, Page
 from tests.flow.campus11 import Campus, send
@@ -61,6 +66,7 @@ title = "A tool's quiz"
 connection = "tool"
 """
 PREVIEWED = "preview"
+EACH = 12  # students of a wave
 AT_ONCE_S = 1.0  # what others may notice of a provider that hangs
 
 
@@ -245,6 +251,34 @@ def test_a_slow_answer_that_is_lost_waits_for_a_person(scene: Scene) -> None:
     assert scene.attempts() == ["unclear"]
     assert PREPARED in scene.first("ann").text  # it may be under way, and is not called again
     assert len(scene.bought()) == 1
+
+
+def test_few_attempts_are_unclear_of_a_provider_that_never_answers(scene: Scene) -> None:
+    scene.slow(1, drop=True)
+
+    def click(number: int) -> str:
+        page = scene.first(f"student-{number}")
+        return refusal(scene.go_on(page) if PREPARED in page.text else page)[0]
+
+    def wave(first: int) -> Counter[str]:
+        with ThreadPoolExecutor(EACH) as pool:
+            return Counter(pool.map(click, range(first, first + EACH)))
+
+    assert wave(0)["attempt-unclear"] > 2 * AWAY_AFTER  # nobody knows of it yet
+    said = wave(EACH)
+    assert said["attempt-unclear"] <= said["provider-down"]
+    assert scene.attempts().count("created") == said["provider-down"]  # and buy at their next click
+    eventually(lambda: lane(scene).get("said", "")[:10], "away since")
+    assert "does not answer" in lane(scene)["remedy"]
+
+
+def lane(scene: Scene) -> dict[str, str]:
+    """What the doctor says of the provider's lane for starts."""
+    said = CliRunner().invoke(
+        main, ["doctor", "--json", "--config", str(scene.world.bridge.config)]
+    )
+    found = {one["what"]: one for one in json.loads(said.stdout)}
+    return dict(found.get("lane of slow for starts", {}))
 
 
 def test_a_kill_loses_no_attempt_that_waits_and_buys_none_twice(scene: Scene) -> None:

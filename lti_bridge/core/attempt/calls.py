@@ -12,41 +12,34 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context, copy_context
 from copy import copy
-from dataclasses import dataclass, field
 
+from lti_bridge.core.attempt.call_lane import (
+    PAUSE_S,
+    WAIT_S,
+    Job,
+    Lane,
+    Leave,
+    Outcome,
+    StillStarting,
+    Work,
+)
 from lti_bridge.core.attempt.provider import Connection
 from lti_bridge.core.attempt.waited import waiting
 from lti_bridge.core.journal.facts import of_handoff
 from lti_bridge.core.journal.journal import NO_JOURNAL, Journal
-from lti_bridge.core.lanes import AWAY_AFTER, BUSY_S, LONGEST_PAUSE_S
 from lti_bridge.core.launch.handoff import Handoff
 from lti_bridge.core.observer import NOBODY, Observer
 from lti_bridge.core.rates import Rate
-from lti_bridge.errors import BridgeError, NetworkFailed, ProviderBusy, ProviderDown
+from lti_bridge.errors import BridgeError
 
 log = logging.getLogger("lti_bridge.calls")
 
-WAIT_S = 2.0  # how long a request waits for a call
 FAST_S = 0.5  # a call that takes less is one that two requests may wait for at a time
 SEATS = 2  # requests of a process that wait for providers: half of those that it works on
-QUEUE = 500  # calls of a connection that wait for their turn; whoever comes then asks again
-PAUSE_S = (1.0, 6.0)  # until a page goes on by itself: at least, at most
 LONG_S = 30.0  # a pause that a provider asks for is waited for, unless it is longer
 UNTRIED_S = 120.0  # after which nobody here knows whether a provider is still away
 JITTER = 0.25  # of a pause, so that those who came together do not come back together
-Outcome = Handoff | BridgeError
-Work = Callable[[], Handoff]
-Leave = Callable[[Outcome], None]
-
-
-class StillStarting(Exception):  # not an error: a call is under way, or waits for its turn
-    """The attempt is being started or resumed; look again in `pause_s` seconds."""
-
-    def __init__(self, pause_s: float = PAUSE_S[0]) -> None:
-        super().__init__()
-        self.pause_s = pause_s
 
 
 class Seats:
@@ -70,104 +63,6 @@ class Seats:
             self._taken[connection] -= 1
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One piece of work. `waited`: a request will take the outcome; `asked`: others came too."""
-
-    key: str
-    work: Work
-    leave: Leave
-    context: Context = field(default_factory=copy_context)  # its log lines are of that request
-    begun: float = 0.0
-    place: int = 0  # in the queue, of all that ever waited there
-    waited: bool = False
-    asked: bool = False
-    outcome: Outcome | StillStarting | None = None
-    done: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(slots=True)
-class _Lane:
-    """The calls of one connection; `took_s` is how long the last one took, 0 when unknown.
-
-    `start_s` is the same of the last one that started a test. While the provider is away or busy,
-    one call at a time tries whether it answers. Times are of the steady clock.
-    """
-
-    name: str
-    limit: int
-    rate: Rate
-    start_s: float = 0.0
-    unreached: int = 0  # times in a row
-    failing_since: float = 0.0
-    failed_at: float = 0.0
-    busy_since: float = 0.0  # 0: it is not
-    not_before: float = 0.0
-    error: BridgeError | None = None  # the last one that said so
-    timer: threading.Timer | None = None
-    running: dict[str, _Job] = field(default_factory=dict)  # by key, oldest first
-    queue: dict[str, _Job] = field(default_factory=dict)  # likewise
-    added: int = 0  # that ever waited in the queue
-    took_s: float = 0.0
-
-    def slowest_s(self, now: float) -> float:
-        """How long a call takes, by the last one and by the oldest that is under way."""
-        oldest = next(iter(self.running.values()), None)
-        return max(self.took_s, now - oldest.begun if oldest else 0.0)
-
-    @property
-    def away(self) -> bool:
-        return self.unreached >= AWAY_AFTER
-
-    def room(self, now: float) -> int:
-        """How many calls may begin now."""
-        if now < self.not_before:
-            return 0
-        room = (1 if self.away or self.busy_since else self.limit) - len(self.running)
-        free = self.rate.free(now)
-        return room if free is None else min(room, free)
-
-    def closed_s(self, now: float) -> float:
-        """For how long no call may begin, however few are under way."""
-        return max(self.not_before - now, self.rate.wait_s(now))
-
-    def begins(self, job: _Job, now: float) -> None:
-        """A piece of work is under way from now on."""
-        job.begun = now
-        self.running[job.key] = job
-        self.rate.take(now)
-
-    def heard(self, outcome: Outcome | StillStarting | None, now: float, spread: float) -> None:
-        """What the end of a call says of its provider."""
-        if outcome is None or isinstance(outcome, StillStarting):
-            return  # it may have called nobody
-        if isinstance(outcome, ProviderBusy):
-            self.unreached, self.error = 0, outcome
-            self.busy_since = self.busy_since or now
-            asked_s = outcome.pause_s or BUSY_S * (0.75 + 0.5 * spread)
-            self.not_before = max(self.not_before, now + min(asked_s, LONGEST_PAUSE_S))
-        elif isinstance(outcome, NetworkFailed | ProviderDown):
-            self.failing_since = self.failing_since if self.unreached else now
-            self.unreached, self.error, self.failed_at = self.unreached + 1, outcome, now
-        else:
-            self.unreached, self.busy_since = 0, 0.0
-
-    def wait(self, job: _Job) -> None:
-        """Queue a piece of work, unless too many wait already."""
-        if len(self.queue) < QUEUE:
-            self.added += 1
-            job.place = self.added
-            self.queue[job.key] = job
-
-    def rest_s(self, now: float, job: _Job | None) -> float:
-        """About how long it takes until a piece of work is done."""
-        each = max(self.start_s or self.took_s or WAIT_S, self.slowest_s(now))
-        if job is not None and job.begun:
-            return each - (now - job.begun)
-        before = len(self.queue) - (self.added - job.place if job is not None and job.place else 0)
-        return max(self.closed_s(now), 0.0) + each * (1 + before / self.limit)
-
-
 class Calls:
     """Runs the calls of a process's clicks, at most `max_in_flight` of a connection at a time.
 
@@ -189,7 +84,7 @@ class Calls:
         self.seats = seats or Seats()
         self._spread = spread
         self._wait_s = wait_s
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
         self._closing = False
@@ -201,7 +96,7 @@ class Calls:
         work's thread, unless the work itself ends with StillStarting. The same key is not worked
         on twice at the same time.
         """
-        mine = _Job(key, work, leave)
+        mine = Job(key, work, leave)
         with self._lock:
             lane = self._lane(connection)
             job = self._add(lane, connection.name, mine)
@@ -256,14 +151,14 @@ class Calls:
                     log.warning("calls.unfinished")
                     return
 
-    def _lane(self, connection: Connection) -> _Lane:
+    def _lane(self, connection: Connection) -> Lane:
         if lane := self._lanes.get(connection.name):
             return lane
         rate = Rate(connection.calls_per_minute)
-        made = _Lane(connection.name, connection.max_in_flight, rate)
+        made = Lane(connection.name, connection.max_in_flight, rate)
         return self._lanes.setdefault(connection.name, made)
 
-    def _add(self, lane: _Lane, name: str, job: _Job) -> _Job:
+    def _add(self, lane: Lane, name: str, job: Job) -> Job:
         """Let a piece of work be the next to begin, or queue it: it, or the same of before.
 
         While the provider does not answer, nobody waits behind the one who tries it: that raises
@@ -286,7 +181,7 @@ class Calls:
         lane.begins(job, now)
         return job
 
-    def _begin(self, lane: _Lane, job: _Job) -> None:
+    def _begin(self, lane: Lane, job: Job) -> None:
         """Begin a piece of work in a thread of its own. Raises RuntimeError where none is had."""
         work, name = (lane, job), lane.name
         try:
@@ -299,7 +194,7 @@ class Calls:
                 self.seats.give(name)
             raise
 
-    def _work(self, lane: _Lane, job: _Job | None) -> None:
+    def _work(self, lane: Lane, job: Job | None) -> None:
         """Do a piece of work, and those that wait for their turn."""
         while job is not None:
             outcome = job.context.run(self._traced, job.work)
@@ -324,7 +219,7 @@ class Calls:
                 hop.said = of_handoff(outcome)
         return outcome
 
-    def _next(self, lane: _Lane, job: _Job) -> _Job | None:
+    def _next(self, lane: Lane, job: Job) -> Job | None:
         """The work after this one; what it left can be found by now."""
         with self._ended:
             now = time.monotonic()
@@ -339,14 +234,14 @@ class Calls:
         self._begin_all(lane, following[1:])
         return following[0] if following else None
 
-    def _note(self, lane: _Lane, outcome: Outcome, took_s: float) -> None:
+    def _note(self, lane: Lane, outcome: Outcome, took_s: float) -> None:
         lane.took_s = took_s
         said = outcome.code if isinstance(outcome, BridgeError) else "opened"
         if said == "opened":
             lane.start_s = took_s
         self._observer.started(lane.name, said, took_s)
 
-    def _allowed(self, lane: _Lane) -> list[_Job]:
+    def _allowed(self, lane: Lane) -> list[Job]:
         """Those of the queue that begin now."""
         jobs, now = [], time.monotonic()
         while lane.queue and lane.room(now) > 0:
@@ -356,12 +251,12 @@ class Calls:
         self._come_back(lane)
         return jobs
 
-    def _begin_all(self, lane: _Lane, jobs: list[_Job]) -> None:
+    def _begin_all(self, lane: Lane, jobs: list[Job]) -> None:
         for one in jobs:
             with suppress(RuntimeError):  # no thread is had: who asks again begins anew
                 self._begin(lane, one)
 
-    def _come_back(self, lane: _Lane) -> None:
+    def _come_back(self, lane: Lane) -> None:
         """See that what waits begins when a pause is over, which no call's end tells."""
         closed_s = lane.closed_s(time.monotonic())
         if lane.queue and lane.timer is None and closed_s > 0:
@@ -369,13 +264,13 @@ class Calls:
             lane.timer.daemon = True
             lane.timer.start()
 
-    def _wake(self, lane: _Lane) -> None:
+    def _wake(self, lane: Lane) -> None:
         with self._lock:
             lane.timer = None
             jobs = self._allowed(lane)
         self._begin_all(lane, jobs)
 
-    def _pause_s(self, lane: _Lane, job: _Job | None) -> float:
+    def _pause_s(self, lane: Lane, job: Job | None) -> float:
         least, most = PAUSE_S
         rest_s = lane.rest_s(time.monotonic(), job)
         return min(max(rest_s, least), most) * (1 + JITTER * self._spread())

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from lti_bridge.core.attempt import answers, capabilities, purchases
-from lti_bridge.core.attempt.calls import Calls, Outcome, StillStarting
+from lti_bridge.core.attempt.call_lane import Outcome, StillStarting
+from lti_bridge.core.attempt.calls import Calls
 from lti_bridge.core.attempt.owners import Owners, names_of
 from lti_bridge.core.attempt.polls import first_poll
 from lti_bridge.core.attempt.provider import Connection, Session, Started

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lti_bridge.core.attempt import capabilities, current, purchases
-from lti_bridge.core.attempt.calls import Calls, StillStarting
+from lti_bridge.core.attempt.call_lane import StillStarting
+from lti_bridge.core.attempt.calls import Calls
 from lti_bridge.core.attempt.earlier import with_earlier
 from lti_bridge.core.attempt.owners import Owners
 from lti_bridge.core.attempt.provider import Connection, Session

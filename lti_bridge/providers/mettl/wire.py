@@ -86,7 +86,7 @@ class Wire:
             # Its own text names the path. "from None": the cause would be logged with it.
             reason = f"{what}: {error.detail.rsplit(': ', 1)[-1]}"
             if isinstance(error, AnswerLost) and method != "GET":
-                raise AnswerLost(reason) from None
+                raise AnswerLost(reason, silent=error.silent) from None
             raise ProviderDown(reason) from None
 
     def _signed(self, method: str, url: str, parameters: Mapping[str, str]) -> str:
