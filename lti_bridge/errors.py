@@ -39,19 +39,28 @@ _PERSONAL = {
 }
 
 
+FITS = ""  # the remedy of a finding that is none: this check is passed
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One reason for a refusal, for whoever runs the bridge: never for whoever sent the message.
+    """One check of a refused message, for whoever runs the bridge: never for whoever sent it.
 
     `check` names what was looked at, `configured` what the bridge has for it, `came` what the
-    message had, `remedy` what to do. No secret, no token, no name and no address of a learner;
-    each text is short.
+    message had, `remedy` what to do; where that is FITS, this is no reason for the refusal. No
+    secret, no token, no name and no address of a learner; each text is short. The reasons come
+    first.
     """
 
     check: str
     configured: str
     came: str
     remedy: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether this check is passed."""
+        return self.remedy == FITS
 
 
 class BridgeError(Exception):

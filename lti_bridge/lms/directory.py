@@ -29,6 +29,10 @@ class Stored(Protocol):
         """Issuer, client_id and name of those that wait for approval."""
 
     @property
+    def retired(self) -> tuple[tuple[str, str, str], ...]:
+        """Issuer, client_id and name of those that were ended."""
+
+    @property
     def linked(self) -> frozenset[tuple[str, str]]:
         """Pairs of a registration and its former one, as an admin said."""
 
@@ -63,6 +67,7 @@ class _Known:
     linked: frozenset[tuple[str, str]]
     parted: frozenset[tuple[str, str]]
     waiting: tuple[tuple[str, str, str], ...] = ()
+    retired: tuple[tuple[str, str, str], ...] = ()
 
     def find(self, issuer: str, client_id: str, deployment_id: str) -> Registration13:
         """As `Directory.find`, which see."""
@@ -129,6 +134,13 @@ class Directory(Registrations):
         """All LTI 1.3 registrations that are trusted now."""
         return tuple(one for one in self._now().named.values() if isinstance(one, Registration13))
 
+    def retired(self, issuer: str, client_id: str = "") -> str:
+        """The name of a registration of the database that was ended, "" for none like it."""
+        for was_issuer, was_client, name in self._now().retired:
+            if issuer == was_issuer and client_id in ("", was_client):
+                return name
+        return ""
+
     def former(self, name: str) -> Registration11 | None:
         """The LTI 1.1 registration that an admin linked to this one; the first, of several."""
         linked = sorted(former for current, former in self._now().linked if current == name)
@@ -167,7 +179,8 @@ class Directory(Registrations):
         found = [read(facts) for facts in stored.active if facts["name"] not in left_out]
         by13 = Registrations([*self._from_file13, *found])
         named = self._named(found)
-        return _Known(by13, named, stored.linked, stored.parted, stored.waiting)
+        kept = (stored.linked, stored.parted, stored.waiting, stored.retired)
+        return _Known(by13, named, *kept)
 
     def _named(self, found: Iterable[Registration13]) -> dict[str, Registration11 | Registration13]:
         named: dict[str, Registration11 | Registration13] = dict(self._from_file11)

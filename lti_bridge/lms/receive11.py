@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from lti_bridge.core.journal.hop import checking, note
 from lti_bridge.core.launch.handoff import Form
 from lti_bridge.core.launch.message import Launch, Once
 from lti_bridge.core.tool.launches import digest
 from lti_bridge.errors import (
+    BridgeError,
     BrowserRefused,
     LaunchRefused,
     MessageRefused,
     Sender,
     SignatureRefused,
 )
+from lti_bridge.lms import explanations11
 from lti_bridge.lms.reading import launch_from_claims
 from lti_bridge.lms.registration11 import WINDOW_S, Registration11
 from lti_bridge.lms.relaunch import Relaunching
-from lti_bridge.lti import claims, content_items, oauth1
+from lti_bridge.lti import claims, content_items, explain_oauth1, oauth1
 
 SKEW = timedelta(seconds=300)
 # Verified against when the key is unknown, so that both answers take the same time.
@@ -58,17 +61,41 @@ class Lms11:
         query: str,
         cookies: Mapping[str, str],
         browser: Callable[[], str] = str,
+        hosts: Sequence[str] = (),
     ) -> Launch | Relaunch:
         """The launch of a signed form, or what has to go back to the LMS first (LTI 1.1.2).
 
         `browser` gives a secret that the browser alone holds, so that its second click is known;
-        it is asked once the message is verified.
+        it is asked once the message is verified. `hosts` are names that the request was sent to,
+        which explain a refusal and decide nothing.
         Raises SignatureRefused before anything is read from it; a refusal after that knows its
         sender and the way back.
         """
         checking("form")
         now = self.clock()
         url = f"{self.launch_url}?{query}" if query else self.launch_url
+        try:
+            return self._launch(fields, url, cookies, browser, now)
+        except BridgeError as refusal:
+            if not explain_oauth1.too_large(fields):  # it is kept until then
+                arrived = explanations11.Arrived11(fields, url, int(now.timestamp()), hosts)
+                refusal.explain = partial(
+                    explanations11.explain,
+                    arrived,
+                    self.registrations,
+                    self.former,
+                    (type(refusal), refusal.detail),
+                )
+            raise
+
+    def _launch(
+        self,
+        fields: oauth1.Params,
+        url: str,
+        cookies: Mapping[str, str],
+        browser: Callable[[], str],
+        now: datetime,
+    ) -> Launch | Relaunch:
         signed = oauth1.read_form("POST", url, fields)
         registration = self.registrations.get(signed.consumer_key)
         known = registration or NOBODY

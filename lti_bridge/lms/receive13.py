@@ -29,6 +29,7 @@ from lti_bridge.core.launch.message import (
 )
 from lti_bridge.errors import (
     AnonymousRefused,
+    BridgeError,
     BrowserRefused,
     ConfigurationError,
     LaunchRefused,
@@ -39,6 +40,7 @@ from lti_bridge.errors import (
     UnknownDeployment,
 )
 from lti_bridge.lms import state13
+from lti_bridge.lms.explanations13 import Explainer13
 from lti_bridge.lms.login13 import LoginRedirect, Logins
 from lti_bridge.lms.reading import launch_from_claims
 from lti_bridge.lms.registration13 import Registration13, Registrations
@@ -130,6 +132,8 @@ class Lms13:
         self.max_age_s = max_age_s
         self.formerly = formerly
         self.tool = Tool(registrations)
+        homes = (public_url, *former_urls)
+        self.explainer = Explainer13(registrations, keysets, state_key, homes, leeway_s, max_age_s)
 
     def login(
         self, parameters: Mapping[str, Sequence[str]], *, again: bool = False, refused: bool = False
@@ -140,7 +144,11 @@ class Lms13:
         keeps no cookie here, so the LMS's storage is used where it has one.
         Raises UnknownIssuer, or MessageRefused for missing, repeated or foreign values.
         """
-        return self.logins.answer(parameters, again=again, refused=refused)
+        try:
+            return self.logins.answer(parameters, again=again, refused=refused)
+        except BridgeError as refusal:
+            self.explainer.of_login(refusal, parameters)
+            raise
 
     def launch(
         self,
@@ -156,12 +164,16 @@ class Lms13:
         Raises a LaunchRefused, or NetworkFailed when the LMS's keys cannot be had. The caller
         records `Launch.once`: until then the same message would pass again.
         """
-        values = Values(form)
-        error = values.get_param("error")
-        if error:
-            failed = LoginExpired if error == USED_UP else LoginFailed
-            raise failed(f"the LMS answered the login with {error!r:.80}")
-        return _Arrival(self, values, cookies, own_page=own_page).launch()
+        try:
+            values = Values(form)
+            error = values.get_param("error")
+            if error:
+                failed = LoginExpired if error == USED_UP else LoginFailed
+                raise failed(f"the LMS answered the login with {error!r:.80}")
+            return _Arrival(self, values, cookies, own_page=own_page).launch()
+        except BridgeError as refusal:
+            self.explainer.of_launch(refusal, form, cookies, self.clock())
+            raise
 
     def unproved(self, form: Mapping[str, Sequence[str]]) -> Unproved:
         """Verify all of a launch but who asked for it: its way back, and what may still prove it.

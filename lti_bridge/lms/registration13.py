@@ -95,6 +95,13 @@ class Registrations:
             raise BrowserRefused(f"the registration {name!r} of this login is gone")
         return registration
 
+    def all13(self) -> tuple[Registration13, ...]:
+        """All of them."""
+        return tuple(self._by_name.values())
+
+    def retired(self, issuer: str, client_id: str = "") -> str:
+        """The name of a registration that was ended, "" when there was none like it."""
+        return ""
 
 def _are_two(first: Registration13, second: Registration13) -> bool:
     """Whether the deployment tells two of one issuer and client_id apart."""

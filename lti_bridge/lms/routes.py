@@ -31,6 +31,7 @@ JWKS_MAX_AGE_S = 600
 AGAIN = "lti_bridge"  # in a login's query: "tried" (a cookie, here) or "window" (a new one)
 KEEPS_COOKIES = "__Host-lti-kept"  # says so, nothing else, and is the same for everybody
 KEEPS_COOKIES_S = 30 * 24 * 3600
+MAX_HOST = 255  # characters of a host's name with its port
 LTI_11 = ("oauth_", "lti_message_type")  # how the fields of a launch of LTI 1.1 begin
 
 
@@ -101,7 +102,9 @@ def blueprint(endpoints: LmsEndpoints) -> Blueprint:
         g.lti = "1.1" if lti11 else "1.3"
         if lti11:
             query = request.query_string.decode("ascii", "replace")
-            answered = endpoints.lms11.launch(pairs, query, request.cookies, endpoints.browser)
+            answered = endpoints.lms11.launch(
+                pairs, query, request.cookies, endpoints.browser, _hosts()
+            )
             if isinstance(answered, Relaunch):
                 return endpoints.relaunch(answered.form, answered.origins)
             return endpoints.launched(answered)
@@ -166,6 +169,12 @@ def _onward(status: int, url: str) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _hosts() -> tuple[str, ...]:
+    """The names that the browser says it sent this request to."""
+    said = (request.headers.get(name, "") for name in ("Host", "X-Forwarded-Host"))
+    return tuple(one for one in said if 0 < len(one) <= MAX_HOST)
 
 
 def _own_page(lms13: Lms13) -> bool:

@@ -63,3 +63,7 @@ class GivenOrFetched(KeySets):
             return super().keys(url, kid)
         found = keys_at(url)
         return {kid: found[ANY]} if ANY in found else found
+
+    def kept(self, url: str) -> Mapping[str, RSAPublicKey]:
+        """Return the keys that are known now; ANY for a key in PEM."""
+        return keys_at(url) if url.startswith(PREFIX) else super().kept(url)

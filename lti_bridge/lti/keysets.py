@@ -110,6 +110,11 @@ class KeySets:
             raise NetworkFailed(f"{url}: its keys are being looked up again, without an end yet")
         return known.keys
 
+    def kept(self, url: str) -> Mapping[str, RSAPublicKey]:
+        """Return the keys of this address that are known now, fetching none."""
+        source = self._sources.get(url)
+        return source.known.keys if source is not None and source.known else {}
+
     def ages(self) -> dict[str, float]:
         """How many seconds ago the keys were read that are known, by address."""
         now = self._clock()

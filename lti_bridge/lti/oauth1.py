@@ -49,7 +49,7 @@ _ESCAPES = tuple(
     if chr(code) not in _UNRESERVED
 )
 _ASCII_ESCAPES = tuple(pair for pair in _ESCAPES if pair[0].isascii())
-_METHODS: Mapping[str, str] = MappingProxyType({"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256"})
+HASHES: Mapping[str, str] = MappingProxyType({"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,9 @@ def sign_form(
     form = [(name, _LINE_END.sub("\r\n", value)) for name, value in fields]
     form.append(("oauth_callback", "about:blank"))
     form += _protocol(key, nonce, timestamp, method)
-    form.append(("oauth_signature", signature("POST", url, form + _query(url), secret, method)))
+    form.append(
+        ("oauth_signature", signature("POST", url, form + query_pairs(url), secret, method))
+    )
     return form
 
 
@@ -126,7 +128,7 @@ def sign_body(
     """The Authorization header of a request with a non-form body (OAuth Request Body Hash)."""
     params = [("oauth_body_hash", _body_hash(body, method))]
     params += _protocol(key, nonce, timestamp, method)
-    signed = signature(http_method, url, params + _query(url), secret, method)
+    signed = signature(http_method, url, params + query_pairs(url), secret, method)
     params.append(("oauth_signature", signed))
     # one LMS splits at the comma and takes the blank for a part of the name (docs/lms.md, Stud.IP)
     return "OAuth " + ",".join(f'{name}="{_escaped(value)}"' for name, value in params)
@@ -134,7 +136,7 @@ def sign_body(
 
 def read_form(http_method: str, url: str, body_params: Params) -> SignedRequest:
     """A signed form, structurally checked; raises BadRequest. `url` is our own external URL."""
-    return _read(http_method, url, [*_query(url), *body_params])
+    return _read(http_method, url, [*query_pairs(url), *body_params])
 
 
 def read_header(
@@ -148,7 +150,7 @@ def read_header(
     """
     if content_type.partition(";")[0].strip().lower() == FORM_TYPE:
         raise errors.BadRequest("oauth: a form body cannot carry a body hash")
-    request = _read(http_method, url, [*_query(url), *_header_params(authorization)])
+    request = _read(http_method, url, [*query_pairs(url), *_header_params(authorization)])
     body_hash = dict(request.params).get("oauth_body_hash")
     if body_hash is None:
         raise errors.BadRequest("oauth: oauth_body_hash is missing")
@@ -201,8 +203,8 @@ def base_string(http_method: str, url: str, params: Params) -> str:
     Raises BadRequest when `url` is not absolute or a text is not Unicode.
     """
     try:
-        uri = _base_uri(url)
-        texts = iter(_all_escaped([text for pair in params for text in pair]))
+        uri = base_uri(url)
+        texts = iter(escape_all([text for pair in params for text in pair]))
     except ValueError as err:
         raise errors.BadRequest("oauth: not an absolute URL, or not Unicode text") from err
     pairs = sorted(zip(texts, texts, strict=True)) if params else []
@@ -219,7 +221,8 @@ def signature(http_method: str, url: str, params: Params, secret: str, method: s
 
 
 @lru_cache(maxsize=64)
-def _base_uri(url: str) -> str:
+def base_uri(url: str) -> str:
+    """An address in its normal form and escaped, as it is signed; raises ValueError."""
     return _escaped(rfc5849.base_string_uri(url))
 
 
@@ -228,7 +231,7 @@ def _escaped(text: str) -> str:
     return quote(text, safe="~")
 
 
-def _all_escaped(texts: Sequence[str]) -> list[str]:
+def escape_all(texts: Sequence[str]) -> list[str]:
     """RFC 5849, 3.6, for many texts at once: an escape costs one search through all of them."""
     joined = "\0".join(texts)
     if joined.count("\0") != len(texts) - 1:
@@ -243,9 +246,9 @@ def _all_escaped(texts: Sequence[str]) -> list[str]:
 
 
 def _hash(name: str) -> str:
-    if name not in _METHODS:
+    if name not in HASHES:
         raise errors.ConfigurationError(f"OAuth signature method {name!r} is not supported")
-    return _METHODS[name]
+    return HASHES[name]
 
 
 def _protocol(key: str, nonce: str, timestamp: int, method: str) -> list[tuple[str, str]]:
@@ -258,7 +261,8 @@ def _protocol(key: str, nonce: str, timestamp: int, method: str) -> list[tuple[s
     ]
 
 
-def _query(url: str) -> list[tuple[str, str]]:
+def query_pairs(url: str) -> list[tuple[str, str]]:
+    """The parameters in the query of an address; raises BadRequest for what is none."""
     if "?" not in url:
         return []
     try:
@@ -292,7 +296,7 @@ def _read(http_method: str, url: str, pairs: Params) -> SignedRequest:
         raise errors.BadRequest("oauth: oauth_version is not 1.0")
     if values.get("oauth_token"):
         raise errors.BadRequest("oauth: oauth_token is not used in LTI")
-    if values["oauth_signature_method"] not in _METHODS:
+    if values["oauth_signature_method"] not in HASHES:
         raise errors.BadRequest("oauth: oauth_signature_method is not supported")
     stamp = values["oauth_timestamp"]
     if not _TIMESTAMP.fullmatch(stamp) or int(stamp) == 0:

@@ -22,6 +22,8 @@ from lti_bridge.errors import (
     SignatureRefused,
 )
 from lti_bridge.lti import oauth1, outcomes
+from lti_bridge.platform import explanations
+from lti_bridge.platform.explanations import WINDOW_S
 
 log = logging.getLogger("lti_bridge.outcomes")
 
@@ -30,7 +32,6 @@ UNPROVED = (
     "The signature is not valid: the bridge does not know this oauth_consumer_key, or the secret, "
     "the oauth_signature_method or the signed address (POST {url}) is another than agreed."
 )
-WINDOW_S = 5400  # LTI 1.1.1 §4.4: nonces are remembered for 90 minutes
 ONE = Decimal(1)
 # Verified against when the key is unknown, so that unknown key and wrong secret take as long.
 NOBODY = Credentials("", "no-such-consumer")
@@ -97,10 +98,28 @@ class OutcomeService:
     bearer: Callable[[str], Caller]
     former: Sequence[str] = ()
 
-    def answer(self, query: str, authorization: str, content_type: str, body: bytes) -> Answer:
-        """Carry out one request and answer with an envelope, whatever was sent."""
-        request = None
+    def answer(
+        self,
+        query: str,
+        authorization: str,
+        content_type: str,
+        body: bytes,
+        hosts: Sequence[str] = (),
+    ) -> Answer:
+        """Carry out one request and answer with an envelope, whatever was sent.
+
+        `hosts` are names that it was sent to, which explain a refusal and decide nothing.
+        """
         url = f"{self.url}?{query}" if query else self.url  # a query is under the signature too
+        answer = self._answer(url, authorization, content_type, body)
+        if answer.refusal is not None and not is_bearer(authorization):
+            now = int(self.clock().timestamp())
+            arrived = explanations.Arrived(url, authorization, content_type, body, now, hosts)
+            explanations.let(answer.refusal, arrived, self.consumers, self.former)
+        return answer
+
+    def _answer(self, url: str, authorization: str, content_type: str, body: bytes) -> Answer:
+        request = None
         try:
             if media_type(content_type) not in media_types(authorization):
                 wanted = " or ".join(media_types(authorization))

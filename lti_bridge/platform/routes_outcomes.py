@@ -29,9 +29,9 @@ def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> 
         if max(size, len(body)) > MAX_BODY:
             answer = outcomes.too_large()
         else:
-            answer = outcomes.answer(
-                request.query_string.decode("ascii", "replace"), authorization, sent, body
-            )
+            query = request.query_string.decode("ascii", "replace")
+            hosts = [request.headers.get(name, "") for name in ("Host", "X-Forwarded-Host")]
+            answer = outcomes.answer(query, authorization, sent, body, hosts)
         g.taken = answer.taken
         # the type of the request, if it may be one here
         types = [one for one in media_types(authorization) if one == media_type(sent)]

@@ -25,9 +25,8 @@ CHANGED = text(
     "INSERT INTO counters (name, value) VALUES ('registrations', 1)"
     " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
 )
-NOT_RETIRED = text(
-    "SELECT name, issuer, client_id, facts, state FROM registrations WHERE state <> 'retired'"
-    " ORDER BY approved_at, name"
+EVERY = text(
+    "SELECT name, issuer, client_id, facts, state FROM registrations ORDER BY approved_at, name"
 )
 SUCCESSION = text("SELECT registration, former, state FROM succession")
 ALL = text(
@@ -107,13 +106,15 @@ FORGET_ALIASES = tuple(
 class Stored:
     """What the directory of registrations is made from; `parted` pairs are never joined.
 
-    `waiting` are issuer, client_id and name of those that an administrator has to approve first.
+    `waiting` are issuer, client_id and name of those that an administrator has to approve first,
+    `retired` of those that were ended.
     """
 
     active: tuple[Mapping[str, Any], ...] = ()
     waiting: tuple[tuple[str, str, str], ...] = ()
     linked: frozenset[tuple[str, str]] = frozenset()
     parted: frozenset[tuple[str, str]] = frozenset()
+    retired: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class RegistrationStore:
     def stored(self) -> Stored:
         """The registrations that are trusted or wait for it, and who succeeds whom."""
         with self._database.reading() as connection:
-            found = connection.execute(NOT_RETIRED).fetchall()
+            found = connection.execute(EVERY).fetchall()
             pairs = connection.execute(SUCCESSION).fetchall()
         active = tuple(
             {**json.loads(row.facts), "name": row.name, "issuer": row.issuer}
@@ -150,14 +151,15 @@ class RegistrationStore:
             for row in found
             if row.state == "active"
         )
-        waiting = tuple(
-            (row.issuer, row.client_id, row.name) for row in found if row.state == "pending"
+        waiting, retired = (
+            tuple((row.issuer, row.client_id, row.name) for row in found if row.state == state)
+            for state in ("pending", "retired")
         )
         linked, parted = (
             frozenset((row.registration, row.former) for row in pairs if row.state == state)
             for state in ("linked", "parted")
         )
-        return Stored(active, waiting, linked, parted)
+        return Stored(active, waiting, linked, parted, retired)
 
     def invite(
         self, token: str, name: str, now: datetime, until: datetime, *, approve: bool, purpose: str

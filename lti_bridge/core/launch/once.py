@@ -14,11 +14,17 @@ from datetime import timedelta
 
 from lti_bridge.core.launch.message import Launch
 from lti_bridge.core.store import Transaction
-from lti_bridge.errors import OpenedAlready, SignatureRefused
+from lti_bridge.errors import Finding, OpenedAlready, SignatureRefused
 
 WITHIN = timedelta(seconds=10)
 COOKIE = "__Host-lti-browser"
 COOKIE_S = 30 * 24 * 3600
+REPEATED = Finding(
+    "nonce",
+    "each nonce once",
+    "one that another message of this LMS had",
+    "The LMS or its plugin repeats nonces, or somebody changed a message: update the LMS.",
+)
 _SECRET = re.compile(r"[A-Za-z0-9_-]{22,64}")
 
 
@@ -33,7 +39,9 @@ def first(tx: Transaction, launch: Launch) -> bool:
         return True
     before = tx.used(once)
     if before.message != once.message:
-        raise SignatureRefused("this nonce was used by another message")
+        refusal = SignatureRefused("this nonce was used by another message")
+        refusal.explain = lambda: [REPEATED]
+        raise refusal
     in_time = before.at is not None and launch.received_at <= before.at + WITHIN
     if once.browser and once.browser == before.browser and in_time:
         return False
