@@ -146,9 +146,10 @@ class Explainer13:
         keys = self.keysets.kept(ours.jwks_url)
         where = ours.jwks_url if ours.jwks_url.startswith("http") else "public_keys"
         if not keys:
-            came = refusal[1] if issubclass(refusal[0], NetworkFailed) else "no key is known"
+            failed = issubclass(refusal[0], NetworkFailed)
+            came = refusal[1] if failed else "not read here yet: its keys were not asked for"
             remedy = "lti-bridge doctor says why jwks_url cannot be read, and what is wrong there."
-            yield Finding("key set", f"{where:.160}", f"{came:.200}", remedy)
+            yield finding("key set", f"{where:.160}", f"{came:.200}", remedy, fits=not failed)
         expected = explain_jwt.Expected(
             whose=f"LMS {ours.name!r}",
             issuer=ours.issuer,

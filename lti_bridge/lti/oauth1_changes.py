@@ -79,9 +79,9 @@ class _Address(NamedTuple):
         return names
 
 
-def uri(address: str) -> bytes:
-    """An address as it stands in a base string, with nothing of it put in order."""
-    return oauth1.escape_all([address])[0].encode()
+def escaped(text: str) -> bytes:
+    """A text as it stands in a base string, with nothing of it put in order."""
+    return oauth1.escape_all([text])[0].encode()
 
 
 def addresses(url: str, params: oauth1.Params, hosts: Iterable[str]) -> Iterator[Change]:
@@ -202,4 +202,4 @@ def _change(own: _Address, other: _Address) -> Change:
     names = own.differences(other)
     remedy = " ".join(_REMEDIES[name] for name in names)
     finding = Finding(" and ".join(names), str(own), f"signed for {str(other)!r:.160}", remedy)
-    return Change(finding, {"uri": uri(str(other))})
+    return Change(finding, {"uri": escaped(str(other))})

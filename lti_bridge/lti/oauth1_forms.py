@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from lti_bridge.errors import Finding
 from lti_bridge.lti import claims, oauth1
-from lti_bridge.lti.oauth1_changes import Change, uri
+from lti_bridge.lti.oauth1_changes import Change, escaped
 
 Pair = tuple[str, str]
 
@@ -63,6 +63,7 @@ RECODINGS = (
     _Recoding("with + where a space came", _WAY, lambda text: text.replace(" ", "+")),
     _Recoding("with a space where + came", _WAY, lambda text: text.replace("+", " ")),
     _Recoding("before it was decoded once more", _WAY, lambda text: quote(text, safe="")),
+    _Recoding("with %25 where % came", _WAY, lambda text: text.replace("%", "%25")),
     _Recoding("before it was encoded once more", _WAY, unquote),
     _Recoding("before it was encoded once more, with + for a space", _WAY, unquote_plus),
     _Recoding("before its UTF-8 was read as Latin-1", _UTF8, lambda text: _read_as_utf8(text)),
@@ -122,9 +123,9 @@ class Parameters:
         return joined(sorted(one for one, yes in zip(self.came, chosen, strict=True) if yes))
 
 
-def joined(escaped: Sequence[Pair]) -> bytes:
+def joined(pairs: Sequence[Pair]) -> bytes:
     """Parameters as they stand in a base string, in this order."""
-    text = "&".join([f"{name}={value}" for name, value in escaped])
+    text = "&".join([f"{name}={value}" for name, value in pairs])
     return text.replace("%", "%25").replace("&", "%26").replace("=", "%3D").encode()
 
 
@@ -140,18 +141,22 @@ def of_all(form: Parameters) -> Iterator[Change]:
     )
     for one in RECODINGS:
         pairs = [(name, one.back(value)) for name, value in form.pairs]
-        if pairs != form.pairs:
+        names = [new[0] for new, old in zip(pairs, form.pairs, strict=True) if new != old]
+        if names:
             texts = iter(oauth1.escape_all([text for pair in pairs for text in pair]))
             params = joined(sorted(zip(texts, texts, strict=True)))
-            yield _change("encoding", f"every value signed {one.said}", one.remedy, params)
+            whose = f"the value of {names[0]!r:.60} was" if len(names) == 1 else "every value was"
+            yield _change("encoding", f"{whose} signed {one.said}", one.remedy, params)
     latin = [
         (name, _latin(value)) for (name, _), (_, value) in zip(form.came, form.pairs, strict=True)
     ]
-    said = "every value signed in Latin-1"
+    said = "every value was signed in Latin-1"
     yield _change("encoding", said, _UTF8, joined(sorted(latin)))
     for one in ESCAPES:
-        params = joined(sorted((one.back(name), one.back(value)) for name, value in form.came))
-        yield _change("escaping", f"signed {one.said}", one.remedy, params)
+        pairs = sorted((one.back(name), one.back(value)) for name, value in form.came)
+        text = "&".join(f"{name}={value}" for name, value in pairs)
+        for params in (joined(pairs), escaped(text)):  # the second escape may be as wrong, or right
+            yield _change("escaping", f"signed {one.said}", one.remedy, params)
     once = "&".join(f"{name}={value}" for name, value in form.ordered).encode()
     yield _change("escaping", "signed over parameters that were escaped once only", _SIGNING, once)
     yield _change("order", "signed in the order of the form", _SIGNING, joined(form.came))
@@ -214,7 +219,7 @@ def _of_query(form: Parameters) -> Iterator[Change]:
     address, query = form.url.partition("?")[0], urlsplit(form.url).query
     for params, also in ((body, ""), (form.bytes, " and as parameters")):
         finding = Finding("query", SIGNED, f"the query was signed in the address{also}", simple)
-        yield Change(finding, {"uri": uri(f"{address}?{query}"), "params": params})
+        yield Change(finding, {"uri": escaped(f"{address}?{query}"), "params": params})
 
 
 def of_groups(form: Parameters) -> Iterator[Change]:
