@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -18,17 +18,20 @@ from lti_bridge.errors import (
     SignatureRefused,
     UnknownIssuer,
 )
-from lti_bridge.lms import login13, state13
+from lti_bridge.lms import state13
 from lti_bridge.lms.explanations11 import Refusal, other
 from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lms.state13 import State
+from lti_bridge.lms.tool_registration import MESSAGES
 from lti_bridge.lti import claims, explain_jwt, jwt, oidc
 from lti_bridge.lti.explain_jwt import finding, shown
 from lti_bridge.lti.keysets import KeySets
 
-MESSAGES = "LtiResourceLinkRequest, LtiDeepLinkingRequest or LtiSubmissionReviewRequest"
+Explain = Callable[[Refusal], Sequence[Finding]]
+
 UNPROVED = "the browser does not hold the proof of this login"
 _NEEDED = ("error", "state", "id_token")  # of a launch, to explain its refusal
+_BEGUN = ("iss", "client_id", "login_hint", "target_link_uri")  # of a login, likewise
 _AGAIN = "Open the link in the course again."
 _STATE = (
     "Open the link in the course again, and not from a bookmark or the history. If it happens"
@@ -49,6 +52,21 @@ _ERRORS = {
 }
 
 
+class Explaining:
+    """Lets an error that passes be explained later; `explain` keeps what that needs."""
+
+    def __init__(self, explain: Callable[[], Explain]) -> None:
+        self._explain = explain
+
+    def __enter__(self) -> None:
+        """Nothing is done before there is an error."""
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """The error goes on, and can be explained."""
+        if isinstance(error, BridgeError):
+            error.explain = partial(self._explain(), (type(error), error.detail))
+
+
 @dataclass(frozen=True, slots=True)
 class Explainer13:
     """What logins and launches are checked with, as `Lms13` has it; `homes` are our addresses."""
@@ -60,37 +78,35 @@ class Explainer13:
     leeway_s: float
     max_age_s: float
 
-    def of_login(self, refusal: BridgeError, sent: Mapping[str, Sequence[str]]) -> None:
-        """Let a refused login be explained later."""
-        kept = {name: one[:1] for name, one in sent.items() if name in login13.PARAMETERS}
-        refusal.explain = partial(self.login, (type(refusal), refusal.detail), kept)
+    def login_of(self, sent: Mapping[str, Sequence[str]]) -> Explaining:
+        """Within it, a login that is refused can be explained later."""
+        return Explaining(
+            lambda: partial(self.login, {name: sent[name][0] for name in _BEGUN if sent.get(name)})
+        )
 
-    def of_launch(
-        self,
-        refusal: BridgeError,
-        sent: Mapping[str, Sequence[str]],
-        cookies: Mapping[str, str],
-        now: datetime,
-    ) -> None:
-        """Let a refused launch be explained later, as of now."""
-        kept = {name: sent[name][0] for name in _NEEDED if sent.get(name)}
-        own = {name: cookies[name] for name in cookies if name.startswith(state13.COOKIE_PREFIX)}
-        explain = partial(self.launch, (type(refusal), refusal.detail), kept, own, now=now)
-        refusal.explain = explain
+    def launch_of(
+        self, sent: Mapping[str, Sequence[str]], cookies: Mapping[str, str], now: datetime
+    ) -> Explaining:
+        """Within it, a launch that is refused can be explained later, as of now."""
 
-    def login(self, refusal: Refusal, sent: Mapping[str, Sequence[str]]) -> list[Finding]:
+        def explain() -> Explain:
+            kept = {name: sent[name][0] for name in _NEEDED if sent.get(name)}
+            own = {one: cookies[one] for one in cookies if one.startswith(state13.COOKIE_PREFIX)}
+            return partial(self.launch, kept, own, now)
+
+        return Explaining(explain)
+
+    def login(self, values: Mapping[str, str], refusal: Refusal) -> list[Finding]:
         """The findings for a login that was refused like this."""
-        values = {name: given[0] for name, given in sent.items() if given}
         found = [*self._lms(values), *_hints(values), self._target(values.get("target_link_uri"))]
         return _reasons_first(found, refusal)
 
     def launch(
         self,
-        refusal: Refusal,
         values: Mapping[str, str],
         cookies: Mapping[str, str],
-        *,
         now: datetime,
+        refusal: Refusal,
     ) -> list[Finding]:
         """The findings for a launch that was refused like this at that time."""
         if "error" in values:
@@ -175,8 +191,9 @@ class Explainer13:
     def _message(self, said: Mapping[str, Any]) -> Iterator[Finding]:
         kind, version = said.get(claims.MESSAGE_TYPE), said.get(claims.VERSION)
         remedy = "Place the tool in the LMS where it opens a link, chooses content or reviews work."
-        fits = isinstance(kind, str) and kind in MESSAGES.replace(",", "").split()
-        yield finding("message_type", MESSAGES, shown(kind), remedy, fits=fits)
+        yield finding(
+            "message_type", " or ".join(MESSAGES), shown(kind), remedy, fits=kind in MESSAGES
+        )
         remedy = "Let the LMS send LTI 1.3.0 messages; update it."
         yield finding("version", "1.3.0", shown(version), remedy, fits=version == "1.3.0")
         if claims.TARGET_LINK_URI in said:

@@ -20,16 +20,9 @@ from pylti1p3.message_launch import MessageLaunch, TLaunchData
 
 from lti_bridge.core.journal.hop import checking, note
 from lti_bridge.core.launch.handoff import Form, NewWindowPage, Storage
-from lti_bridge.core.launch.message import (
-    DEEP_LINKING,
-    RESOURCE_LINK,
-    SUBMISSION_REVIEW,
-    Launch,
-    Once,
-)
+from lti_bridge.core.launch.message import DEEP_LINKING, Launch, Once
 from lti_bridge.errors import (
     AnonymousRefused,
-    BridgeError,
     BrowserRefused,
     ConfigurationError,
     LaunchRefused,
@@ -46,6 +39,7 @@ from lti_bridge.lms.reading import launch_from_claims
 from lti_bridge.lms.registration13 import Registration13, Registrations
 from lti_bridge.lms.state13 import State
 from lti_bridge.lms.tool13 import Cookies, Known, Session, Tool, Values
+from lti_bridge.lms.tool_registration import MESSAGES
 from lti_bridge.lti import jwt, oidc
 from lti_bridge.lti.claims import (
     DEPLOYMENT_ID,
@@ -57,7 +51,6 @@ from lti_bridge.lti.claims import (
 )
 from lti_bridge.lti.keysets import KeySets
 
-MESSAGES = (RESOURCE_LINK, DEEP_LINKING, SUBMISSION_REVIEW)
 # OpenID Connect Core 1.0 §3.1.2.6: a person would have to do something, which a frame may not allow
 NEEDS_PERSON = frozenset(
     {"account_selection_required", "consent_required", "interaction_required", "login_required"}
@@ -144,11 +137,8 @@ class Lms13:
         keeps no cookie here, so the LMS's storage is used where it has one.
         Raises UnknownIssuer, or MessageRefused for missing, repeated or foreign values.
         """
-        try:
+        with self.explainer.login_of(parameters):
             return self.logins.answer(parameters, again=again, refused=refused)
-        except BridgeError as refusal:
-            self.explainer.of_login(refusal, parameters)
-            raise
 
     def launch(
         self,
@@ -164,16 +154,13 @@ class Lms13:
         Raises a LaunchRefused, or NetworkFailed when the LMS's keys cannot be had. The caller
         records `Launch.once`: until then the same message would pass again.
         """
-        try:
+        with self.explainer.launch_of(form, cookies, self.clock()):
             values = Values(form)
             error = values.get_param("error")
             if error:
                 failed = LoginExpired if error == USED_UP else LoginFailed
                 raise failed(f"the LMS answered the login with {error!r:.80}")
             return _Arrival(self, values, cookies, own_page=own_page).launch()
-        except BridgeError as refusal:
-            self.explainer.of_launch(refusal, form, cookies, self.clock())
-            raise
 
     def unproved(self, form: Mapping[str, Sequence[str]]) -> Unproved:
         """Verify all of a launch but who asked for it: its way back, and what may still prove it.

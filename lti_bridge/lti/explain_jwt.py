@@ -101,16 +101,19 @@ def _names(known: Mapping[str, str]) -> str:
 
 
 def _malformed(text: str, refusal: SignatureRefused) -> Finding:
-    configured = "a token of three parts, signed with RS256, of at most 64 kB"
-    parts = text.count(".") + 1 if text else 0
-    if parts == 5:
-        remedy = "The LMS encrypts its tokens (JWE): let it send this tool signed ones."
-    elif not text:
+    configured = "three parts, signed with RS256, of at most 64 kB"
+    parts = text.split(".", 6) if text else []
+    remedy = (
+        "Something cuts or changes it on its way. Look for a limit of the LMS, a proxy or a"
+        " firewall for long form fields."
+    )
+    if not text:
         return Finding("token", configured, "none", "Let the LMS answer logins with an id_token.")
-    else:
-        remedy = "Something cuts or changes the token: look for a limit of the LMS, a proxy or a"
-        remedy += " firewall for long form fields."
-    came = f"{parts} parts, {len(text)} characters: {refusal.detail:.200}"
+    if len(parts) == 5:
+        remedy = "The LMS encrypts its tokens (JWE). Let it send this tool signed ones."
+    if len(parts) == 3 and not parts[2]:
+        remedy = "The LMS does not sign (alg none). Let it sign id_tokens with RS256."
+    came = f"{len(parts)} parts, {len(text)} characters ({refusal.detail:.200})"
     return Finding("token", configured, came, remedy)
 
 

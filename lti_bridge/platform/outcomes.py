@@ -11,6 +11,7 @@ from decimal import Decimal
 from lti_bridge.core.grade import sourced_ids
 from lti_bridge.core.grade.results import UNKNOWN, Results
 from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.journal import hop
 from lti_bridge.core.launch.message import Once
 from lti_bridge.core.records import Attempt, Incoming
 from lti_bridge.core.tool.registration import Credentials
@@ -116,6 +117,8 @@ class OutcomeService:
             now = int(self.clock().timestamp())
             arrived = explanations.Arrived(url, authorization, content_type, body, now, hosts)
             explanations.let(answer.refusal, arrived, self.consumers, self.former)
+        if answer.refusal is not None:
+            hop.failed(answer.refusal)
         return answer
 
     def _answer(self, url: str, authorization: str, content_type: str, body: bytes) -> Answer:
@@ -127,9 +130,12 @@ class OutcomeService:
             if is_bearer(authorization):
                 caller = self.bearer(authorization)
             else:
+                hop.checking("signature")
                 signed = oauth1.read_header("POST", url, authorization, body, content_type)
                 now = int(self.clock().timestamp())
                 caller = self._caller(signed, signers(signed, self.consumers, now, self.former))
+            hop.note(connection=caller.connections[0], proved=True)
+            hop.checking("message")
             request = outcomes.parse_request(body)
             return self._carry_out(request, caller)
         except ServiceRefused as error:

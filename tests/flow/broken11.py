@@ -148,8 +148,12 @@ def unsigned(campus: Campus) -> Sent:
 
 def key_named(key: str) -> Callable[[Campus], Sent]:
     """Signed with the right secret, under another key."""
-    named: Callable[[Campus], str] = lambda campus: key.format(own=campus.key, secret=campus.secret)  # noqa: E731
-    return lambda campus: signed(campus, before={"oauth_consumer_key": named(campus)})
+
+    def make(campus: Campus) -> Sent:
+        named = key.format(own=campus.key, capitals=campus.key.title())
+        return signed(campus, before={"oauth_consumer_key": named})
+
+    return make
 
 
 def swapped(campus: Campus) -> Sent:
@@ -162,7 +166,7 @@ def swapped(campus: Campus) -> Sent:
 class Broken:
     """One broken launch: what makes it, how it is answered, and what its first finding has.
 
-    `also` are the checks of further reasons that are found.
+    In `says` {lms} and {key} stand for the sender's; `also` are the checks of further reasons.
     """
 
     make: Callable[[Campus], Sent]
@@ -171,11 +175,15 @@ class Broken:
     answer: tuple[int, str] = (401, "signature")
     also: tuple[str, ...] = ()
 
+    def missing(self, said: str, **own: str) -> list[str]:
+        """What is not said."""
+        return [one for one in self.says if one.format(**own) not in said]
+
 
 QUERY = "custom_module=7&tag="
 DESCRIPTION = "First line\r\nsecond line"
 TITLE = "Don't panic (yet)!"
-SECRET = "the secret of LMS 'campus11'"
+SECRET = "the secret of LMS '{lms}'"
 BROKEN11: dict[str, Broken] = {
     "scheme": Broken(at(other_scheme), "scheme", ("signed for",)),
     "host behind a proxy": Broken(behind_proxy, "host", (ALIAS,)),
@@ -196,12 +204,12 @@ BROKEN11: dict[str, Broken] = {
     ),
     "secret not escaped": Broken(plain_ampersand, "secret", ("not escaped",)),
     "key and secret swapped": Broken(
-        swapped, "consumer key", ("'campus-key'", "the secret of LMS 'campus11'"), also=("secret",)
+        swapped, "consumer key", ("'{key}'", "the secret of LMS '{lms}'"), also=("secret",)
     ),
     "key in capitals with a space": Broken(
-        key_named("Campus-Key "), "consumer key", ("'campus-key'", "white space")
+        key_named("{capitals} "), "consumer key", ("'{key}'", "white space")
     ),
-    "key misspelt": Broken(key_named("campus-kye"), "consumer key", ("another spelling",)),
+    "key misspelt": Broken(key_named("{own}s"), "consumer key", ("'{key}'", "another spelling")),
     "key of nobody": Broken(
         key_named("zzz"), "consumer key", ("no configured key",), also=("secret",)
     ),

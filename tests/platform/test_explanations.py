@@ -9,6 +9,7 @@ import pytest
 
 from lti_bridge.core.tool.registration import Credentials
 from lti_bridge.errors import Finding
+from lti_bridge.log import redact
 from lti_bridge.platform.explanations import Arrived, explain
 from tests.flow.signing import Signer, document
 
@@ -104,5 +105,8 @@ def test_the_true_cause_comes_first(name: str) -> None:
     assert says in f"{first.configured} {first.came}"
     assert first.remedy
     assert all(one.fits for one in rest)
+    for one in (first, *rest):
+        for text in (one.check, one.configured, one.came, one.remedy):
+            assert redact(text, 500) == text  # as it is kept
     for secret in ("secret one", "secret two", "secret twin", "cell-of-ann"):
         assert secret not in repr([first, *rest])

@@ -94,8 +94,11 @@ def _failure(hop: Recorded) -> Iterator[str]:
         before = ", ".join(hop.checks[:-1])
         yield f"    failed at: {hop.checks[-1]}{'; right before: ' if before else ''}{before}"
     for one in hop.findings:
-        sides = f" configured: {one.configured}; came: {one.came}." if one.came else ""
-        yield f"    {one.check}:{sides} {one.remedy}"
+        if not one.fits:
+            sides = f" configured: {one.configured}; came: {one.came}." if one.came else ""
+            yield f"    {one.check}:{sides} {one.remedy}"
+    if right := [f"{one.check} ({one.came})" for one in hop.findings if one.fits]:
+        yield f"    right: {', '.join(right)}"
     yield f"    to do: {told.remedy}"
 
 
