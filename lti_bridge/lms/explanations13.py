@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,6 +17,7 @@ from lti_bridge.errors import (
     LmsWaiting,
     NetworkFailed,
     SignatureRefused,
+    UnknownDeployment,
     UnknownIssuer,
 )
 from lti_bridge.lms import state13
@@ -31,7 +33,10 @@ Explain = Callable[[Refusal], Sequence[Finding]]
 
 UNPROVED = "the browser does not hold the proof of this login"
 _NEEDED = ("error", "state", "id_token")  # of a launch, to explain its refusal
-_BEGUN = ("iss", "client_id", "login_hint", "target_link_uri")  # of a login, likewise
+_BEGUN = (  # of a login, likewise
+    *("iss", "client_id", "lti_deployment_id", "login_hint", "target_link_uri"),
+)
+_NAMED = 5  # registrations and clients that are named
 _AGAIN = "Open the link in the course again."
 _STATE = (
     "Open the link in the course again, and not from a bookmark or the history. If it happens"
@@ -146,8 +151,8 @@ class Explainer13:
             issuer, audience = said.get("iss"), said.get("aud")
             if not isinstance(issuer, str) or not isinstance(audience, str):
                 return None
-            return self.registrations.find(issuer, audience)
-        except (BrowserRefused, SignatureRefused, UnknownIssuer):
+            return self.registrations.find(issuer, audience, str(said.get(claims.DEPLOYMENT_ID)))
+        except (BrowserRefused, SignatureRefused, UnknownIssuer, UnknownDeployment):
             return None
 
     def _token(
@@ -211,31 +216,38 @@ class Explainer13:
 
     def _lms(self, values: Mapping[str, str]) -> Iterator[Finding]:
         issuer, client = values.get("iss", ""), values.get("client_id", "")
-        everybody = self.registrations.all13()
-        known = {one.issuer: f"LMS {one.name!r}" for one in everybody}
-        try:
-            found = self.registrations.find(issuer, client)
-        except LmsWaiting as waits:
-            remedy = f"lti-bridge registrations approve {waits.name}"
-            yield Finding("registration", "approved", f"{waits.name!r} waits for approval", remedy)
-            return
-        except UnknownIssuer:
-            found = None
-        retired = self.registrations.retired(issuer, client)
-        if found is None and retired:
+        deployment = values.get("lti_deployment_id", "")
+        known = {one.issuer: f"LMS {one.name!r}" for one in self.registrations.all13()}
+        found = None
+        with suppress(UnknownIssuer, UnknownDeployment):
+            try:
+                found = self.registrations.find(issuer, client, deployment)
+            except LmsWaiting as waits:
+                remedy = f"lti-bridge registrations approve {waits.name}"
+                came = f"{waits.name!r} waits for approval"
+                yield Finding("registration", "approved", came, remedy)
+                return
+        if found is None and (retired := self.registrations.retired(issuer, client)):
             remedy = "An LMS that was retired registers anew, by a new invitation."
             yield Finding("registration", "one that is trusted", f"{retired!r} was retired", remedy)
         if issuer not in known:
             yield explain_jwt.issuer_finding(issuer or None, "", known)
             return
         yield explain_jwt.issuer_finding(issuer, issuer, known)
-        clients = [one.client_id for one in everybody if one.issuer == issuer]
+        of_issuer = [one for one in self.registrations.all13() if one.issuer == issuer]
+        same = [one for one in of_issuer if client in ("", one.client_id)]
+        clients = ", ".join(dict.fromkeys(f"{one.client_id!r:.60}" for one in of_issuer[:_NAMED]))
         remedy = "Configure the client_id that the LMS shows for this tool, or correct it there."
         if not client:
             remedy = "This issuer has several clients: let the LMS send client_id in its logins."
-        configured = ", ".join(f"{one!r:.60}" for one in clients[:5])
-        fits = found is not None
-        yield finding("client_id", configured, shown(client or None), remedy, fits=fits)
+        fits = found is not None or (bool(client) and bool(same))
+        yield finding("client_id", clients, shown(client or None), remedy, fits=fits)
+        if fits and found is None:
+            ids = [f"{sorted(one.deployment_ids or ())} ({one.name})" for one in same[:_NAMED]]
+            remedy = "Several LMSs have this issuer and client_id, and the deployment tells them"
+            remedy += " apart: let the LMS send lti_deployment_id, and list it at one of them."
+            came = shown(deployment or None)
+            yield Finding("deployment of the login", f"{', '.join(ids):.200}", came, remedy)
 
 
 def _reasons_first(found: list[Finding], refusal: Refusal) -> list[Finding]:

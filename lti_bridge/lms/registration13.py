@@ -103,6 +103,7 @@ class Registrations:
         """The name of a registration that was ended, "" when there was none like it."""
         return ""
 
+
 def _are_two(first: Registration13, second: Registration13) -> bool:
     """Whether the deployment tells two of one issuer and client_id apart."""
     if first.deployment_ids is None or second.deployment_ids is None:

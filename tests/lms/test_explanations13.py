@@ -269,16 +269,30 @@ def test_an_lms_that_waits_or_was_retired_is_told_from_an_unknown_one() -> None:
     assert (gone[0].check, "'former' was retired" in gone[0].came) == ("registration", True)
 
 
+def test_several_of_one_client_are_told_apart_by_the_deployment() -> None:
+    world = Two()
+    ours = world.platform.registration(deployment_ids=frozenset({"1"}))
+    twin = replace(ours, name="twin", deployment_ids=frozenset({"2"}))
+    world.door = World(Platform("lms"), Platform("next", "https://n.example.edu", "x")).door
+    both = Registrations([ours, twin])
+    world.door.explainer = _explaining(both)
+    world.door.logins.registrations = both
+    for deployment, came in ((REMOVED, "none"), ("7", "'7'")):
+        first = world.explained(login(lti_deployment_id=deployment))[0]
+        assert (first.check, first.came) == ("deployment of the login", came)
+        assert "['1'] (lms), ['2'] (twin)" in first.configured
+
+
 class Waiting(Registrations):
     """One LMS that is trusted, one that waits, and one that was."""
 
     def __init__(self, trusted: Registration13) -> None:
         super().__init__([trusted])
 
-    def find(self, issuer: str, client_id: str = "") -> Registration13:
+    def find(self, issuer: str, client_id: str = "", deployment_id: str = "") -> Registration13:
         if issuer == "https://waits.example.edu":
             raise LmsWaiting("soon")
-        return super().find(issuer, client_id)
+        return super().find(issuer, client_id, deployment_id)
 
     def retired(self, issuer: str, client_id: str = "") -> str:
         return "former" if issuer == "https://gone.example.edu" else ""
