@@ -95,7 +95,8 @@ class Explainer13:
         """Within it, a launch that is refused can be explained later, as of now."""
 
         def explain() -> Explain:
-            kept = {name: sent[name][0] for name in _NEEDED if sent.get(name)}
+            most = jwt.MAX_TOKEN + 1  # of a longer one it is enough to know that it is longer
+            kept = {name: sent[name][0][:most] for name in _NEEDED if sent.get(name)}
             own = {one: cookies[one] for one in cookies if one.startswith(state13.COOKIE_PREFIX)}
             return partial(self.launch, kept, own, now)
 

@@ -22,7 +22,7 @@ from lti_bridge.lti.oauth1_changes import Change, Known, Try
 
 MOST = 4000  # signatures
 WORK = 40 * 1024 * 1024  # bytes of base strings that are signed
-MAX_MESSAGE = 128 * 1024  # characters of names and values
+MAX_MESSAGE = 80 * 1024  # characters of names and values
 MAX_FOREIGN = 300  # secrets of others
 _NAMED = 5  # keys that are named where none is like the one that came
 _PAIRED = 20  # secrets of others that are tried with other addresses

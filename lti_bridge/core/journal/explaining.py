@@ -12,6 +12,7 @@ from lti_bridge.errors import Finding
 log = logging.getLogger("lti_bridge.journal")
 
 MOST = 10  # a minute, of one party
+OF_ALL = 60  # a minute: two seconds of a processor, whoever knows many consumer keys
 MINUTE_S = 60.0
 TOO_MANY = Finding("explanation", "", "", "Not explained: too many were refused in that minute.")
 BROKE = Finding("explanation", "", "", "Not explained: finding out why has failed; see the log.")
@@ -33,7 +34,7 @@ class Explaining:
             self._minute = minute
             self._done.clear()
         who = hop.party or f"?{hop.registration}"
-        if self._done[who] >= MOST:
+        if self._done[who] >= MOST or self._done.total() >= OF_ALL:
             return (TOO_MANY,)
         self._done[who] += 1
         try:
