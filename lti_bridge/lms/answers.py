@@ -16,6 +16,8 @@ Meaning = Literal["taken", "temporary", "gone", "refused"]
 # so. 401 comes from a server whose clock or keys are being changed, too.
 _TEMPORARY = frozenset({302, 303, 307, 401, 408, 425})
 _GONE = frozenset({404, 410})
+# Open edX has no 409 (lti-consumer-xblock 11.4.4, LtiAgsScoreSerializer.validate_timestamp).
+_NOT_LATER = (b"Score already exists for the provided timestamp", b"only be updated to a later")
 SHORT = 200  # bytes of an answer that says nothing
 _AWAY = frozenset({502, 503, 504})  # of a proxy, or of an LMS that is being looked after
 
@@ -45,6 +47,14 @@ def read(
     if family and meaning == "gone":
         why = why or "the column, or this learner in it, is not there any more"
     return Answer(meaning, f"HTTP {reply.status}: {why}" if why else f"HTTP {reply.status}")
+
+
+def is_conflict(reply: Response) -> bool:
+    """Whether an LMS holds a score that is as late or later (AGS 2.0 §3.4.9)."""
+    if reply.too_many:
+        return False
+    in_words = reply.status == 400 and any(one in reply.body for one in _NOT_LATER)
+    return reply.status == 409 or in_words
 
 
 def refusal(

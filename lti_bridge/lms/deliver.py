@@ -33,7 +33,7 @@ from lti_bridge.lti import ags, oauth1, outcomes
 from lti_bridge.lti.scopes import BASIC_OUTCOME_SCOPE
 from lti_bridge.net import Response, Send
 
-CONFLICT, UNPROCESSABLE = 409, 422
+UNPROCESSABLE = 422
 BROKEN = frozenset({500, 501})
 REPLACED = 2  # the launch's line item by our own, and that one by a new one
 BACKDATED = timedelta(seconds=60)  # Canvas refuses a submission in what it takes for the future
@@ -110,7 +110,7 @@ class Gradebooks:
             # perhaps no more work may be handed in there: the grade is of the work that was
             body = _body(delivery, dialect, True)
             reply, address = self._post_score(delivery, registration, body)
-        if reply.status == CONFLICT and not reply.too_many:
+        if answers.is_conflict(reply):
             return _conflict(delivery, answers.read(reply, _private(delivery)).said)
         answer = answers.read(reply, _private(delivery), dialect)
         if answer.meaning != "taken":

@@ -153,12 +153,22 @@ def _platform(claims: Mapping[str, Any]) -> Platform:
     return Platform(
         guid=_text(platform, "guid"),
         name=_text(platform, "name"),
-        family=_text(platform, "product_family_code"),
+        family=_family(claims, platform),
         version=_text(platform, "version"),
         description=_text(platform, "description"),
         url=_web_address(platform, "url"),
         contact_email=_text(platform, "contact_email"),
     )
+
+
+def _family(claims: Mapping[str, Any], platform: Mapping[str, Any]) -> str:
+    """What the LMS calls its product.
+
+    Open edX says there how the site is called, or nothing (lti-consumer-xblock 11.4.4:
+    lti_1p1/consumer.py, lti_1p3/consumer.py); the keys of its courses begin alike everywhere.
+    """
+    course = str(_object(claims, names.CONTEXT).get("id", ""))
+    return "openedx" if course.startswith("course-v1:") else _text(platform, "product_family_code")
 
 
 def _presentation(claims: Mapping[str, Any]) -> Presentation:

@@ -138,7 +138,7 @@ class Tokens:
             token = self.get(registration, scopes, deployment_id)
             sent = {**headers, "Authorization": f"Bearer {token}"}
             reply = self._send(method, url, headers=sent, body=body)
-            if reply.status != 401 or last_try:
+            if not _is_stale(reply) or last_try:
                 break
             self.forget(registration, scopes, deployment_id, token=token)
         return reply
@@ -178,6 +178,15 @@ class Tokens:
             },
             body=urlencode(form).encode("ascii"),
         )
+
+
+def _is_stale(reply: Response) -> bool:
+    """Whether a service no longer knows the token: 401, or what Sakai says after a restart.
+
+    It signs its tokens with a key that it makes anew then, unless its properties have one
+    (sakaiproject/sakai, LTI13Servlet.java: 403 with `signature_error`).
+    """
+    return reply.status == 401 or (reply.status == 403 and b"signature_error" in reply.body[:200])
 
 
 def _not_its_own(registration: Registration13, what: str, address: str) -> DeliveryRefused:

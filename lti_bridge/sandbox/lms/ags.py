@@ -103,8 +103,7 @@ def _list_items(lms: Lms) -> Response:
     with lms.state.lock:
         found = [item for item in lms.state.items.values() if _find(lms, item.id)]
         views = [_view(lms, item) for item in found if lms.family.lists(item)]
-    filters = {"resource_link_id": "resourceLinkId", "resource_id": "resourceId", "tag": "tag"}
-    for name, key in filters.items():
+    for name, key in lms.family.item_filters.items():
         if name in request.args:
             views = [view for view in views if view.get(key) == request.args[name]]
     return _page(lms, views, _ITEMS_TYPE, lms.family.items_page)
@@ -165,7 +164,7 @@ def _post_score(lms: Lms, item_id: str) -> Response:
 
 
 def _results(lms: Lms, item: Item) -> Response:
-    wanted = request.args.get("user_id")
+    wanted = request.args.get("user_id") if lms.family.results_of_one else None
     with lms.state.lock:
         told = [(one, grade, lms.family.result(item, grade)) for one, grade in item.grades.items()]
     url = launch.item_url(lms, item.id)

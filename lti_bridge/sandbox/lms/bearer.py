@@ -19,16 +19,14 @@ def token_scopes(lms: Lms) -> frozenset[str] | None:
 
 
 def needs(lms: Lms, *scopes: str) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
-    """Let in a token with one of the scopes; else 401, which Moodle says in both cases."""
+    """Let in a token with one of the scopes."""
 
     def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
         @wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R | Response:
             held = token_scopes(lms)
             if held is None or not held.intersection(scopes):
-                error = "invalid_token" if held is None else "insufficient_scope"
-                header = {"WWW-Authenticate": f'Bearer error="{error}"'}
-                return Response("", 401, header)
+                return lms.family.refused_token(known=held is not None)
             return view(*args, **kwargs)
 
         return checked

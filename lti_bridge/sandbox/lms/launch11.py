@@ -31,7 +31,7 @@ def build(
         fields["lis_outcome_service_url"] = launch.outcome_url(lms)
     if "names" in lms.state.lacks:
         fields = {name: value for name, value in fields.items() if name not in _PERSONAL}
-    fields |= extra or {}
+    fields = {**lms.family.launch11(fields), **(extra or {})}
     wrong = lms.state.take_tamper("launch")
     spoil_before, spoil_after = TAMPERS.get(wrong, (_leave, _leave))
     spoil_before(fields)

@@ -38,7 +38,7 @@ def blueprint(lms: Lms) -> Blueprint:
 def _member(lms: Lms, user: User) -> dict[str, object]:
     status = lms.state.statuses.get(user.id, "Active")
     person = {"name": user.name, "given_name": user.given, "family_name": user.family}
-    return {
+    said: dict[str, object] = {
         **({"status": status} if status else {}),
         "roles": [user.role],
         "user_id": user.id,
@@ -46,3 +46,4 @@ def _member(lms: Lms, user: User) -> dict[str, object]:
         **({} if "names" in lms.state.lacks else {**person, "email": user.email}),
         "ext_user_username": user.username,
     }
+    return lms.family.member(said)

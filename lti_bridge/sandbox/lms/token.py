@@ -84,8 +84,9 @@ def _grant(lms: Lms, keys: BridgeKeys, form: dict[str, str]) -> dict[str, Any]:
     offered = _OFFERED | {NOTICE_SCOPE} if lms.settings.notices else _OFFERED
     offered -= {scope for one in lms.state.lacks for scope in _SCOPES_OF.get(one, ())}
     registered = set(lms.settings.scopes) or offered
-    scopes = offered & registered & set(form.get("scope", "").split())
-    if not scopes:
+    asked = set(form.get("scope", "").split())
+    scopes = offered & registered & asked
+    if not scopes or (lms.family.all_scopes_or_none and scopes != asked):
         raise Refused("invalid_scope", "no known scope was asked for")
     granted = " ".join(sorted(scopes))
     g.log_value = granted

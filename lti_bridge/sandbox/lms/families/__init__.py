@@ -10,7 +10,9 @@ from lti_bridge.sandbox.lms.families.blackboard import Blackboard
 from lti_bridge.sandbox.lms.families.brightspace import Brightspace
 from lti_bridge.sandbox.lms.families.canvas import Canvas
 from lti_bridge.sandbox.lms.families.moodle import Moodle
+from lti_bridge.sandbox.lms.families.openedx import OpenEdx
 from lti_bridge.sandbox.lms.families.plain import Plain
+from lti_bridge.sandbox.lms.families.sakai import Sakai
 from lti_bridge.sandbox.lms.families.schoology import Schoology
 from lti_bridge.sandbox.lms.families.studip import StudIp
 
@@ -22,4 +24,6 @@ FAMILIES: Mapping[str, type[Plain]] = {
     "brightspace": Brightspace,
     "schoology": Schoology,
     "studip": StudIp,
+    "sakai": Sakai,
+    "openedx": OpenEdx,
 }

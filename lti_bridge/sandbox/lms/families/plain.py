@@ -36,6 +36,13 @@ class Plain:
     no_keys_status: ClassVar[int] = 400  # of a token request when the tool's keys cannot be had
     knows_jti: ClassVar[bool] = True  # whether an assertion counts once
     keeps_custom: ClassVar[bool] = True  # whether a chosen link keeps its custom parameters
+    all_scopes_or_none: ClassVar[bool] = False  # of a token; else those that may be had
+    results_of_one: ClassVar[bool] = True  # where a user is asked for; else everybody's
+    item_filters: ClassVar[dict[str, str]] = {  # of a list of line items, with the members' names
+        "resource_link_id": "resourceLinkId",
+        "resource_id": "resourceId",
+        "tag": "tag",
+    }
 
     def __init__(self, lms: "Lms") -> None:
         self.lms = lms
@@ -62,6 +69,19 @@ class Plain:
     def variables(self, link: LinkSpec) -> dict[str, str]:
         """More variables that it fills; those that nobody fills stay as written."""
         return {}
+
+    def launch11(self, fields: dict[str, str]) -> dict[str, str]:
+        """The parameters of a launch by LTI 1.1, before they are signed."""
+        return fields
+
+    def member(self, said: dict[str, object]) -> dict[str, object]:
+        """What the list says of somebody."""
+        return said
+
+    def refused_token(self, *, known: bool) -> Response:
+        """The answer to a token without the scope, or one that is not `known`: Moodle says 401."""
+        error = "insufficient_scope" if known else "invalid_token"
+        return Response("", 401, {"WWW-Authenticate": f'Bearer error="{error}"'})
 
     def return_values(self, target: str) -> dict[str, str]:
         """What its return address says beside course and link, by where the tool is shown."""
