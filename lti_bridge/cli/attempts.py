@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 import click
 
+from lti_bridge.cli import members
+from lti_bridge.cli.members import members_option
 from lti_bridge.cli.options import (
     IDS,
     by_hand,
@@ -49,9 +51,16 @@ def attempts() -> None:
 @click.option("--connection", default="", help="Only those at this connection.")
 @click.option("--stuck", is_flag=True, help="Only those that need a person.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@members_option
 @json_option
 def list_attempts(
-    config: Path, state: str | None, connection: str, stuck: bool, limit: int, as_json: bool
+    config: Path,
+    state: str | None,
+    connection: str,
+    stuck: bool,
+    limit: int,
+    ask: bool,
+    as_json: bool,
 ) -> None:
     """List attempts, the newest change first. Learners are named by the LMS's own ids."""
     from lti_bridge.core.attempt.capabilities import pushing
@@ -67,6 +76,7 @@ def list_attempts(
         limit=limit,
         pushing=pushing(bridge.catalogue.connections()),
     )
+    members.note(bridge, rows, ask=ask)
     if as_json:
         write_json(rows)
         return
@@ -76,6 +86,7 @@ def list_attempts(
             "{registration} user {user}".format(**row)
             + MARKS.get(row["stuck"], "")
             + (f": {row['held']}" if row["held"] else "")
+            + (f"  {row['member']}" if row["member"] else "")
         )
     if not rows:
         say("None.")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 import click
 
+from lti_bridge.cli import members
+from lti_bridge.cli.members import members_option
 from lti_bridge.cli.options import (
     FAILED,
     IDS,
@@ -71,17 +73,22 @@ def results() -> None:
 @config_option
 @click.option("--stuck", is_flag=True, help="Only grades that wait for a person.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@members_option
 @json_option
-def list_grades(config: Path, stuck: bool, limit: int, as_json: bool) -> None:
+def list_grades(config: Path, stuck: bool, limit: int, ask: bool, as_json: bool) -> None:
     """List grades, the newest first. Learners are named by the LMS's own ids."""
     from lti_bridge.store import grades
 
-    rows = grades.list_grades(open_bridge(config).store.database, stuck=stuck, limit=limit)
+    bridge = open_bridge(config)
+    rows = grades.list_grades(bridge.store.database, stuck=stuck, limit=limit)
+    members.note(bridge, rows, ask=ask)
     if as_json:
         write_json(rows)
         return
     for row in rows:
         say("{changed_at}  {delivery:9}  {grade:>12}  {registration}  user {user}".format(**row))
+        if row["member"]:
+            say(f"    {row['member']}")
         if row["held"]:
             say(f"    held: {row['held']}; see lti-bridge attempts list --stuck")
         if row["overridden"]:

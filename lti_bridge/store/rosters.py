@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Text, TextClause, bindparam, text
 
 from lti_bridge.core.course.learners import Cell
 from lti_bridge.core.grade.deliveries import DEPARTED as WAITS_FOR_LEARNER
@@ -70,6 +70,19 @@ BACK = text(
 SEND = text(
     "UPDATE grades SET due_at = :at WHERE id = :id AND delivery = 'pending' AND lease IS NULL"
 )
+# Where the learner of a grade, or of an attempt, is a member; by the id of either.
+PLACE = (
+    "registration, deployment_id, user_id, COALESCE((SELECT n.context_id FROM link_aliases n"  # noqa: S608 - constants
+    " WHERE n.link_id = grades.link_id AND n.registration = grades.registration"
+    " AND n.deployment_id = grades.deployment_id ORDER BY n.context_id LIMIT 1),"
+    f" (SELECT l.context_id FROM links l WHERE l.id = grades.link_id)) AS context_id, {DEPARTED}"
+    " AS has_left"
+)
+PLACES = text(
+    f"SELECT id, {PLACE} FROM grades WHERE id IN :ids UNION ALL SELECT a.id, {PLACE}"  # noqa: S608 - constants
+    " FROM attempts a JOIN grades ON grades.link_id = a.link_id"
+    " AND grades.learner_id = a.learner_id WHERE a.id IN :ids"
+).bindparams(bindparam("ids", expanding=True, type_=Text))
 SAVE_ROSTER = text(
     "INSERT INTO rosters (registration, deployment_id, context_id, url)"
     " VALUES (:registration, :deployment_id, :context_id, :url)"
@@ -120,6 +133,14 @@ class RosterSteps(Statements):
         self._changes(SAVE_ROSTER, url=url, **where)
 
 
+class Place(NamedTuple):
+    """Whose a grade or an attempt is, in which course; `left`: a list has said that they left."""
+
+    course: tuple[str, str, str]
+    user_id: str
+    left: bool
+
+
 class Rosters:
     """What is known of courses and their learners."""
 
@@ -160,6 +181,19 @@ class Rosters:
         values = {"link_id": link_id, "departed": WAITS_FOR_LEARNER}
         with self._database.reading() as connection:
             return [(str(why), int(n)) for why, n in connection.execute(TROUBLES, values)]
+
+    def places(self, ids: Sequence[str]) -> dict[str, Place]:
+        """The places of grades and attempts by their ids; of one without a grade there is none."""
+        with self._database.reading() as connection:
+            found = connection.execute(PLACES, {"ids": list(ids)}).fetchall() if ids else []
+        return {
+            row.id: Place(
+                (row.registration, row.deployment_id, row.context_id),
+                row.user_id,
+                bool(row.has_left),
+            )
+            for row in found
+        }
 
     def cells(self, link_id: str) -> list[Cell]:
         """What is known of each learner who has opened this link."""

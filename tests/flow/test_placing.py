@@ -217,6 +217,16 @@ def test_an_incomplete_selection_request_is_refused(
     assert refused(page, 400, "message")
 
 
+@pytest.mark.parametrize("roles", [None, ""])
+def test_a_selection_request_needs_no_roles_either(scene: Scene, roles: str | None) -> None:
+    """LTI 1.1 only recommends them; who has some is judged by them."""
+    page = scene.campus.launch(**SELECTION | {"roles": roles})
+    assert page.status == 200
+    assert "Set up a new test" in page.text
+    student = scene.campus.launch(**SELECTION | {"roles": "Learner"})
+    assert refused(student, 403, "staff-only")
+
+
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
 ASKS = {
     f"{CLAIM}message_type": "LtiDeepLinkingRequest",

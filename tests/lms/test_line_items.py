@@ -51,6 +51,7 @@ class Ags:
         self.scores: list[str] = []
         self.asked: list[set[str]] = []
         self.page_size, self.delay_s = 100, 0.0
+        self.content_type = "application/json"  # of all that it answers
         self.filters = True
         self.next_link = ""  # instead of the true one
         self.create_status, self.scores_status = 201, 200
@@ -77,6 +78,7 @@ class Ags:
         app.get("/items")(lambda: self._list(base_url))
         app.post("/items")(self._create)
         app.post("/items/<number>/scores")(self._score)
+        app.after_request(self._typed)
         app.route("/items/<number>", methods=["GET", "DELETE"])(self._one)
         return app
 
@@ -128,6 +130,10 @@ class Ags:
             return Response(status=404)
         self.scores.append(f"{number} {request.get_json(force=True)['userId']}")
         return Response(status=self.scores_status)
+
+    def _typed(self, response: Response) -> Response:
+        response.content_type = self.content_type
+        return response
 
     def _one(self, number: str) -> Response:
         """Nothing can be read here, as at some LMSs."""
@@ -241,6 +247,22 @@ def test_the_first_grade_makes_the_column_and_the_others_use_it(either: Bridge, 
     assert len(lms.calls) == before
     either.deliver("u1", "rl-8")
     assert lms.scores == ["1 u1", "1 u2", "2 u1"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "text/html", "application/vnd.ims.lis.v2.lineitem+json; charset=utf-8"],
+)
+def test_an_answer_is_read_whatever_it_calls_itself(
+    bridge: Bridge, lms: Ags, content_type: str
+) -> None:
+    """Line items as application/json are common, and Moodle says text/html of everything."""
+    lms.content_type = content_type
+    lms.add(**OURS, **ELSEWHERE)
+    lms.filters = False
+    bridge.deliver("u1")
+    bridge.deliver("u2")
+    assert lms.scores == ["2 u1", "2 u2"]
 
 
 @pytest.mark.spec("T13AG-14")

@@ -15,7 +15,7 @@ from lti_bridge.core.grade.gradebook import Outcome
 from lti_bridge.core.launch.message import Context, Former, Launch, ResourceLink
 from lti_bridge.core.records import Attempt
 from lti_bridge.store.engine import BEGIN
-from lti_bridge.store.rosters import Rosters
+from lti_bridge.store.rosters import Place, Rosters
 from tests import claims
 from tests.store.test_store import Desk
 
@@ -219,3 +219,18 @@ def test_a_large_course_costs_few_statements_and_no_news_no_write(desk: Desk) ->
         listed(desk, **dict.fromkeys(users, active))
         assert len([one for one in seen if one != BEGIN]) == wanted, seen
         assert len(desk.rows("SELECT user_id FROM departures")) == rows
+
+
+def test_whose_grade_it_is_and_whether_they_have_left(desk: Desk) -> None:
+    ann, ben = desk.attempt("ann"), desk.attempt("ben")
+    desk.score(ann, "0.5")
+    listed(desk, ann=False, ben=True)
+    rosters = Rosters(desk.database)
+    [grade] = desk.rows("SELECT id FROM grades WHERE user_id = 'ann'")
+    found = rosters.places([grade["id"], ann.id, ben.id, "nobody"])
+    assert found == {
+        grade["id"]: Place(COURSE, "ann", True),
+        ann.id: Place(COURSE, "ann", True),
+        ben.id: Place(COURSE, "ben", False),
+    }
+    assert rosters.places([]) == {}
