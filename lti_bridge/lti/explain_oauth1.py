@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import product
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from lti_bridge.errors import FITS, Finding
 from lti_bridge.lti import oauth1, oauth1_changes, oauth1_forms
@@ -261,7 +261,8 @@ class _Search:
 
     def _addresses(self) -> Iterator[Change]:
         signed = self._signed
-        return oauth1_changes.addresses(signed.url, signed.params, self._trust.hosts)
+        hosts = [*self._trust.hosts, *(urlsplit(one).netloc for one in self._trust.former)]
+        return oauth1_changes.addresses(signed.url, signed.params, hosts)
 
     def _hashes(self) -> list[Change]:
         said = self._signed.signature_method

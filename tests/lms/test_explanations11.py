@@ -106,6 +106,8 @@ def test_a_former_address_is_as_good() -> None:
     long_ago = {"oauth_timestamp": str(int(time.time()) - 9000)}
     found = explained(signed(CAMPUS, Signing(url=f"{FORMER}/lti/launch"), long_ago))
     assert [one.check for one in found if not one.fits] == ["clock"]
+    scheme = Signing(url=f"{FORMER}/lti/launch".replace("https", "http"))
+    assert FORMER.removeprefix("https://") in explained(signed(CAMPUS, scheme))[0].came
     secret = Signing(url=f"{FORMER}/lti/launch", key=key_of(f"{CAMPUS.secret}\n"))
     assert [one.check for one in explained(signed(CAMPUS, secret)) if not one.fits] == ["secret"]
 
