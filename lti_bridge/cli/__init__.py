@@ -43,6 +43,10 @@ COMMANDS = {  # by name: where it is, and the first sentence of its help
         "lti_bridge.cli.running:doctor",
         "Look at everything the bridge depends on, and say what is wrong and what to do.",
     ),
+    "grades": (
+        "lti_bridge.cli.grades:grades",
+        "Single grades, from a provider's word to what the gradebook shows.",
+    ),
     "keys": ("lti_bridge.cli.keys:keys", "The keys by which the bridge signs."),
     "launches": (
         "lti_bridge.cli.launches:launches",

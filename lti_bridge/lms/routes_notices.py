@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
+from lti_bridge.core.journal.hop import failed, note
 from lti_bridge.errors import BridgeError
 from lti_bridge.lms.notices import Notices
 
@@ -40,8 +41,10 @@ def _answer(
 ) -> Response:
     """200 when all were taken; else the first refusal's status, and which were refused."""
     if not refused:
+        note(registration=registration, proved=True)
         return Response(status=200, content_type=JSON)
     told = []
+    failed(refused[0][1])
     for place, error in refused:
         extra = {"ref": reference, "registration": registration, "code": error.code}
         log.warning("notice.refused", extra={**extra, "reason": error.detail})

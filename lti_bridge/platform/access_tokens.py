@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Protocol
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from lti_bridge.core.journal.hop import checking, note
 from lti_bridge.core.launch.message import Once
 from lti_bridge.core.tool.registration import ToolRegistration
 from lti_bridge.errors import (
@@ -210,7 +211,11 @@ class TokenService:
             tool = self.tokens.find(client_id) if isinstance(client_id, str) else None
             if tool is None:
                 raise SignatureRefused("iss is no registered client_id")
+            note(connection=tool.connection)
+            checking("signature")
             claims = verified_claims(token, tool, self.key_sets)
+            note(proved=True)
+            checking("claims")
         except (SignatureRefused, NetworkFailed) as error:
             _refuse("invalid_client", error.detail, tool, UNPROVED)
         try:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from lti_bridge.core.journal.hop import failed, note
 from lti_bridge.core.launch.handoff import Form
 from lti_bridge.core.tool.launches import TakenLaunch, digest
 from lti_bridge.core.tool.registration import Credentials, ToolRegistration
 from lti_bridge.errors import ToolRequestRefused
 from lti_bridge.lti import jwt
-from lti_bridge.lti.claims import DEPLOYMENT_ID, LTI1P1
+from lti_bridge.lti.claims import DEPLOYMENT_ID, LTI1P1, PRESENTATION
 from lti_bridge.lti.keys import SigningKey
 from lti_bridge.lti.migration import key_sign
 from lti_bridge.platform.launch13 import cookie_name
@@ -71,6 +72,7 @@ class Authorizing:
         tool = self.tool(request.get("client_id"))
         if tool is None:
             raise ToolRequestRefused("the client_id is not known")
+        note(connection=tool.connection)
         redirect_uri = request.get("redirect_uri")
         if redirect_uri not in tool.redirect_uris:
             raise ToolRequestRefused(f"{tool.connection}: the redirect_uri is not registered")
@@ -83,6 +85,7 @@ class Authorizing:
             fields = [("error", wrong.code), ("error_description", wrong.reason)]
             extra = {"connection": tool.connection, "code": wrong.code, "reason": wrong.reason}
             log.warning("tool.refused", extra=extra)
+            failed(ToolRequestRefused(f"{wrong.code}: {wrong.reason}"))
         if "state" in request.values:
             fields.append(("state", request.get("state")))
         return Answer(Form(redirect_uri, tuple(fields)), cookie if cookie in cookies else "")
@@ -100,11 +103,18 @@ class Authorizing:
         login_hint = request.get("login_hint").encode()
         if not hmac.compare_digest(launch.login_hint.encode(), login_hint):
             raise _Wrong("login_required", "the login_hint is not that of this launch")
+        note(proved=True, click=_click(launch.claims))
         times = jwt.times(now, int(TOKEN_LIFE.total_seconds()))
         claims = {**launch.claims, "nonce": request.get("nonce"), **times}
         if tool.former:
             claims[LTI1P1] = _former(tool.former, claims)
         return jwt.sign(claims, self.signing())
+
+
+def _click(claims: Mapping[str, Any]) -> str:
+    """The id of the click that the launch came by, which stands in its way back."""
+    back = claims.get(PRESENTATION, {}).get("return_url", "")
+    return str(back).rpartition("/")[2]
 
 
 def _former(former: Credentials, claims: Mapping[str, Any]) -> dict[str, str]:

@@ -185,7 +185,9 @@ class OutcomeService:
         if request.operation not in outcomes.OPERATIONS:
             said = f"The operation is none of {', '.join(outcomes.OPERATIONS)}."
             return self._envelope(200, "unsupported", said, request)
+        hop.checking("sourcedid")
         attempt_id, connection = self._attempt(request.sourced_id, caller.connections)
+        hop.checking("attempt")
         if request.operation == "readResult":
             attempt = caller.read(attempt_id, connection)
             text = outcomes.score_text(attempt.score.fraction()) if attempt.score else ""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, g, request
 
+from lti_bridge.core.journal.hop import failed
+from lti_bridge.errors import BridgeError
 from lti_bridge.lti.outcomes import CONTENT_TYPE as XML
 from lti_bridge.platform.access_tokens import CHALLENGES
 from lti_bridge.platform.outcomes import OutcomeService, is_bearer, media_type, media_types
@@ -33,6 +35,8 @@ def blueprint(outcomes: OutcomeService, returned: Callable[[str], Response]) -> 
             hosts = [request.headers.get(name, "") for name in ("Host", "X-Forwarded-Host")]
             answer = outcomes.answer(query, authorization, sent, body, hosts)
         g.taken = answer.taken
+        if answer.status >= 500:
+            failed(BridgeError("the message was not stored: see the log"))
         # the type of the request, if it may be one here
         types = [one for one in media_types(authorization) if one == media_type(sent)]
         response = Response(answer.body, answer.status, content_type="".join(types) or XML)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, request
 
-from lti_bridge.core.journal.hop import failed
+from lti_bridge.core.journal.hop import checking, failed, note
 from lti_bridge.errors import (
     BadRequest,
     BridgeError,
@@ -83,7 +83,10 @@ def blueprint(services: Services, reference: Callable[[], str]) -> Blueprint:
 
     def grant(answer_type: str = "") -> Grant:
         """What the caller may do; called first, and before anything is changed."""
+        checking("token")
         allowed = services.tokens.read(request.headers.get("Authorization", ""))
+        note(connection=allowed.tool.connection, proved=True)
+        checking("request")
         if answer_type:
             accepted = request.accept_mimetypes
             if accepted and accepted.best_match((answer_type, "application/json")) is None:

@@ -8,24 +8,27 @@ from typing import Any
 from sqlalchemy import Text, TextClause, bindparam, text
 
 from lti_bridge.core.journal.record import Recorded, recorded
-from lti_bridge.core.journal.traces import Question, Whose
+from lti_bridge.core.journal.traces import Cell, Question, Whose
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 
 # Whose and where it is, as far as the hop does not say, is found here, beside the requests. One who
 # was forgotten since is nobody's, and a launch that was refused has made nobody.
+OF_CLICK = "FROM launches n WHERE n.id = :click"
+OF_GRADE = "FROM grades g JOIN links k ON k.id = g.link_id WHERE g.id = :grade_id"
 ADD = text(
-    "INSERT INTO hops (ref, at, ms, kind, code, detail, proved, registration, context_id, link_id,"
+    "INSERT INTO hops (ref, at, ms, kind, code, detail, proved, registration, context_id, link_id,"  # noqa: S608 - constants
     " activity_id, connection, learner_id, person, attempt_id, grade_id, checks, more)"
     " VALUES (:ref, :at, :ms, :kind, :code, :detail, :proved, COALESCE(NULLIF(:registration, ''),"
-    " (SELECT l.registration FROM learners l WHERE l.id = :learner_id), ''),"
+    " (SELECT l.registration FROM learners l WHERE l.id = :learner_id),"
+    f" (SELECT n.registration {OF_CLICK}), ''),"
     " COALESCE(:context_id, (SELECT k.context_id FROM links k WHERE k.id = :link_id),"
-    " (SELECT k.context_id FROM grades g JOIN links k ON k.id = g.link_id WHERE g.id = :grade_id)),"
-    " :link_id, :activity_id, :connection,"
+    f" (SELECT k.context_id {OF_GRADE})), :link_id, :activity_id, :connection,"
     " COALESCE((SELECT l.id FROM learners l WHERE l.id = :learner_id"
     " AND l.user_id <> 'forgotten:' || l.id), (SELECT l.id FROM learners l WHERE :user_id <> ''"
-    " AND l.registration = :registration AND l.user_id = :user_id), (SELECT g.learner_id"
-    " FROM grades g WHERE g.id = :grade_id)), :person, :attempt_id, :grade_id, :checks, :more)"
+    " AND l.registration = :registration AND l.user_id = :user_id),"
+    f" (SELECT g.learner_id {OF_GRADE}), (SELECT n.learner_id {OF_CLICK})), :person,"
+    f" COALESCE(:attempt_id, (SELECT n.attempt_id {OF_CLICK})), :grade_id, :checks, :more)"
 )
 COLUMNS = (
     "h.id, h.ref, h.at, h.ms, h.kind, h.code, h.detail, h.proved, h.registration, h.context_id,"
@@ -58,6 +61,12 @@ FORGET_PERSON = text("DELETE FROM hops WHERE person IN :persons").bindparams(
     bindparam("persons", expanding=True, type_=Text)
 )
 QUIET = "(h.kind <> 'login' OR h.code IS NOT NULL)"  # a launch follows, and says more
+
+CELLS = text(
+    "SELECT id, registration, user_id, given, maximum, awaiting, version, delivery, tries,"
+    " delivered_at, last_error, shown, shown_at, overridden FROM grades WHERE id IN :grades"
+    " ORDER BY id"
+).bindparams(bindparam("grades", expanding=True, type_=Text))
 
 
 class Hops:
@@ -99,6 +108,12 @@ class Hops:
         """The attempts of these gradebook cells."""
         return self._ids(ATTEMPTS_OF, {"grades": sorted(grades)})
 
+    def cells(self, grades: Iterable[str]) -> list[Cell]:
+        """These gradebook cells as they are now."""
+        with self._database.reading() as connection:
+            found = connection.execute(CELLS, {"grades": sorted(grades)}).fetchall()
+        return [_cell(row) for row in found]
+
     def learners_of(self, registrations: Sequence[str], user_id: str) -> list[str]:
         """The learners whom these LMSs call so."""
         return self._ids(USERS, {"registrations": list(registrations), "user_id": user_id})
@@ -115,6 +130,22 @@ class Hops:
     def _ids(self, statement: TextClause, values: Mapping[str, Any]) -> list[str]:
         with self._database.reading() as connection:
             return [row[0] for row in connection.execute(statement, values)]
+
+
+def _cell(row: Any) -> Cell:
+    return Cell(
+        id=row.id,
+        registration=row.registration,
+        user=row.user_id,
+        grade=rows.wanted(row.given, row.maximum, row.awaiting) if row.version else "",
+        delivery=row.delivery,
+        tries=row.tries,
+        delivered_at=rows.moment(row.delivered_at) if row.delivered_at else None,
+        reason=row.last_error,
+        shown=row.shown,
+        shown_at=rows.moment(row.shown_at) if row.shown_at else None,
+        overridden=bool(row.overridden),
+    )
 
 
 def _conditions(question: Question, values: dict[str, Any]) -> Iterable[str]:

@@ -250,6 +250,7 @@ class Site:
 
     def registered(self, name: str, issuer: str, active: bool) -> Response:
         """The page at the end of a dynamic registration."""
+        hops.note(registration=name, proved=True)
         return self.pages.registered(name, issuer, active=active)
 
     def returned(self, handle: str) -> Response:
@@ -257,7 +258,7 @@ class Site:
         found = self.store.launch(handle)
         if found is None:
             raise PageExpired("no such launch")
-        hops.note(registration=found.registration, proved=True)
+        hops.note(registration=found.registration, proved=True, click=handle)
         said = urlencode({name: request.form[name] for name in SAID if name in request.form})
         if request.method == "POST" and len(said) <= MAX_QUERY:
             # the same page by GET, which F5 and Back read again

@@ -14,9 +14,11 @@ from lti_bridge.core.attempt.provider import Callback, Connection, Report
 from lti_bridge.core.attempt.subject import other_name
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade import sourced_ids
+from lti_bridge.core.journal.facts import of_attempt
+from lti_bridge.core.journal.hop import checking, failed, note
 from lti_bridge.core.records import Attempt
 from lti_bridge.core.store import Store
-from lti_bridge.errors import AccessRefused, NotConfigured
+from lti_bridge.errors import AccessRefused, NotConfigured, OtherPerson
 
 log = logging.getLogger("lti_bridge.callbacks")
 
@@ -43,16 +45,23 @@ class Callbacks:
         Everything that is recorded is on disk when this returns.
         """
         connection, attempt_id = self._authentic(name, token)
+        note(proved=True)
+        checking("message")
         callback = replace(callback, attempt_id=attempt_id)
         for report in capabilities.reads_callbacks(connection).read_callback(callback):
             attempt = self._attempt(connection, report)
+            if attempt is not None:
+                note(**of_attempt(attempt))
             if attempt is None:
+                note(said="of an attempt that is not known")
                 log.warning("callback.unknown-attempt", extra={"connection": name})
             elif told := other_name(attempt, report):
                 extra = {"connection": name, "attempt": attempt.id, "reason": f"another {told}"}
                 log.error("callback.other-person", extra=extra)
                 self.store.remark(attempt.id, self.clock(), f"a message about another {told}")
+                failed(OtherPerson(f"about another {told}"))
             elif report.hint and capabilities.can(connection, capabilities.FETCH):
+                note(said="a hint: the provider is asked")
                 self.store.poll_at(attempt.id, self.clock())
                 self.wake()
             else:
@@ -63,6 +72,8 @@ class Callbacks:
             connection = self.catalogue.connection(name)
         except NotConfigured:
             raise AccessRefused("unknown connection") from None
+        note(connection=name)
+        checking("hook-token")
         expected = connection.hook_token.encode()
         if expected and hmac.compare_digest(token.encode(), expected):
             return connection, ""

@@ -38,7 +38,8 @@ class Hop:
     1970. `code` and `detail` are those of the error that it ended with; empty: it went well.
     `proved`: the party is who it says; until then `registration` and `connection` are only what
     somebody claims. `user` is the LMS's id of a learner, and is never kept as such. `said` is what
-    came of it in a few words. `checks` are what was checked, in that order: if the hop failed, the
+    came of it in a few words. `click` is the recorded launch that it belongs to, where that is
+    all that is known of it. `checks` are what was checked, in that order: if the hop failed, the
     last one did. `explain` finds out why, after the answer. One that is not `kept` is forgotten;
     `count` is of those that were left out.
     """
@@ -61,6 +62,7 @@ class Hop:
     learner: str = ""
     attempt: str = ""
     grade: str = ""
+    click: str = ""
     said: str = ""
     checks: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)

@@ -81,6 +81,7 @@ class Recording:
             "person": self._person(hop.registration, user) if user else None,
             "attempt_id": hop.attempt or None,
             "grade_id": hop.grade or None,
+            "click": hop.click,
             "checks": " ".join(hop.checks),
             "more": self._more(hop, written),
         }

@@ -52,6 +52,35 @@ class Trace:
         return sorted([*self.hops, *self.others], key=lambda one: one.at)
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A gradebook cell as it is now: what it is to show, how that comes there, what was seen there.
+
+    `shown` is empty until somebody has looked.
+    """
+
+    id: str
+    registration: str
+    user: str
+    grade: str
+    delivery: str
+    tries: int
+    delivered_at: datetime | None
+    reason: str
+    shown: str
+    shown_at: datetime | None
+    overridden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GradeTrace:
+    """All that is known of grades: their cells, the attempts behind them, and every hop."""
+
+    cells: Sequence[Cell]
+    attempts: Sequence[str]
+    hops: Sequence[Recorded]
+
+
 class Hops(Protocol):
     """The hops that are kept."""
 
@@ -69,6 +98,9 @@ class Hops(Protocol):
 
     def attempts_of(self, grades: Iterable[str]) -> list[str]:
         """The attempts of these gradebook cells."""
+
+    def cells(self, grades: Iterable[str]) -> list[Cell]:
+        """These gradebook cells as they are now."""
 
     def learners_of(self, registrations: Sequence[str], user_id: str) -> list[str]:
         """The learners whom these LMSs call so."""
@@ -101,11 +133,23 @@ class Traces:
         if not own:
             return None
         attempts = {one.attempt for one in own if one.attempt}
-        grades = {one.grade for one in own if one.grade}
-        attempts |= set(self.hops.attempts_of(grades))
-        grades |= set(self.hops.grades_of(attempts))
-        others = self.hops.about(attempts, grades) if attempts or grades else []
+        grades = set(self.hops.grades_of(attempts)) | {one.grade for one in own if one.grade}
+        if not attempts:  # of a delivery it is not known which of the learner's attempts counts
+            attempts = set(self.hops.attempts_of(grades))
+        others = self.hops.about(attempts, grades)
         return Trace(asked, own, [one for one in others if one.ref != asked])
+
+    def grade(self, name: str) -> GradeTrace | None:
+        """What is known of the grade of this id, attempt or reference; None: there is none."""
+        grades = {name} if self.hops.cells([name]) else set(self.hops.grades_of([name]))
+        if not grades and (found := self.trace(name)):
+            grades = set(self.hops.grades_of({one.attempt for one in found.hops if one.attempt}))
+            grades |= {one.grade for one in found.hops if one.grade}
+        cells = self.hops.cells(grades)
+        if not cells:
+            return None
+        attempts = self.hops.attempts_of(grades)
+        return GradeTrace(cells, attempts, self.hops.about(attempts, grades))
 
     def forget(self, registration: str, user_id: str) -> int:
         """Delete what is kept of a user who never became a learner; how many hops."""

@@ -20,6 +20,7 @@ from lti_bridge.core.attempt.provider import Connection, Session
 from lti_bridge.core.course import migration
 from lti_bridge.core.course.links import course_of
 from lti_bridge.core.course.placements import MAX_ITEMS, Placing, Terms
+from lti_bridge.core.journal.hop import note
 from lti_bridge.core.launch import identity
 from lti_bridge.core.launch.handoff import Cookie, Form
 from lti_bridge.core.launch.message import Context, Launch, ResourceLink
@@ -107,6 +108,7 @@ class AtTools:
         )
         if choice is None:
             raise ToolAnswerRefused("data was used before, expired, or belongs to another browser")
+        note(connection=choice.connection)
         launch = self.placing.kept_under(choice.token)
         if len(answer.items) > (MAX_ITEMS if choice.multiple else 1):
             count = len(answer.items)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from lti_bridge.core.course.catalogue import Catalogue
 from lti_bridge.core.grade.results import UNKNOWN, Results
 from lti_bridge.core.grade.scores import Score
+from lti_bridge.core.journal.hop import checking, note
 from lti_bridge.core.records import Attempt, AttemptState, Incoming, Link
 from lti_bridge.core.tool import absent
 from lti_bridge.errors import NotFound, OutcomeRefused, ScoreRefused, StaleScore
@@ -211,9 +212,11 @@ class ToolGrades:
         place = tx.place(connection, context_id, line_item_id)
         if place is None:
             raise NotFound("no such line item")
+        checking("user")
         learner_id = tx.lock_tool_user(connection, post.user_id)
         if learner_id is None:
             raise NotFound("userId is not known in this context")
+        note(learner=learner_id, link=place.link_id)
         attempt = None
         if place.decides:
             attempt = tx.lock_newest(place.link_id, learner_id, connection)
