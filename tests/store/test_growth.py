@@ -12,12 +12,14 @@ from sqlalchemy import text
 
 from lti_bridge.assembly.basics import now
 from lti_bridge.assembly.bridge import Bridge, build
+from lti_bridge.assembly.journal import traces
 from lti_bridge.assembly.web import web_app
 from lti_bridge.bench import statements
 from lti_bridge.bench.fill import fill, row_id
 from lti_bridge.bench.parties import Parties
 from lti_bridge.bench.traffic import Traffic
 from lti_bridge.core.grade.gradebook import Outcome, View
+from lti_bridge.core.journal.traces import Question
 from lti_bridge.settings import load
 from lti_bridge.store import figures
 from tests import claims
@@ -38,6 +40,14 @@ MORE = (
     " WHERE registration = 'campus13'",
     "UPDATE grades SET read_at = 4000000000000 WHERE registration = 'campus11'",
     "UPDATE attempts SET poll_at = 4000000000000 WHERE connection = 'quiz'",
+    # a trace of each attempt, every hundredth of them refused
+    "INSERT INTO hops (ref, at, ms, kind, code, detail, proved, registration, context_id,"
+    " activity_id, connection, learner_id, attempt_id, grade_id, checks, more)"
+    " SELECT 'REF' || upper(a.id), a.created_at + row_number() OVER (ORDER BY a.id), 5, 'launch',"
+    " CASE WHEN row_number() OVER (ORDER BY a.id) % 100 = 0 THEN 'not-open' END, '', 1,"
+    " k.registration, k.context_id, a.activity_id, a.connection, a.learner_id, a.id, g.id, '', ''"
+    " FROM attempts a JOIN links k ON k.id = a.link_id"
+    " JOIN grades g ON g.link_id = a.link_id AND g.learner_id = a.learner_id",
 )
 
 
@@ -69,6 +79,33 @@ class Place:
         next(self.bridge.purge.steps(now()), None)
         store.launch(row_id("launch", 8))
         store.attempt_by_reference("quiz", "unknown")
+
+    def search(self) -> None:
+        """Every way in which traces are found."""
+        with self.bridge.store.database.reading() as connection:
+            one = connection.execute(text(ONE_HOP)).one()
+        found = traces(self.bridge)
+        for question in (
+            Question(),
+            Question(user=one.user_id, lms=one.registration),
+            Question(activity=one.activity_id, limit=5),
+            Question(course=one.context_id, limit=5),
+            Question(lms=one.registration, limit=5),
+            Question(failed=True, limit=5),
+            Question(code="not-open", limit=5),
+            Question(since=now(), limit=5),
+        ):
+            assert len(found.find(question)) <= question.limit
+        assert found.trace(one.ref) is not None
+        assert found.grade(one.attempt_id) is not None
+
+
+ONE_HOP = (
+    "SELECT h.*, l.user_id FROM hops h JOIN learners l ON l.id = h.learner_id"
+    " ORDER BY h.id DESC LIMIT 1"
+)
+# of all, or of all that failed, the newest: as many as were asked for
+IN_ORDER = ("SCAN h USING INDEX hops_by_age", "SCAN h USING INDEX hops_failed")
 
 
 @pytest.fixture
@@ -116,6 +153,31 @@ def _sorts(step: str, statement: str) -> bool:
     """Whether rows are sorted that are more than those of one learner, or of one name of a test."""
     few = "a.learner_id = '" in statement or "a.reference = '" in statement
     return "FOR ORDER BY" in step and not few
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_traces_are_found_by_indexes(place: Place) -> None:
+    with statements.counted(place.bridge.store.database) as seen:
+        place.search()
+    plans = []
+    with place.bridge.store.database.reading() as connection:
+        for statement in set(seen) - {ONE_HOP}:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+            plans += [(step, statement) for *_, step in plan if " h " in step]
+    assert len(plans) >= 10
+    wrong = [one for one in plans if one[0].startswith("SCAN") and one[0] not in IN_ORDER]
+    assert not wrong, "\n\n".join(f"{step}: {statement}" for step, statement in wrong)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("engine", ["postgres"])
+def test_postgresql_finds_traces_in_few_rows_of_many(place: Place) -> None:
+    place.search()
+    before = _read(place.bridge)
+    place.search()
+    after = _read(place.bridge)
+    read = {table: rows - before[table] for table, rows in after.items() if rows > before[table]}
+    assert sum(read.values()) < READ, read
 
 
 @pytest.mark.postgres
