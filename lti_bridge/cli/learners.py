@@ -51,10 +51,15 @@ def forget(
     Attempts and scores stay, as those of nobody. Where a provider fails, nothing is deleted here,
     so that the same command can be given again; note down what it says of the other providers.
     """
+    from lti_bridge.assembly.journal import traces
+
     bridge = open_bridge(config)
     learner_id = bridge.store.learner_id(registration, user_id)
     if learner_id is None:
-        refuse(f"No user {user_id!r} of {registration!r} is known here.")
+        if not traces(bridge).forget(registration, user_id):
+            refuse(f"No user {user_id!r} of {registration!r} is known here.")
+        click.echo("Forgotten here: there were only traces of clicks that were refused.")
+        return
     count = len(bridge.store.attempts_of(learner_id))
     question = "delete them at the providers and here, with grades that are still on their way?"
     confirm(f"User {user_id} of {registration}, {count} attempts: {question}", yes)
@@ -66,6 +71,7 @@ def forget(
     failed = any(one.failed for one in found)
     counts = {}
     if not failed or anyway:
+        traces(bridge).forget(registration, user_id)
         counts = bridge.store.forget_learner(learner_id, bridge.clock())
     if as_json:
         write_json({"providers": [asdict(one) for one in found], "here": counts})

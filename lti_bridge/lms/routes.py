@@ -9,7 +9,7 @@ from functools import partial
 from flask import Blueprint, Response, after_this_request, g, request
 from werkzeug.exceptions import NotFound
 
-from lti_bridge.core.journal.hop import checking
+from lti_bridge.core.journal.hop import looking_again
 from lti_bridge.core.launch.handoff import Form, NewWindowPage
 from lti_bridge.core.launch.message import NOTICE_SERVICE, Launch
 from lti_bridge.errors import (
@@ -189,10 +189,10 @@ def _unproved(
 ) -> Response:
     """Answer a launch without proof: refused, but with a way on if its message is a good one."""
     try:
-        found = endpoints.lms13.unproved(fields)
+        with looking_again():
+            found = endpoints.lms13.unproved(fields)
     except BridgeError:
         raise refusal from None
-    checking("browser")  # all else was right
     return endpoints.unproved(found.launch, found.new_window, refusal)
 
 

@@ -11,6 +11,7 @@ from lti_bridge.core.journal.record import Recorded, recorded
 from lti_bridge.core.journal.traces import Cell, Question, Whose
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
+from lti_bridge.store.learners import FIND_LEARNER, NAMES
 
 # Whose and where it is, as far as the hop does not say, is found here, beside the requests. One who
 # was forgotten since is nobody's, and a launch that was refused has made nobody.
@@ -117,6 +118,13 @@ class Hops:
     def learners_of(self, registrations: Sequence[str], user_id: str) -> list[str]:
         """The learners whom these LMSs call so."""
         return self._ids(USERS, {"registrations": list(registrations), "user_id": user_id})
+
+    def names(self, registration: str, user_id: str) -> list[tuple[str, str]]:
+        """All names, by LMS, of the learner of this one; none where there is no learner."""
+        with self._database.reading() as connection:
+            who = {"registration": registration, "user_id": user_id}
+            found = {"id": connection.execute(FIND_LEARNER, who).scalar()}
+            return [(row[0], row[1]) for row in connection.execute(NAMES, found)]
 
     def forget_persons(self, persons: Sequence[str]) -> int:
         """Delete what is kept of users who were refused without a learner; how many rows."""

@@ -25,6 +25,10 @@ PEOPLE = (
     "INSERT INTO learners (id, registration, user_id, created_at) VALUES"
     " ('learner-1', 'campus', 'ann', 1), ('learner-2', 'other', 'ann', 1)"
 )
+ALIAS = (
+    "INSERT INTO learner_aliases (registration, user_id, learner_id)"
+    " VALUES ('campus', 'ann-before', 'learner-1')"
+)
 KEEP = Keep(launches=0, history=0, answers=0, hops=30, most_hops=1000)
 
 
@@ -99,6 +103,13 @@ def test_a_user_is_found_with_and_without_a_learner(database: Database) -> None:
     assert "stranger" not in everything
     assert traces(database).forget("campus", "stranger") == 1
     assert find(Question(user="stranger")) == []
+
+
+def test_what_was_refused_under_another_name_is_forgotten_too(database: Database) -> None:
+    write(database, hop("BEFORE", user="ann-before"))  # when nobody knew that it is ann
+    with database.writing() as connection:
+        connection.execute(text(ALIAS))
+    assert traces(database).forget("campus", "ann") == 1
 
 
 def test_a_forgotten_learners_hops_are_gone_and_stay_gone(database: Database) -> None:

@@ -7,7 +7,8 @@ Nothing here waits, writes or decides: a hop is a few texts that somebody else k
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -115,6 +116,18 @@ def checking(what: str) -> None:
     hop = _now.get()
     if hop is not None:
         hop.checks.append(what)
+
+
+@contextmanager
+def looking_again() -> Iterator[None]:
+    """What is checked meanwhile, after a refusal and to find a way on, is not why it failed."""
+    hop = _now.get()
+    before = list(hop.checks) if hop is not None else []
+    try:
+        yield
+    finally:
+        if hop is not None:
+            hop.checks[:] = before
 
 
 def note(**facts: str | bool) -> None:

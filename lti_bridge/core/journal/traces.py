@@ -105,6 +105,9 @@ class Hops(Protocol):
     def learners_of(self, registrations: Sequence[str], user_id: str) -> list[str]:
         """The learners whom these LMSs call so."""
 
+    def names(self, registration: str, user_id: str) -> list[tuple[str, str]]:
+        """All names, by LMS, of the learner of this one; none where there is no learner."""
+
     def forget_persons(self, persons: Sequence[str]) -> int:
         """Delete what is kept of users who were refused without a learner; how many rows."""
 
@@ -152,5 +155,6 @@ class Traces:
         return GradeTrace(cells, attempts, self.hops.about(attempts, grades))
 
     def forget(self, registration: str, user_id: str) -> int:
-        """Delete what is kept of a user who never became a learner; how many hops."""
-        return self.hops.forget_persons([self.person(registration, user_id)])
+        """Delete what is kept of a user as of nobody's learner, by all names; how many hops."""
+        names = {(registration, user_id), *self.hops.names(registration, user_id)}
+        return self.hops.forget_persons([self.person(*name) for name in sorted(names)])
