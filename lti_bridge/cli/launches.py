@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from lti_bridge.core.journal.record import Recorded
 
 EVERY = "all"
+UNKNOWN = (
+    "Nothing is known of the reference {ref!r}. It may be mistyped, older than [journal] keep_days,"
+    " or one of too many that were refused in one minute: see lti-bridge launches list."
+)
 
 
 @click.group()
@@ -111,16 +115,45 @@ def show(config: Path, ref: str, as_json: bool) -> None:
 
     found = traces(open_bridge(config)).trace(ref)
     if found is None:
-        refuse(
-            f"Nothing is known of the reference {ref!r}. It may be mistyped, older than"
-            " [journal] keep_days, or one of too many that were refused in one minute:"
-            " see lti-bridge launches list."
-        )
+        refuse(UNKNOWN.format(ref=ref))
     if as_json:
         own, others = [_plain(one) for one in found.hops], [_plain(one) for one in found.others]
         write_json({"ref": found.ref, "hops": own, "others": others})
         return
     _tell(found.all, found.hops[0])
+
+
+@launches.command()
+@config_option
+@click.argument("ref", metavar="REFERENCE")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write to; made if it is not there.",
+)
+def bundle(config: Path, ref: str, out: Path) -> None:
+    """Write what became of a REFERENCE to a page and a JSON file, for an LMS's admin or a vendor.
+
+    Learners are numbered, and their ids are left out. Files that are there already stay.
+    """
+    from lti_bridge.assembly.journal import traces
+    from lti_bridge.core.journal.bundle import as_html, as_json
+
+    found = traces(open_bridge(config)).trace(ref)
+    if found is None:
+        refuse(UNKNOWN.format(ref=ref))
+    files = {out / f"{found.ref}.json": as_json(found), out / f"{found.ref}.html": as_html(found)}
+    if there := [str(path) for path in files if path.exists()]:
+        refuse(f"{there[0]} is there already: name another folder, or take it away.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path, text in files.items():
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(f"{out} cannot be written: {error.strerror}.")
+    for path in files:
+        say(str(path))
 
 
 def _tell(hops: Sequence[Recorded], first: Recorded) -> None:

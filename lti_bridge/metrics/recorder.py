@@ -18,6 +18,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 DELIVERED = ("delivered", "pending", "refused", "waiting")
 ASKED = ("answered", "failed", "broke")
 WAYS, TOLD = ("outcome", "score", "hook"), ("taken", "refused", "failed")
+LEFT_OUT = ("refused", "queue-full", "unfit")
 Figures = Mapping[str, Mapping[Any, float]]
 """By the name of a gauge its values, by those of its labels, a tuple of texts."""
 
@@ -122,6 +123,8 @@ class Recorder:
             self._time["start"].labels(name)
         for label in ((way, end) for way in WAYS for end in TOLD):
             self._count["grade_messages"].labels(*label)
+        for why in LEFT_OUT:
+            self._count["hops_left_out"].labels(why)
 
     def launched(self, labels: tuple[str, str, str, str], seconds: float) -> None:
         """A launch was answered: registration, LTI version, message, outcome."""

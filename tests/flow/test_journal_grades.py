@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,3 +76,24 @@ def test_a_message_that_is_refused_is_found(fresh_rig: Rig) -> None:
     eventually(lambda: len(rig.rows("SELECT 1 FROM hops WHERE kind = 'outcome'")), 1)
     (hop,) = command(rig, "launches", "list", "--kind", "outcome", "--failed")
     assert (hop["code"], hop["checks"], hop["proved"]) == ("signature", ["signature"], False)
+
+
+def test_a_bundle_tells_all_and_names_nobody(fresh_rig: Rig, tmp_path: Path) -> None:
+    rig = fresh_rig
+    sitting = rig.sit("old", learner="ann-of-the-bundle")
+    assert rig.report(sitting, "0.5").said == (200, "success")
+    eventually(lambda: rig.rows("SELECT 1 AS n FROM hops WHERE kind = 'delivery'"), [{"n": 1}])
+    (hop,) = command(rig, "launches", "list", "--user", "ann-of-the-bundle")
+    words = ["launches", "bundle", hop["ref"], "--out", str(tmp_path / "new")]
+    words += ["--config", str(rig.bridge.config)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    files = [tmp_path / "new" / f"{hop['ref']}.{end}" for end in ("html", "json")]
+    page, told = (path.read_text(encoding="utf-8") for path in files)
+    for text in (page, told):
+        for one in ("ann-of-the-bundle", hop["learner"], hop["attempt"]):
+            assert one not in text
+        assert "learner 1" in text
+    assert [one["kind"] for one in json.loads(told)["hops"]] == ["launch", "outcome", "delivery"]
+    again = CliRunner().invoke(main, words)
+    assert again.exit_code == 1
+    assert "is there already" in again.output
