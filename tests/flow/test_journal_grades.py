@@ -40,7 +40,7 @@ def test_a_grade_is_followed_from_the_click_to_the_gradebook(fresh_rig: Rig, lms
     assert kinds(found["others"]) == ["outcome", "delivery"]
     outcome, delivery = found["others"]
     assert (outcome["connection"], outcome["said"]) == ("one", "graded, 0.85/1")
-    assert outcome["checks"] == ["signature", "envelope", "sourcedid", "attempt"]
+    assert outcome["checks"] == ["signature", "message", "sourcedid", "attempt"]
     assert delivery["said"] == "0.85/1, try 1: delivered"
     assert [call["status"] for call in delivery["calls"]][-1] == 200
     assert {one["user"] for one in (outcome, delivery)} == {"ann"}
