@@ -508,6 +508,19 @@ class PageExpired(AccessRefused):
     remedy = "Go back to your course and open the link again."
 
 
+class AdminsOnly(AccessRefused):
+    """Nobody is signed in to the pages for admins: one answer for whatever is wrong."""
+
+    code = "admins-only"
+    status = 403
+    sentence = "This page is for the administrators of this service."
+    remedy = (
+        "Run lti-bridge admin link where the bridge runs, and open the link that it prints within"
+        " ten minutes. A link is good once, in one browser, for eight hours."
+    )
+    tells_lms = False
+
+
 class InvitationRefused(AccessRefused):
     """No invitation, or one that is unknown, used, expired or for something else: one answer."""
 

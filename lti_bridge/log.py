@@ -43,7 +43,7 @@ _REDACTIONS = tuple(
         (r"eyJ[\w-]{8,}(?:\.[\w-]*)*", _GONE),
         (r"(\w://)[^\s/@]+@", rf"\1{_GONE}@"),
         # their last part is a secret
-        (r"(/hooks/[\w.-]+/|/lti/register/)[^\s?\"']+", rf"\1{_GONE}"),
+        (r"(/hooks/[\w.-]+/|/lti/register/|/admin/enter/)[^\s?\"']+", rf"\1{_GONE}"),
     )
 )
 _NAME = re.compile(r"(?<![\w-])([\w-]+)[\"']?\s*(?:[=:]|%3D)\s*[\"']?", re.IGNORECASE)

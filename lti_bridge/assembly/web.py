@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from lti_bridge import log
+from lti_bridge.assembly.admins import build_admins, sources
 from lti_bridge.assembly.bridge import Bridge, build
 from lti_bridge.assembly.lms import key_set, signing_for
 from lti_bridge.assembly.metrics import add_metrics, recorder_of
@@ -38,6 +39,7 @@ from lti_bridge.providers import routes as provider_routes
 from lti_bridge.settings import Settings
 from lti_bridge.store.rosters import Rosters
 from lti_bridge.store.tool_choices import StoredChoices
+from lti_bridge.web import admin as admin_pages
 from lti_bridge.web import people as people_page
 from lti_bridge.web import visitors
 from lti_bridge.web.errors import ErrorPages
@@ -148,7 +150,9 @@ def _for_tools(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
 
 def _pages(bridge: Bridge, site: Site) -> tuple[Blueprint, ...]:
     people = People(bridge.roster, Rosters(bridge.store.database), is_learner)
-    return site.blueprint(), people_page.blueprint(site, people)
+    root = urlsplit(bridge.basics.url).path
+    admin = admin_pages.blueprint(site.pages, root, build_admins(bridge.basics), sources(bridge))
+    return site.blueprint(), people_page.blueprint(site, people), admin
 
 
 def _at_tools(bridge: Bridge) -> AtTools:

@@ -17,6 +17,7 @@ from lti_bridge.cli.options import FAILED
 from lti_bridge.errors import BridgeError, ConfigurationError
 
 COMMANDS = {  # by name: where it is, and the first sentence of its help
+    "admin": ("lti_bridge.cli.admin:admin", "Who may see the pages for administrators."),
     "alerts": (
         "lti_bridge.cli.alerts:alerts",
         "What operators are told of by mail and web hook: what is open, and whether it gets there.",

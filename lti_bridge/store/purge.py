@@ -82,6 +82,7 @@ EVERYTHING = (
     Old("launches on their way to a tool", "tool_launches", "until"),
     Old("choices at a tool", "tool_choices", "until"),
     Old("late answers of providers", "call_answers", "until"),
+    Old("links and sessions of admins", "admins", "until"),
     Old("clicks", "launches", "received_at", "launches"),
     Old("how attempts came to their states", "attempt_changes", "at", "history"),
     Old("hops of traces", "hops", "at", "hops"),

@@ -286,6 +286,16 @@ class Pages:
         """What this site is, and where its public documents are."""
         return self._page("front", NOBODY)
 
+    def admin(self, name: str, **values: object) -> Response:
+        """A page for admins, which no site may frame; its forms lead to ourselves.
+
+        `same-origin`, so that browsers say of those forms where they come from.
+        """
+        page = self._templates[name].render(nonce="", **values)
+        response = _response(page, 200, _policy(NOBODY, "'self'", ""))
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
     def _form(
         self,
         form: Form,

@@ -19,6 +19,7 @@ from lti_bridge.web.stylesheet import (
 # Bytes of a body, by how the address begins, of all that take forms. The doors that programs call
 # have limits of their own, which they answer in their own way.
 FORMS = {
+    "/admin/": 65_536,
     "/course/": 262_144,
     "/hooks/": 262_144,
     "/lti/launch": 262_144,
@@ -81,6 +82,7 @@ def check_request() -> None:
 
 # Where browsers come; at a former address they are sent on, so that cookies are kept at one host.
 BROWSERS = (
+    "/admin/",
     "/course/",
     "/lti/launch",
     "/lti/login",

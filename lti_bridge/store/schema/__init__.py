@@ -13,6 +13,7 @@ The migrations make the tables; tests/store/test_schema.py holds this and them t
 """
 
 from lti_bridge.store.schema import (
+    admins,
     attempts,
     courses,
     grades,
@@ -26,6 +27,7 @@ from lti_bridge.store.schema.parts import METADATA
 
 __all__ = [
     "METADATA",
+    "admins",
     "attempts",
     "courses",
     "grades",
