@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from huey import Huey, PostgresHuey, SqliteHuey
-from huey.registry import Message
-from huey.serializer import Serializer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lti_bridge import postgres
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.private import beside, keep_private
+
+# Huey loads the drivers of all servers that a queue can be on, where they are installed: a quarter
+# of a start. It finds none here, and is given the one that a queue_url needs.
+_HIDDEN = {"psycopg", "redis"} - sys.modules.keys()
+sys.modules.update(dict.fromkeys(_HIDDEN))  # type: ignore[arg-type] # None: "is not there"
+try:
+    from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey, crontab, storage
+    from huey.registry import Message
+    from huey.serializer import Serializer
+finally:
+    for _name in _HIDDEN:
+        del sys.modules[_name]
 
 log = logging.getLogger("lti_bridge.queue")
 
@@ -89,6 +99,7 @@ def open_queue(url: str) -> Huey:
         return SqliteHuey(NAME, filename=filename or ":memory:", **OPTIONS)
     if postgres.is_postgres(url):
         told = postgres.parameters(url, "queue_url")
+        _give_psycopg()
         try:
             return PostgresHuey(NAME, **told, **OPTIONS)
         except Exception as error:  # it is away; `check` says so at a start, and rows need no hints
@@ -101,15 +112,30 @@ def open_queue(url: str) -> Huey:
 
 def _redis(url: str) -> Huey:
     try:
-        import redis  # only where it is configured
-        from huey import RedisHuey
+        _give_redis()
+        from redis import ConnectionPool
     except ImportError:
         raise ConfigurationError("queue_url: redis:// needs the package redis") from None
     try:
-        pool = redis.ConnectionPool.from_url(url, **REDIS)
+        pool = ConnectionPool.from_url(url, **REDIS)
     except ValueError as error:
         raise ConfigurationError(f"bridge: queue_url: {error}") from error
     return RedisHuey(NAME, connection_pool=pool, **OPTIONS)
+
+
+def _give_psycopg() -> None:
+    import psycopg
+
+    storage.psycopg = psycopg
+
+
+def _give_redis() -> None:
+    import redis
+
+    storage.Redis = storage.RedisStorage.redis_client = redis.Redis
+    storage.ConnectionPool = redis.ConnectionPool
+    storage.ConnectionError = redis.exceptions.ConnectionError
+    storage.TimeoutError = redis.exceptions.TimeoutError
 
 
 def check(queue: Huey, url: str) -> None:
@@ -141,6 +167,10 @@ class Waker:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._start = threading.Lock()
+
+    def every_minute(self, work: Callable[[], object]) -> None:
+        """Do something every minute, in a process that takes hints."""
+        self.queue.periodic_task(crontab(minute="*"), name="minute")(work)
 
     def wake(self) -> None:
         """Tell a worker, soon, that something is due."""

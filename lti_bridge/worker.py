@@ -10,8 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
-from huey import crontab
-
 from lti_bridge.alerts.watch import Watch
 from lti_bridge.assembly.bridge import Bridge
 from lti_bridge.assembly.presence import Presence
@@ -46,7 +44,7 @@ class Worker:
         self._wake: threading.Timer | None = None
         self.queue = bridge.waker.queue
         bridge.waker.body = self.sweep
-        self.queue.periodic_task(crontab(minute="*"), name="minute")(self.minute)
+        bridge.waker.every_minute(self.minute)
 
     def sweep(self) -> None:
         """Deliver what is due, and come back in time for what is due soon; raises nothing."""

@@ -97,6 +97,17 @@ def test_the_second_start_uses_the_same_keys(folder: Path, clock: Clock) -> None
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
 
+def test_keys_that_were_read_are_not_read_again_where_their_files_are_the_same(
+    folder: Path, clock: Clock
+) -> None:
+    first, second = (Keyring.open(folder, clock).signing("tool") for _ in range(2))
+    assert first.private is second.private
+    file = folder / f"tool-{first.kid}.pem"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ConfigurationError, match="not a private key"):
+        Keyring.open(folder, clock)
+
+
 def test_existing_keys_are_used_from_a_folder_that_cannot_be_written(
     folder: Path, clock: Clock
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -118,3 +120,36 @@ def test_a_hint_carries_nothing_but_its_job(waker: Waker) -> None:
     waker.queue.storage.flush_queue()
     with pytest.raises(ValueError, match="nothing more"):
         waker.queue.serialize_task(waker._hint.s("an argument"))
+
+
+OPENED = """
+import sys
+from lti_bridge.errors import ConfigurationError
+from lti_bridge.queue import check, open_queue
+print(*sorted({"psycopg", "redis"} & sys.modules.keys()))
+try:
+    check(open_queue(sys.argv[1]), sys.argv[1])
+except ConfigurationError as error:
+    print(error.detail)
+print(*sorted({"psycopg", "redis"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "said"),
+    [
+        ("sqlite:///:memory:", "", ""),
+        ("redis://127.0.0.1:1", "redis", "no queue answers at redis://127.0.0.1:1 (Connection"),
+        ("postgresql://127.0.0.1:1/x", "psycopg", "no queue answers at postgresql://127.0.0.1:1/x"),
+    ],
+)
+def test_a_driver_is_loaded_where_the_queue_is_on_its_server(
+    url: str, driver: str, said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED, url], capture_output=True, text=True, check=True
+    )
+    before, *told, after = done.stdout.splitlines()
+    assert (before, after) == ("", driver)
+    assert said in "".join(told)
+    assert "ConfigurationError" not in "".join(told)  # that of a driver that is not there

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from lti_bridge.cli.later import loading
+
 if TYPE_CHECKING:
     from lti_bridge.assembly.bridge import Bridge
     from lti_bridge.core.staff.resolution import ByHand
@@ -54,8 +56,9 @@ def settings_of(path: Path) -> Settings:
 
 def open_bridge(path: Path) -> Bridge:
     """The bridge of a configuration file, with a database that has its schema."""
-    from lti_bridge.assembly.bridge import build
-    from lti_bridge.store.engine import reachable
+    with loading():
+        from lti_bridge.assembly.bridge import build
+        from lti_bridge.store.engine import reachable
 
     bridge = build(settings_of(path))
     if not reachable(bridge.store.database):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lti_bridge.cli.later import loading
 from lti_bridge.cli.options import FAILED, config_option, json_option, settings_of, write_json
 from lti_bridge.errors import ConfigurationError
 
@@ -21,10 +22,11 @@ from lti_bridge.errors import ConfigurationError
 @click.option("--no-worker", is_flag=True, help="Deliver no grades here; run lti-bridge worker.")
 def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> None:
     """Serve the bridge; one worker that delivers grades runs inside."""
-    from lti_bridge.assembly.bridge import start_log
-    from lti_bridge.assembly.starting import started
-    from lti_bridge.serving import open_port
-    from lti_bridge.serving import serve as run
+    with loading():
+        from lti_bridge.assembly.bridge import start_log
+        from lti_bridge.assembly.starting import started
+        from lti_bridge.serving import open_port
+        from lti_bridge.serving import serve as run
 
     with open_port(host, port) as listener:  # before anything else, which would change something
         settings = settings_of(config)
@@ -38,10 +40,11 @@ def serve(config: Path, host: str, port: int, workers: int, no_worker: bool) -> 
 @config_option
 def worker(config: Path) -> None:
     """Deliver grades; any number of these may run at the same time."""
-    from lti_bridge.assembly.bridge import start_log
-    from lti_bridge.assembly.metrics import recorder_of
-    from lti_bridge.assembly.starting import started
-    from lti_bridge.worker import run
+    with loading():
+        from lti_bridge.assembly.bridge import start_log
+        from lti_bridge.assembly.metrics import recorder_of
+        from lti_bridge.assembly.starting import started
+        from lti_bridge.worker import run
 
     settings = settings_of(config)
     start_log(settings)
@@ -52,8 +55,9 @@ def worker(config: Path) -> None:
 @config_option
 def migrate(config: Path) -> None:
     """Bring the database to the newest schema."""
-    from lti_bridge.assembly.bridge import build
-    from lti_bridge.assembly.starting import prepare
+    with loading():
+        from lti_bridge.assembly.bridge import build
+        from lti_bridge.assembly.starting import prepare
 
     prepare(build(settings_of(config)))
     click.echo("The database is up to date.")
@@ -103,8 +107,9 @@ def check(config: Path) -> None:
 @json_option
 def doctor(config: Path, as_json: bool) -> None:
     """Look at everything the bridge depends on, and say what is wrong and what to do."""
-    from lti_bridge.assembly.bridge import build
-    from lti_bridge.doctor.examine import examine
+    with loading():
+        from lti_bridge.assembly.bridge import build
+        from lti_bridge.doctor.examine import examine
 
     findings = list(examine(build(settings_of(config))))
     if as_json:

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from lti_bridge.errors import ConfigurationError
 from lti_bridge.lti.keys import MIN_BITS, SigningKey, thumbprint
@@ -32,6 +34,7 @@ ROLES: tuple[Role, ...] = ("tool", "platform")  # those that every bridge has
 _OWN_ROLE = re.compile(r"lms\.[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KID = re.compile(r"[\w-]{43}", re.ASCII)
 SECRET_BYTES = 32
+KEPT = 64  # read keys in a process, by the content of their files
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,18 @@ def read_key(path: Path, row: KeyRow) -> SigningKey:
     """The private key of a row. Raises ConfigurationError naming the file."""
     file = path / row.file
     try:
-        private = serialization.load_pem_private_key(read(file), password=None)
+        private = _parsed(read(file))
     except (ValueError, TypeError) as err:
         raise ConfigurationError(f"{file}: not a private key; restore it from a backup") from err
     if not isinstance(private, RSAPrivateKey) or thumbprint(private.public_key()) != row.kid:
         raise ConfigurationError(f"{file}: not the key of this name; restore it from a backup")
     return SigningKey(row.kid, private)
+
+
+@lru_cache(maxsize=KEPT)
+def _parsed(pem: bytes) -> PrivateKeyTypes:
+    """The key of a file. Reading it takes 40 ms, which processes of one start need not do each."""
+    return serialization.load_pem_private_key(pem, password=None)
 
 
 def read_manifest(path: Path) -> tuple[KeyRow, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from importlib import import_module
@@ -13,6 +12,7 @@ from click.testing import CliRunner
 
 from lti_bridge import cli
 from lti_bridge.cli import purging, registrations, tools
+from tests.costs import cost_s
 
 LONG = 1000  # characters, for a sentence that is not cut
 GROUPS = {
@@ -49,16 +49,6 @@ def test_a_command_is_the_same_each_time_it_is_asked_for() -> None:
     found = [cli.main.get_command(context, "purge") for _ in range(2)]
     assert found == [purging.purge] * 2
     assert cli.main.get_command(context, "nothing") is None
-
-
-def cost_s(*arguments: str) -> float:
-    """The processor time of one run of Python."""
-    quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"PYTHONDONTWRITEBYTECODE": ""}}
-    with subprocess.Popen([sys.executable, *arguments], **quiet) as process:
-        _pid, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_utime + used.ru_stime
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from lxml import html
 
 from lti_bridge.core.launch.handoff import Form, Frame, InfoPage, NewWindowPage, Redirect, Storage
 from lti_bridge.errors import BadRequest, BridgeError, PageExpired, PlaceUnclear
+from lti_bridge.web import rendering
 from lti_bridge.web.rendering import Pages
 from lti_bridge.web.responses import NOBODY
 from lti_bridge.web.views import InstructorView, PeopleView, PersonLine, PreviewForm
@@ -382,3 +384,10 @@ def test_without_a_preview_an_instructor_has_no_form(pages: Pages) -> None:
 def test_a_bridge_below_a_path_finds_its_files() -> None:
     page = tree(Pages("/bridge").front())
     assert all(href.startswith("/bridge/") for href in page.xpath("//link/@href | //a/@href"))
+
+
+def test_every_page_compiles_and_only_what_is_shown_is_compiled() -> None:
+    names = {path.stem for path in Path(rendering.__file__).parent.glob("templates/*.html")}
+    pages = rendering._templates("/of-its-own")
+    assert pages == {}
+    assert {name for name in names if pages[name].name == f"{name}.html"} == names == set(pages)
