@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response
@@ -61,9 +63,15 @@ def create_app(settings: Settings) -> Flask:
     return web_app(build(settings, recorder_of(settings)))
 
 
+class _App(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Nothing of ours is a coroutine: Flask would look, at each function of each request."""
+        return func
+
+
 def web_app(bridge: Bridge) -> Flask:
     """The Flask app of an already built bridge."""
-    app = Flask("lti_bridge", static_folder=None)
+    app = _App("lti_bridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     site = _site(bridge)
     for addresses in (*_for_lmss(bridge, site), *_for_tools(bridge, site), *_pages(bridge, site)):

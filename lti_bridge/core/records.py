@@ -144,6 +144,14 @@ class GradeCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """An attempt with its gradebook cell, which one transaction at a time has in hand."""
+
+    attempt: Attempt
+    cell: GradeCell
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """An attempt of a learner, as far as a click has to know it: where, of what, since when.
 

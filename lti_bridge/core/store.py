@@ -22,6 +22,7 @@ from lti_bridge.core.records import (
     GradeCell,
     Incoming,
     Link,
+    Locked,
     Poll,
     Purchase,
 )
@@ -111,8 +112,8 @@ class Transaction(ActivitySteps, OwnerSteps, Protocol):
     def save_memberships_url(self, launch: Launch, url: str) -> None:
         """Keep where the members of this launch's course are listed."""
 
-    def lock_attempt(self, attempt_id: str, connection: str) -> Attempt | None:
-        """The attempt if it belongs to that connection, its gradebook cell locked."""
+    def lock_attempt(self, attempt_id: str, connection: str) -> Locked | None:
+        """The attempt if it belongs to that connection, with its gradebook cell, locked."""
 
     def save_result(
         self, result_id: str, attempt: Attempt, incoming: Incoming, now: datetime

@@ -43,12 +43,6 @@ _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _HEADER_PAIR = re.compile(r'\s*([^\s=,"]+)\s*=\s*"([^"]*)"\s*(?:,|$)')
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _UNRESERVED = frozenset("-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-_ESCAPES = tuple(
-    (chr(code), f"%{code:02X}")
-    for code in (ord("%"), *range(1, ord("%")), *range(ord("%") + 1, 256))  # "%" first, and once
-    if chr(code) not in _UNRESERVED
-)
-_ASCII_ESCAPES = tuple(pair for pair in _ESCAPES if pair[0].isascii())
 HASHES: Mapping[str, str] = MappingProxyType({"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256"})
 
 
@@ -131,7 +125,8 @@ def sign_body(
     signed = signature(http_method, url, params + query_pairs(url), secret, method)
     params.append(("oauth_signature", signed))
     # one LMS splits at the comma and takes the blank for a part of the name (docs/lms.md, Stud.IP)
-    return "OAuth " + ",".join(f'{name}="{_escaped(value)}"' for name, value in params)
+    values = escape_all([value for _, value in params])
+    return "OAuth " + ",".join([f'{params[at][0]}="{one}"' for at, one in enumerate(values)])
 
 
 def read_form(http_method: str, url: str, body_params: Params) -> SignedRequest:
@@ -236,12 +231,11 @@ def escape_all(texts: Sequence[str]) -> list[str]:
     joined = "\0".join(texts)
     if joined.count("\0") != len(texts) - 1:
         return [_escaped(text) for text in texts]
-    escapes = _ASCII_ESCAPES
     if not joined.isascii():
-        joined, escapes = joined.encode().decode("latin-1"), _ESCAPES
-    for char, escape in escapes:
-        if char in joined:
-            joined = joined.replace(char, escape)
+        joined = joined.encode().decode("latin-1")
+    reserved = set(joined) - _UNRESERVED - {"\0"}
+    for char in sorted(reserved, key=lambda char: char != "%"):  # "%" first, and once
+        joined = joined.replace(char, f"%{ord(char):02X}")
     return joined.split("\0")
 
 
@@ -331,6 +325,8 @@ def _header_params(authorization: str) -> list[tuple[str, str]]:
 
 
 def _decoded(text: str) -> str:
+    if "%" not in text and "\0" not in text:
+        return text
     try:
         decoded = unquote(text, errors="strict")
     except UnicodeDecodeError as err:

@@ -16,7 +16,7 @@ NAMESPACE = "http://www.imsglobal.org/services/ltiv1p1/xsd/imsoms_v1p0"
 DRAFT_NAMESPACE = "http://www.imsglobal.org/lis/oms1p0/pox"
 # Moodle, Canvas and Sakai look at no namespace at all. One document has one, and every element
 # of it is there: readers must not be able to disagree on which element counts.
-_TAKEN = (NAMESPACE, DRAFT_NAMESPACE, None)
+_TAKEN = (f"{{{NAMESPACE}", f"{{{DRAFT_NAMESPACE}", "")  # as `_space` has them
 CONTENT_TYPE = "application/xml"
 CONTENT_TYPE_13 = "application/vnd.ims.lti.v1.outcome+xml"
 REPLACE = "replaceResult"
@@ -25,7 +25,7 @@ DELETE = "deleteResult"
 OPERATIONS = (REPLACE, READ, DELETE)
 
 _MAX_BYTES = 64 * 1024
-_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
 _SCORE = re.compile(r"(?:[0-9]{1,64}(?:\.[0-9]{0,64})?|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,2})?")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -77,17 +77,16 @@ def build_request(
     """
     if _NOT_XML.search(sourced_id):
         raise errors.DeliveryRefused("outcome: the sourcedId cannot be written in XML")
-    root = _envelope("Request")
-    header = _add(_add(root, "imsx_POXHeader"), "imsx_POXRequestHeaderInfo")
-    _add(header, "imsx_version", "V1.0")
-    _add(header, "imsx_messageIdentifier", message_id)
-    record = _add(_add(_add(root, "imsx_POXBody"), f"{operation}Request"), "resultRecord")
-    _add(_add(record, "sourcedGUID"), "sourcedId", sourced_id)
+    result = ""
     if score is not None:
-        result = _add_score(record, score_text(score))
+        result = _score_element(score_text(score))
         if text is not None:
-            _add(_add(result, "resultData"), "text", _NOT_XML.sub("", text))
-    return _serialized(root)
+            result += _element("resultData", _element("text", _escaped(text)))
+        result = _element("result", result)
+    record = _element("sourcedGUID", _element("sourcedId", _escaped(sourced_id))) + result
+    header = _element("imsx_messageIdentifier", _escaped(message_id))
+    body = _element(f"{operation}Request", _element("resultRecord", record))
+    return _envelope("Request", header, body)
 
 
 def parse_request(body: bytes) -> OutcomeRequest:
@@ -112,22 +111,24 @@ def build_response(
     score: str | None = None,
 ) -> bytes:
     """An answer for a tool; `score` is the text of a readResult, "" meaning no grade."""
-    root = _envelope("Response")
-    header = _add(_add(root, "imsx_POXHeader"), "imsx_POXResponseHeaderInfo")
-    _add(header, "imsx_version", "V1.0")
-    _add(header, "imsx_messageIdentifier", message_id)
-    status = _add(header, "imsx_statusInfo")
-    _add(status, "imsx_codeMajor", code_major)
-    _add(status, "imsx_severity", severity)
-    _add(status, "imsx_description", description)
-    _add(status, "imsx_messageRefIdentifier", message_ref)
-    _add(status, "imsx_operationRefIdentifier", operation_ref)
-    body = _add(root, "imsx_POXBody")
-    if operation_ref in OPERATIONS:
-        operation = _add(body, f"{operation_ref}Response")
-        if score is not None:
-            _add_score(operation, score)
-    return _serialized(root)
+    status = "".join(
+        [
+            _element(name, _escaped(text))
+            for name, text in (
+                ("imsx_codeMajor", code_major),
+                ("imsx_severity", severity),
+                ("imsx_description", description),
+                ("imsx_messageRefIdentifier", message_ref),
+                ("imsx_operationRefIdentifier", operation_ref),
+            )
+        ]
+    )
+    header = _element("imsx_messageIdentifier", _escaped(message_id))
+    header += _element("imsx_statusInfo", status)
+    body = f"<{operation_ref}Response/>" if operation_ref in OPERATIONS else ""
+    if body and score is not None:
+        body = _element(f"{operation_ref}Response", _element("result", _score_element(score)))
+    return _envelope("Response", header, body)
 
 
 def parse_response(body: bytes) -> OutcomeResponse:
@@ -175,27 +176,28 @@ def score_text(score: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _envelope(direction: str) -> _Element:
-    return etree.Element(f"{{{NAMESPACE}}}imsx_POXEnvelope{direction}", nsmap={None: NAMESPACE})
+def _envelope(direction: str, header: str, body: str) -> bytes:
+    """The document of a request or a response; header and body are XML."""
+    info = _element(f"imsx_POX{direction}HeaderInfo", _element("imsx_version", "V1.0") + header)
+    body = _element("imsx_POXBody", body) if body else "<imsx_POXBody/>"
+    root = f"imsx_POXEnvelope{direction}"
+    head = f'{_DECLARATION}<{root} xmlns="{NAMESPACE}">{_element("imsx_POXHeader", info)}'
+    return f"{head}{body}</{root}>".encode()
 
 
-def _add(parent: _Element, name: str, text: str | None = None) -> _Element:
-    child = etree.SubElement(parent, f"{{{NAMESPACE}}}{name}")
-    child.text = text
-    return child
+def _element(name: str, content: str) -> str:
+    """An element without attributes; its content is XML."""
+    return f"<{name}>{content}</{name}>"
 
 
-def _add_score(parent: _Element, text: str) -> _Element:
-    result = _add(parent, "result")
-    score = _add(result, "resultScore")
-    _add(score, "language", "en")
-    _add(score, "textString", text)
-    return result
+def _score_element(text: str) -> str:
+    return _element("resultScore", _element("language", "en") + _element("textString", text))
 
 
-def _serialized(root: _Element) -> bytes:
-    xml: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=False)
-    return _DECLARATION + xml
+def _escaped(text: str) -> str:
+    """A text as the content of an element, without what XML cannot carry."""
+    text = _NOT_XML.sub("", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;")
 
 
 def _parsed(body: bytes) -> _Element:
@@ -227,22 +229,21 @@ def _malformed(reason: str) -> errors.BadRequest:
 
 
 def _request(root: _Element) -> OutcomeRequest:
-    name = etree.QName(root)
-    if name.localname != "imsx_POXEnvelopeRequest":
+    if _name(root) != "imsx_POXEnvelopeRequest":
         raise _malformed("the root is not imsx_POXEnvelopeRequest")
-    if name.namespace not in _TAKEN:
+    if _space(root) not in _TAKEN:
         raise _malformed(f"imsx_POXEnvelopeRequest is not in the namespace {NAMESPACE}")
     info = _only(_only(root, "imsx_POXHeader"), "imsx_POXRequestHeaderInfo")
     message_id = _leaf(_only(info, "imsx_messageIdentifier"))
     elements = list(_only(root, "imsx_POXBody").iterchildren("*"))
     if len(elements) != 1:
         raise _malformed(f"imsx_POXBody holds {len(elements)} elements, not one operation")
-    asked = etree.QName(elements[0])
-    if asked.namespace != name.namespace:
+    asked = _name(elements[0])
+    if _space(elements[0]) != _space(root):
         raise _malformed("the operation is not in the namespace of the root")
-    operation = asked.localname.removesuffix("Request")
-    if operation not in OPERATIONS or operation == asked.localname:
-        return OutcomeRequest(asked.localname, message_id, "", None)
+    operation = asked.removesuffix("Request")
+    if operation not in OPERATIONS or operation == asked:
+        return OutcomeRequest(asked, message_id, "", None)
     record = _only(elements[0], "resultRecord")
     sourced_id = _leaf(_only(_only(record, "sourcedGUID"), "sourcedId"))
     if sum(1 for _ in root.iter("{*}sourcedId")) != 1:
@@ -267,7 +268,7 @@ def _only(parent: _Element, name: str) -> _Element:
         raise _malformed(f"{name} is missing")
     if len(children) > 1:
         raise _malformed(f"{name} stands there {len(children)} times")
-    if etree.QName(children[0]).namespace != etree.QName(parent).namespace:
+    if _space(children[0]) != _space(parent):
         raise _malformed(f"{name} is not in the namespace of the root")
     return children[0]
 
@@ -275,8 +276,17 @@ def _only(parent: _Element, name: str) -> _Element:
 def _leaf(element: _Element) -> str:
     # A comment inside would split the text, and readers disagree on which half counts.
     if len(element):
-        raise _malformed(f"{etree.QName(element).localname} holds more than text")
+        raise _malformed(f"{_name(element)} holds more than text")
     return element.text or ""
+
+
+def _name(element: _Element) -> str:
+    return str(element.tag.rpartition("}")[2])
+
+
+def _space(element: _Element) -> str:
+    """The namespace with the brace before it, as lxml writes it; empty for none."""
+    return str(element.tag.rpartition("}")[0])
 
 
 def _first(parent: _Element | None, name: str) -> _Element | None:

@@ -13,7 +13,7 @@ from lti_bridge.core.attempt.provider import Started
 from lti_bridge.core.attempt.states import CLOSED, MOVES, UNDER_WAY, Event
 from lti_bridge.core.grade.scores import Scored
 from lti_bridge.core.launch.message import Launch
-from lti_bridge.core.records import Attempt, AttemptState, Begun, GradeCell, Incoming, Link
+from lti_bridge.core.records import Attempt, AttemptState, Begun, GradeCell, Incoming, Link, Locked
 from lti_bridge.store import rows
 from lti_bridge.store.engine import Database
 from lti_bridge.store.purchases import give_back
@@ -65,11 +65,20 @@ ADD_RESULT = text(
     " VALUES (:id, :attempt_id, :source, :event, :given, :maximum, :raw, :now)"
     " ON CONFLICT DO NOTHING"
 )
+CELL_COLUMNS = (
+    "g.link_id, g.learner_id, g.version, g.given, g.maximum, g.awaiting, g.outcome_url,"
+    " g.sourced_id, g.line_item, g.line_items, g.scopes,"
+    f" {ATTEMPT_COLUMNS}, a.scored_at, a.is_open"
+)
+OF_CELL = "a.link_id = g.link_id AND a.learner_id = g.learner_id"
 CELL = text(
-    "SELECT g.version, g.given, g.maximum, g.awaiting, g.outcome_url, g.sourced_id, g.line_item,"
-    " g.line_items, g.scopes, a.id, a.number, a.state, a.given, a.maximum, a.scored_at, a.is_open"
-    " FROM grades g LEFT JOIN attempts a ON a.link_id = g.link_id AND a.learner_id = g.learner_id"
+    f"SELECT {CELL_COLUMNS} FROM grades g LEFT JOIN attempts a ON {OF_CELL}"  # noqa: S608 - constants
     " WHERE g.link_id = :link_id AND g.learner_id = :learner_id ORDER BY a.number"
+)
+CELL_OF_ATTEMPT = text(
+    f"SELECT {CELL_COLUMNS} FROM attempts o JOIN grades g ON g.link_id = o.link_id"  # noqa: S608 - constants
+    f" AND g.learner_id = o.learner_id JOIN attempts a ON {OF_CELL}"
+    " WHERE o.id = :id AND o.connection = :connection ORDER BY a.number"
 )
 SAVE_ATTEMPT = text(
     "UPDATE attempts SET state = :state, given = :given, maximum = :maximum,"
@@ -181,10 +190,15 @@ class AttemptSteps(Statements):
         """Close an attempt that nobody will finish: its link opens another activity now."""
         self._changes(CLOSE_ATTEMPT, id=attempt.id, now=rows.ms(now))
 
-    def lock_attempt(self, attempt_id: str, connection: str) -> Attempt | None:
-        """The attempt if it belongs to that connection, its gradebook cell locked."""
-        row = self._row(_locking(self._for_update), id=attempt_id, connection=connection)
-        return rows.attempt(row) if row else None
+    def lock_attempt(self, attempt_id: str, connection: str) -> Locked | None:
+        """The attempt if it belongs to that connection, with its gradebook cell, locked."""
+        key = {"id": attempt_id, "connection": connection}
+        self._lock(_locking(self._for_update), **key)
+        found = self._rows(CELL_OF_ATTEMPT, **key)
+        if not found:
+            return None
+        cell, attempts = rows.cell(found)
+        return Locked(next(one for one in attempts if one.id == attempt_id), cell)
 
     def save_result(
         self, result_id: str, attempt: Attempt, incoming: Incoming, now: datetime
@@ -204,7 +218,7 @@ class AttemptSteps(Statements):
     def cell(self, link_id: str, learner_id: str) -> GradeCell:
         """A gradebook cell, which has to be locked, with all its attempts."""
         found = self._rows(CELL, link_id=link_id, learner_id=learner_id)
-        return rows.cell(link_id, learner_id, found)
+        return rows.cell(found)[0]
 
     def save_attempt(self, attempt: Attempt, cell: GradeCell, source: str, now: datetime) -> None:
         """Let an attempt be as it is in this cell; `source` has changed its state, if any has."""
@@ -342,10 +356,8 @@ def note(
 
 @cache
 def _locking(for_update: str) -> TextClause:
-    # Both rows are locked: two attempts of one cell share the grade, and only a locked row is read
-    # as the one before us left it.
+    # Both rows are locked: two attempts of one cell share the grade.
     return text(
-        f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN grades g"  # noqa: S608 - constants
-        " ON g.link_id = a.link_id AND g.learner_id = a.learner_id"
+        f"SELECT 1 FROM attempts a JOIN grades g ON {OF_CELL}"  # noqa: S608 - constants
         f" WHERE a.id = :id AND a.connection = :connection {for_update}"
     )

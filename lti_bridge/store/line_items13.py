@@ -14,10 +14,10 @@ from sqlalchemy import TextClause, text
 
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.grade.states import SCORE_SCOPE
-from lti_bridge.core.records import Attempt, Link
+from lti_bridge.core.records import Attempt, Link, Locked
 from lti_bridge.core.tool.line_items import Place, ToolContext, ToolLineItem, ToolScore
 from lti_bridge.store import rows
-from lti_bridge.store.attempts import ATTEMPT_COLUMNS
+from lti_bridge.store.attempts import CELL, OF_CELL
 from lti_bridge.store.engine import Database
 from lti_bridge.store.transaction import Steps
 
@@ -29,19 +29,19 @@ DECIDES = (  # there is none before it, which needs no sorting
     " WHERE i.link_id = p.link_id AND i.context_id = p.context_id"
     " AND (i.by_tool, i.created_at, i.id) < (p.by_tool, p.created_at, p.id))"
 )
-PLACE = (
-    f"SELECT p.link_id, CASE WHEN {DECIDES} THEN 1 ELSE 0 END"  # noqa: S608 - constants
-    " FROM tool_line_items p JOIN tool_contexts c ON c.id = p.context_id"
-    " WHERE p.id = :id AND p.context_id = :context_id AND c.connection = :connection"
+ITEM = (
+    "p.id = :id AND p.context_id = :context_id AND c.id = p.context_id"
+    " AND c.connection = :connection"
+)
+USER = "u.connection = :connection AND u.user_id = :user_id"
+PLACE = text(
+    f"SELECT p.link_id, CASE WHEN {DECIDES} THEN 1 ELSE 0 END, u.learner_id,"  # noqa: S608 - constants
+    " s.at, s.given, s.maximum, s.more FROM tool_line_items p"
+    f" JOIN tool_contexts c ON {ITEM} LEFT JOIN tool_users u ON {USER} LEFT JOIN tool_scores s"
+    " ON s.line_item_id = p.id AND s.learner_id = u.learner_id"
 )
 TOOL_USER = (
     "SELECT learner_id FROM tool_users WHERE connection = :connection AND user_id = :user_id"
-)
-NEWEST = (
-    f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN grades g"  # noqa: S608 - constants
-    " ON g.link_id = a.link_id AND g.learner_id = a.learner_id WHERE a.link_id = :link_id"
-    " AND a.learner_id = :learner_id AND a.connection = :connection"
-    " ORDER BY a.is_open DESC, a.number DESC LIMIT 1"
 )
 IN_CONTEXT = text(
     "SELECT 1 FROM tool_contexts c JOIN links l ON l.registration = c.registration"
@@ -80,10 +80,6 @@ ADD_CELL = text(
     " 'none', 0, 0, 0, 0, '', CAST(:now AS BIGINT), p.family, CAST(:now AS BIGINT)"
     f" FROM ({PLACES}) p JOIN ({NAMES}) u ON u.registration = p.registration"
     " WHERE true ORDER BY u.user_id LIMIT 1 ON CONFLICT DO NOTHING"
-)
-SCORE = text(
-    "SELECT at, given, maximum, more FROM tool_scores"
-    " WHERE line_item_id = :id AND learner_id = :learner_id"
 )
 SAVE_SCORE = text(
     "INSERT INTO tool_scores (line_item_id, learner_id, at, given, maximum, more)"
@@ -149,22 +145,37 @@ SCORES = text(
 class ToolSteps(Steps):
     """The `core.tool_grades.ToolTransaction` of one open transaction."""
 
-    def place(self, connection: str, context_id: str, line_item_id: str) -> Place | None:
-        """The place of a line item of this connection, which nobody deletes meanwhile."""
+    def place(
+        self, connection: str, context_id: str, line_item_id: str, user_id: str
+    ) -> Place | None:
+        """The place of a score at a line item of this connection; None: it has no such line item.
+
+        Nobody deletes the line item meanwhile, and one transaction at a time gets the learner.
+        """
         values = {"connection": connection, "context_id": context_id, "id": line_item_id}
-        row = self._row(_locking(self._for_update)["place"], **values)
-        return Place(row[0] or "", bool(row[1])) if row else None
+        self._lock(_locking(self._for_update)["place"], **values, user_id=user_id)
+        row = self._row(PLACE, **values, user_id=user_id)
+        if row is None:
+            return None
+        link_id, decides, learner_id, *before = row
+        score = None if before[0] is None else _score(*before)
+        return Place(link_id or "", bool(decides), learner_id or "", score)
 
-    def lock_tool_user(self, connection: str, user_id: str) -> str | None:
-        """The learner whom a tool knows by this id; one transaction at a time gets it."""
-        row = self._row(_locking(self._for_update)["user"], connection=connection, user_id=user_id)
-        return str(row[0]) if row else None
-
-    def lock_newest(self, link_id: str, learner_id: str, connection: str) -> Attempt | None:
-        """The open attempt, else the newest one, its gradebook cell locked."""
-        values = {"link_id": link_id, "learner_id": learner_id, "connection": connection}
-        row = self._row(_locking(self._for_update)["newest"], **values)
-        return rows.attempt(row) if row else None
+    def lock_newest(self, link_id: str, learner_id: str, connection: str) -> Locked | None:
+        """The open attempt, else the newest one, with its gradebook cell, locked."""
+        where = {"link_id": link_id, "learner_id": learner_id}
+        self._lock(_locking(self._for_update)["newest"], **where, connection=connection)
+        found = self._rows(CELL, **where)
+        if not found:
+            return None
+        cell, attempts = rows.cell(found)
+        opened = {one.attempt_id for one in cell.attempts if one.is_open}
+        newest = max(
+            [one for one in attempts if one.connection == connection],
+            key=lambda one: (one.id in opened, one.number),
+            default=None,
+        )
+        return Locked(newest, cell) if newest else None
 
     def is_in_context(self, context_id: str, learner_id: str) -> bool:
         """Whether the tool knows them in this course: by an attempt, or from the list."""
@@ -184,11 +195,6 @@ class ToolSteps(Steps):
         """Make the learner's cell where others of this link have theirs by AGS, if anywhere."""
         where = {"link_id": link_id, "learner_id": learner_id}
         self._changes(ADD_CELL, id=cell_id, now=rows.ms(now), **where)
-
-    def tool_score(self, line_item_id: str, learner_id: str) -> ToolScore | None:
-        """The newest score of this learner at this line item."""
-        row = self._row(SCORE, id=line_item_id, learner_id=learner_id)
-        return _score(*row) if row else None
 
     def save_tool_score(self, line_item_id: str, learner_id: str, score: ToolScore) -> bool:
         """Keep the score; False when one of the same time or a later one is there."""
@@ -301,11 +307,16 @@ class LineItems13:
 @cache
 def _locking(for_update: str) -> dict[str, TextClause]:
     # A line item is only kept from being deleted, which scores of all its users may do at once.
-    kept = "FOR KEY SHARE OF p" if for_update else ""
     return {
-        "place": text(f"{PLACE} {kept}"),
-        "user": text(f"{TOOL_USER} {for_update}"),
-        "newest": text(f"{NEWEST} {for_update}"),
+        "place": text(
+            "SELECT 1 FROM tool_line_items p, tool_contexts c, tool_users u"  # noqa: S608 - constants
+            f" WHERE {ITEM} AND {USER} FOR KEY SHARE OF p {for_update} OF u"
+        ),
+        "newest": text(
+            f"SELECT 1 FROM attempts a JOIN grades g ON {OF_CELL} WHERE a.link_id = :link_id"  # noqa: S608 - constants
+            " AND a.learner_id = :learner_id AND a.connection = :connection"
+            f" ORDER BY a.is_open DESC, a.number DESC LIMIT 1 {for_update}"
+        ),
     }
 
 

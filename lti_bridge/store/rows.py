@@ -10,7 +10,7 @@ from typing import Any
 
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.launch.message import GradeTarget, Once
-from lti_bridge.core.records import Attempt, AttemptState, Delivery, GradeCell, OfCell
+from lti_bridge.core.records import Attempt, Delivery, GradeCell, OfCell
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -57,32 +57,29 @@ def attempt(row: Any) -> Attempt:
     return Attempt(*(*row[:8], score(given, maximum), *told))
 
 
-def cell(link_id: str, learner_id: str, found: Sequence[Any]) -> GradeCell:
-    """The gradebook cell of rows selected with attempts.CELL: one for each of its attempts."""
-    version, given, maximum, awaiting, outcome_url, sourced_id, *services, scopes = found[0][:9]
-    line_item, line_items = services
-    return GradeCell(
+def cell(found: Sequence[Any]) -> tuple[GradeCell, list[Attempt]]:
+    """The gradebook cell of rows selected with attempts.CELL_COLUMNS, and its attempts, by number.
+
+    There is a row for each attempt, or one without any.
+    """
+    link_id, learner_id, version, given, maximum, awaiting, *target = found[0][:11]
+    outcome_url, sourced_id, line_item, line_items, scopes = target
+    dated = [(attempt(row[11:-2]), *row[-2:]) for row in found if row[11] is not None]
+    kept = GradeCell(
         link_id=link_id,
         learner_id=learner_id,
         version=version,
         score=score(given, maximum),
         awaiting=awaiting,
         target=GradeTarget(outcome_url, sourced_id, line_item, line_items, tuple(scopes.split())),
-        attempts=tuple(_of_cell(*row[9:]) for row in found if row[9] is not None),
+        attempts=tuple([_of_cell(*one) for one in dated]),
     )
+    return kept, [one for one, *_ in dated]
 
 
-def _of_cell(
-    attempt_id: str,
-    number: int,
-    state: AttemptState,
-    given: str | None,
-    maximum: str | None,
-    scored_at: int | None,
-    is_open: int,
-) -> OfCell:
+def _of_cell(one: Attempt, scored_at: int | None, is_open: int) -> OfCell:
     since = None if scored_at is None else moment(scored_at)
-    return OfCell(attempt_id, number, state, score(given, maximum), since, bool(is_open))
+    return OfCell(one.id, one.number, one.state, one.score, since, bool(is_open))
 
 
 def once_columns(once: Once) -> dict[str, Any]:

@@ -35,6 +35,14 @@ class Statements:
             raise
         self._cursor.execute("RELEASE SAVEPOINT part")
 
+    def _lock(self, statement: TextClause, **values: Any) -> None:
+        """Wait for whoever has these rows; SQLite has one writer at a time, who has them all.
+
+        What is read afterwards is as the one before left it: the rows that are locked, and others.
+        """
+        if self._for_update:
+            self._run(statement, values)
+
     def _row(self, statement: TextClause, **values: Any) -> Any:
         return self._run(statement, values).fetchone()
 

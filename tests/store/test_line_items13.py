@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.tool.launches import DeclaredItem, Origin, ToolLaunch
-from lti_bridge.core.tool.line_items import ToolScore
+from lti_bridge.core.tool.line_items import Place, ToolScore, ToolTransaction
 from lti_bridge.store.engine import Database
 from lti_bridge.store.line_items13 import LineItems13
 from lti_bridge.store.tools13 import Tools13
@@ -69,20 +69,27 @@ def items(database_url: str) -> Iterator[LineItems13]:
     database.close()
 
 
+def known(tx: ToolTransaction, user_id: str) -> Place:
+    """Where a score for a user goes, at the line item of `quiz`."""
+    place = tx.place("quiz", "course", "item", user_id)
+    assert place is not None
+    return place
+
+
 def test_the_place_of_a_line_item_is_its_own_connections(items: LineItems13) -> None:
     with items.transaction() as tx:
-        place = tx.place("quiz", "course", "item")
+        place = tx.place("quiz", "course", "item", "pseudonym")
         assert place is not None
         assert (place.link_id, place.decides) == ("link", True)
-        assert tx.place("other", "course", "item") is None
-        assert tx.place("quiz", "course-of-other", "item") is None
+        assert tx.place("other", "course", "item", "pseudonym") is None
+        assert tx.place("quiz", "course-of-other", "item", "pseudonym") is None
 
 
 def test_an_attempt_is_its_own_connections(items: LineItems13) -> None:
     with items.transaction() as tx:
-        attempt = tx.lock_newest("link", "learner", "quiz")
-        assert attempt is not None
-        assert attempt.id == "attempt"
+        locked = tx.lock_newest("link", "learner", "quiz")
+        assert locked is not None
+        assert locked.attempt.id == "attempt"
         assert tx.lock_newest("link", "learner", "other") is None
 
 
@@ -94,9 +101,8 @@ def test_who_is_in_a_course_by_another_tool_is_not_in_this_ones(items: LineItems
 
 def test_a_user_is_known_by_the_id_of_the_own_connection(items: LineItems13) -> None:
     with items.transaction() as tx:
-        assert tx.lock_tool_user("quiz", "pseudonym") == "learner"
-        assert tx.lock_tool_user("other", "pseudonym") is None
-        assert tx.lock_tool_user("other", "pseudonym-2") == "learner"
+        assert known(tx, "pseudonym").learner_id == "learner"
+        assert known(tx, "pseudonym-2").learner_id == ""  # as `other` calls them
 
 
 def test_a_course_is_its_own_connections(items: LineItems13) -> None:
@@ -106,12 +112,13 @@ def test_a_course_is_its_own_connections(items: LineItems13) -> None:
 
 def test_an_outcome_shows_at_the_line_item_of_the_own_connection(items: LineItems13) -> None:
     with items.transaction() as tx:
-        attempt = tx.lock_newest("link", "learner", "quiz")
-        assert attempt is not None
+        locked = tx.lock_newest("link", "learner", "quiz")
+        assert locked is not None
+        attempt = locked.attempt
         tx.save_outcome(replace(attempt, connection="other"), Score(Decimal(1), Decimal(1)), 1)
-        assert tx.tool_score("item", "learner") is None
+        assert known(tx, "pseudonym").before is None
         tx.save_outcome(attempt, Score(Decimal(1), Decimal(1)), 1)
-        assert tx.tool_score("item", "learner")
+        assert known(tx, "pseudonym").before
 
 
 def test_results_of_a_user_are_asked_for_by_the_own_connections_id(items: LineItems13) -> None:

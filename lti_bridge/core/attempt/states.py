@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from lti_bridge.core.attempt.provider import Report
+from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.moves import Move
 from lti_bridge.core.records import Attempt, AttemptState, GradeCell, Incoming, OfCell
 
@@ -103,11 +104,33 @@ def received(attempt: Attempt, incoming: Incoming) -> Attempt | None:
     if incoming.held:
         if _is_decided(attempt, incoming.held, incoming.score):
             return None
-        return replace(attempt, state="held", held=incoming.held, held_score=incoming.score)
+        return _changed(attempt, "held", attempt.score, incoming.held, incoming.score)
     state = incoming.state or _unsaid(attempt)
     if incoming.source in DECIDES:
-        return replace(attempt, state=state, score=incoming.score)
-    return replace(attempt, state=state, score=incoming.score, held="", held_score=None)
+        return _changed(attempt, state, incoming.score, attempt.held, attempt.held_score)
+    return _changed(attempt, state, incoming.score, "", None)
+
+
+def _changed(
+    attempt: Attempt, state: AttemptState, score: Score | None, held: str, held_score: Score | None
+) -> Attempt:
+    """As `dataclasses.replace` would, at a third of what that costs every grade message."""
+    return Attempt(
+        id=attempt.id,
+        link_id=attempt.link_id,
+        learner_id=attempt.learner_id,
+        number=attempt.number,
+        activity_id=attempt.activity_id,
+        connection=attempt.connection,
+        grade_policy=attempt.grade_policy,
+        state=state,
+        score=score,
+        reference=attempt.reference,
+        data=attempt.data,
+        changed_at=attempt.changed_at,
+        held=held,
+        held_score=held_score,
+    )
 
 
 def placed(cell: GradeCell, attempt: Attempt, now: datetime) -> GradeCell:
@@ -121,7 +144,7 @@ def placed(cell: GradeCell, attempt: Attempt, now: datetime) -> GradeCell:
             return one
         if attempt.state == "held" and attempt.held:
             return replace(one, state=attempt.state)
-        beside = any(other.is_open for other in cell.attempts if other != one)
+        beside = any(other.is_open for other in cell.attempts if other is not one)
         return OfCell(
             attempt_id=one.attempt_id,
             number=one.number,
@@ -131,7 +154,15 @@ def placed(cell: GradeCell, attempt: Attempt, now: datetime) -> GradeCell:
             is_open=attempt.state in OPEN and not beside and one.number > 0,
         )
 
-    return replace(cell, attempts=tuple(map(changed, cell.attempts)))
+    return GradeCell(
+        link_id=cell.link_id,
+        learner_id=cell.learner_id,
+        version=cell.version,
+        score=cell.score,
+        awaiting=cell.awaiting,
+        target=cell.target,
+        attempts=tuple(map(changed, cell.attempts)),
+    )
 
 
 def on_look(state: AttemptState, age: timedelta) -> OnLook:

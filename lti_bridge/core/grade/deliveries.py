@@ -171,7 +171,8 @@ class Passback:
         if delivery.shared and not delivery.forced:
             return Outcome("refused", error=SHARED, count_try=False)
         keep = self.keeps(delivery.registration, delivery.activity_id) and not delivery.forced
-        delivery = replace(delivery, keep=keep)
+        if delivery.awaiting:  # whoever sends such a word has to know
+            delivery = replace(delivery, keep=keep)
         readable = self.gradebook.readable(delivery)
         # word of marks to come must not wipe a teacher's value, nor the marks one that was seen
         if readable and (delivery.delivered_before or delivery.awaiting or delivery.reads):

@@ -11,7 +11,7 @@ from lti_bridge.core.grade import states
 from lti_bridge.core.journal.facts import of_attempt, of_incoming
 from lti_bridge.core.journal.hop import note
 from lti_bridge.core.launch.message import Once
-from lti_bridge.core.records import Attempt, Incoming
+from lti_bridge.core.records import Attempt, Incoming, Locked
 from lti_bridge.core.store import Store, Transaction
 from lti_bridge.errors import OutcomeRefused, SignatureRefused
 
@@ -48,26 +48,25 @@ class Results:
         with self.store.transaction() as tx:
             if once is not None and not tx.use_once(once):
                 raise SignatureRefused(USED, said=USED)
-            attempt = tx.lock_attempt(attempt_id, connection)
-            if attempt is None:
-                raise OutcomeRefused(UNKNOWN)
-            if unchanged is not None and attempt.changed_at != unchanged:
-                return attempt
-            due = self.keep(tx, attempt, incoming, now)
+            locked = own(tx, attempt_id, connection)
+            if unchanged is not None and locked.attempt.changed_at != unchanged:
+                return locked.attempt
+            due = self.keep(tx, locked, incoming, now)
         if due:
             self.wake()
-        return attempt
+        return locked.attempt
 
-    def keep(self, tx: Transaction, attempt: Attempt, incoming: Incoming, now: datetime) -> bool:
-        """Record a result within a transaction that has locked the attempt.
+    def keep(self, tx: Transaction, locked: Locked, incoming: Incoming, now: datetime) -> bool:
+        """Record a result within the transaction that has locked the attempt.
 
         True: a delivery is due, so `wake` is to be called after the commit.
         """
+        attempt = locked.attempt
         note(**of_attempt(attempt), said=of_incoming(incoming))
         after = attempt_states.received(attempt, incoming)
         if after is None or not tx.save_result(self.new_id(), attempt, incoming, now):
             return False
-        cell = attempt_states.placed(tx.cell(after.link_id, after.learner_id), after, now)
+        cell = attempt_states.placed(locked.cell, after, now)
         source = incoming.source if after.state != attempt.state else ""
         tx.save_attempt(after, cell, source, now)
         pending = incoming.pending or (BY_A_PERSON if incoming.held else "")
@@ -79,7 +78,12 @@ class Results:
         with self.store.transaction() as tx:
             if not tx.use_once(once):
                 raise SignatureRefused(USED, said=USED)
-            attempt = tx.lock_attempt(attempt_id, connection)
-            if attempt is None:
-                raise OutcomeRefused(UNKNOWN)
-        return attempt
+            return own(tx, attempt_id, connection).attempt
+
+
+def own(tx: Transaction, attempt_id: str, connection: str) -> Locked:
+    """The attempt with its cell; raises OutcomeRefused when it is not this connection's."""
+    locked = tx.lock_attempt(attempt_id, connection)
+    if locked is None:
+        raise OutcomeRefused(UNKNOWN)
+    return locked

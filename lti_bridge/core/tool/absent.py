@@ -8,7 +8,7 @@ from typing import Protocol
 
 from lti_bridge.core.course import links
 from lti_bridge.core.course.catalogue import Catalogue
-from lti_bridge.core.records import Attempt
+from lti_bridge.core.records import Attempt, Locked
 from lti_bridge.core.store import Transaction
 from lti_bridge.errors import NotConfigured, ScoreRefused
 
@@ -27,8 +27,8 @@ class AbsentSteps(Transaction, Protocol):
     def add_cell(self, cell_id: str, link_id: str, learner_id: str, now: datetime) -> None:
         """Make the learner's cell where others of this link have theirs by AGS, if anywhere."""
 
-    def lock_newest(self, link_id: str, learner_id: str, connection: str) -> Attempt | None:
-        """The open attempt, else the newest one, its gradebook cell locked."""
+    def lock_newest(self, link_id: str, learner_id: str, connection: str) -> Locked | None:
+        """The open attempt, else the newest one, with its gradebook cell, locked."""
 
 
 def begin(
@@ -39,7 +39,7 @@ def begin(
     catalogue: Catalogue,
     new_id: Callable[[], str],
     now: datetime,
-) -> Attempt | None:
+) -> Locked | None:
     """What holds a learner's score who was not here; None where the link has no grade at all.
 
     It is never open, and counts for nothing once the learner has a score of their own. Raises

@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from lti_bridge.core.course.catalogue import Catalogue
-from lti_bridge.core.grade.results import UNKNOWN, Results
+from lti_bridge.core.grade.results import Results, own
 from lti_bridge.core.grade.scores import Score
 from lti_bridge.core.journal.hop import checking, note
-from lti_bridge.core.records import Attempt, AttemptState, Incoming, Link
+from lti_bridge.core.records import Attempt, AttemptState, Incoming, Link, Locked
 from lti_bridge.core.tool import absent
-from lti_bridge.errors import NotFound, OutcomeRefused, ScoreRefused, StaleScore
+from lti_bridge.errors import NotFound, ScoreRefused, StaleScore
 
 FULLY_GRADED = "FullyGraded"
 INITIALIZED = "Initialized"
@@ -90,29 +90,34 @@ class ScorePost:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a line item is: its link, and whether its scores decide the grade there."""
+    """Where a score goes: the link of its line item, and whether its scores decide the grade there.
+
+    `learner_id` is whom the tool means, empty for nobody whom it knows; `before` is their newest
+    score at this line item.
+    """
 
     link_id: str
     decides: bool
+    learner_id: str
+    before: ToolScore | None
 
 
 class ToolTransaction(absent.AbsentSteps, Protocol):
     """The steps of a transaction that are about LTI 1.3 tools."""
 
-    def place(self, connection: str, context_id: str, line_item_id: str) -> Place | None:
-        """The place of a line item of this connection, which nobody deletes meanwhile."""
+    def place(
+        self, connection: str, context_id: str, line_item_id: str, user_id: str
+    ) -> Place | None:
+        """The place of a score at a line item of this connection; None: it has no such line item.
 
-    def lock_tool_user(self, connection: str, user_id: str) -> str | None:
-        """The learner whom a tool knows by this id; one transaction at a time gets it."""
+        Nobody deletes the line item meanwhile, and one transaction at a time gets the learner.
+        """
 
     def is_in_context(self, context_id: str, learner_id: str) -> bool:
         """Whether the tool knows them in this course: by an attempt, or from the list."""
 
     def save_member(self, context_id: str, learner_id: str, *, listed: bool) -> None:
         """Remember whether this course's list, as the tool read it last, has this learner."""
-
-    def tool_score(self, line_item_id: str, learner_id: str) -> ToolScore | None:
-        """The newest score of this learner at this line item."""
 
     def save_tool_score(self, line_item_id: str, learner_id: str, score: ToolScore) -> bool:
         """Keep the score; False when one of the same time or a later one is there."""
@@ -189,16 +194,16 @@ class ToolGrades:
     def record(self, attempt_id: str, connection: str, incoming: Incoming, now: datetime) -> None:
         """Record what a Basic Outcome said; OutcomeRefused when the attempt is another's."""
         with self.store.transaction() as tx:
-            attempt = _own(tx, attempt_id, connection)
-            due = self.results.keep(tx, attempt, incoming, now)
-            tx.save_outcome(attempt, incoming.score, int(now.timestamp() * 1_000_000))
+            locked = own(tx, attempt_id, connection)
+            due = self.results.keep(tx, locked, incoming, now)
+            tx.save_outcome(locked.attempt, incoming.score, int(now.timestamp() * 1_000_000))
         if due:
             self.results.wake()
 
     def read(self, attempt_id: str, connection: str) -> Attempt:
         """The attempt with its present score; OutcomeRefused when it is another's."""
         with self.store.transaction() as tx:
-            return _own(tx, attempt_id, connection)
+            return own(tx, attempt_id, connection).attempt
 
     def _take(
         self,
@@ -209,43 +214,36 @@ class ToolGrades:
         post: ScorePost,
         now: datetime,
     ) -> bool:
-        place = tx.place(connection, context_id, line_item_id)
+        place = tx.place(connection, context_id, line_item_id, post.user_id)
         if place is None:
             raise NotFound("no such line item")
         checking("user")
-        learner_id = tx.lock_tool_user(connection, post.user_id)
-        if learner_id is None:
+        learner_id, before = place.learner_id, place.before
+        if not learner_id:
             raise NotFound("userId is not known in this context")
         note(learner=learner_id, link=place.link_id)
-        attempt = None
+        locked = None
         if place.decides:
-            attempt = tx.lock_newest(place.link_id, learner_id, connection)
-        if attempt is None:
+            locked = tx.lock_newest(place.link_id, learner_id, connection)
+        if locked is None:
             if not tx.is_in_context(context_id, learner_id):
                 raise ScoreRefused(UNLISTED)
             if place.decides:
-                attempt = self._unseen(tx, place.link_id, learner_id, connection, now)
-        before = tx.tool_score(line_item_id, learner_id)
+                locked = self._unseen(tx, place.link_id, learner_id, connection, now)
         if not tx.save_tool_score(line_item_id, learner_id, _kept(before, post)):
             if before and (before.at, before.more.get("content")) == (post.at, post.content):
                 return False
             raise StaleScore("a score with this timestamp or a later one is there")
-        if attempt is None:  # nobody's grade hangs on this line item
+        if locked is None:  # nobody's grade hangs on this line item
             return False
-        return self.results.keep(tx, attempt, _incoming(attempt, line_item_id, post), now)
+        incoming = _incoming(locked.attempt, line_item_id, post)
+        return self.results.keep(tx, locked, incoming, now)
 
     def _unseen(
         self, tx: ToolTransaction, link_id: str, learner_id: str, connection: str, now: datetime
-    ) -> Attempt | None:
+    ) -> Locked | None:
         new_id = self.results.new_id
         return absent.begin(tx, link_id, learner_id, connection, self.catalogue, new_id, now)
-
-
-def _own(tx: ToolTransaction, attempt_id: str, connection: str) -> Attempt:
-    attempt = tx.lock_attempt(attempt_id, connection)
-    if attempt is None:
-        raise OutcomeRefused(UNKNOWN)
-    return attempt
 
 
 def _incoming(attempt: Attempt, line_item_id: str, post: ScorePost) -> Incoming:
