@@ -77,7 +77,7 @@ def test_a_wrong_secret_is_found_by_its_reference(fresh_scene: Scene) -> None:
     )
     assert "failed at: signature; right before: form, method" in ran.output
     assert "LMS: campus11, as somebody claims" in ran.output
-    assert "to do: Go back to your course" in ran.output
+    assert "the page said: Go back to your course" in ran.output
 
 
 def test_a_launch_by_lti_13_and_one_that_is_refused(fresh_scene: Scene) -> None:

@@ -99,7 +99,10 @@ def _failure(hop: Recorded) -> Iterator[str]:
             yield f"    {one.check}:{sides} {one.remedy}"
     if right := [f"{one.check} ({one.came})" for one in hop.findings if one.fits]:
         yield f"    right: {', '.join(right)}"
-    yield f"    to do: {told.remedy}"
+    if kind_of(hop).click:  # the operator's part is what was found, and docs/errors.md
+        yield f"    the page said: {told.remedy}"
+    else:
+        yield f"    to do: {told.remedy}"
 
 
 def _classes(of: type[BridgeError]) -> Iterator[type[BridgeError]]:
