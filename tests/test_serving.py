@@ -379,4 +379,6 @@ def refuses(address: tuple[str, int]) -> bool:
         socket.create_connection(address, timeout=30).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it has just stopped to
+        return False
     return False

@@ -59,7 +59,7 @@ class Journal:
         self._some, self._stopping = threading.Event(), threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._dropped, self._said_at = 0, -SAID_S
+        self._dropped, self._said_at, self._unwritten_at = 0, -SAID_S, -SAID_S
 
     def begin(self, kind: str, ref: str) -> Hop | None:
         """Enter a hop; None where nothing is kept."""
@@ -157,7 +157,9 @@ class Journal:
         except BadRequest:  # one of them holds what no database does
             return self._write_each(batch)
         except Exception as error:  # the database is away, or locked
-            log.warning("journal.unwritten", extra={"reason": type(error).__name__})
+            if time.monotonic() - self._unwritten_at > SAID_S:
+                self._unwritten_at = time.monotonic()
+                log.warning("journal.unwritten", extra={"reason": type(error).__name__})
             return batch
         return []
 

@@ -507,7 +507,7 @@ def test_a_score_costs_a_fixed_number_of_statements(platform: Platform, bob: Lea
     with counted(platform.bridge.store.database) as seen:
         url = f"{bob.line_item}/scores"
         assert platform.quiz.send("POST", url, token, body, SCORE_TYPE).status_code == 200
-    assert len(seen) == 10, seen
+    assert len(seen) == 7, seen
     with platform.bridge.store.database.reading() as connection:
         for statement in seen:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
