@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
 
 from lti_bridge.cli import main
-from tests.flow.campus11 import send
-from tests.flow.scene import Scene, launch13, refusal
+from tests.flow.campus11 import Campus, send
+from tests.flow.scene import TWIN_SECRET, Scene, launch13, refusal
 from tests.flow.world import eventually
 
 Show = Callable[[str], dict[str, Any]]
@@ -102,3 +103,23 @@ def test_an_unknown_reference_is_a_sentence(scene: Scene) -> None:
     )
     assert ran.exit_code == 1
     assert re.search(r"Nothing is known of the reference 'NOSUCHREF0'", ran.output)
+
+
+def test_what_is_handed_on_names_no_other_lms(fresh_scene: Scene, tmp_path: Path) -> None:
+    """The secret of another LMS is found out for the operator, and for nobody else."""
+    scene = fresh_scene
+    mixed_up = Campus(scene.campus.url, scene.campus.key, TWIN_SECRET)
+    code, ref = refusal(send(mixed_up.url, mixed_up.signed(mixed_up.fields())))
+    assert code == "signature"
+    shown(scene, ref)
+    config = str(scene.world.bridge.config)
+    said = CliRunner().invoke(main, ["launches", "show", ref, "--config", config]).stdout
+    assert "twin11" in said
+    words = ["launches", "bundle", ref, "--out", str(tmp_path / "out"), "--config", config]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    files = [file.read_text() for file in (tmp_path / "out").iterdir()]
+    assert len(files) == 2
+    for text in files:
+        assert ref in text
+        assert "signature" in text
+        assert "twin11" not in text

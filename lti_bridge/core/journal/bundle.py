@@ -1,11 +1,14 @@
-"""A trace for somebody outside, an LMS's admin or a vendor: as JSON and as a page, of nobody."""
+"""A trace for somebody outside, an LMS's admin or a vendor: as JSON and as a page, of nobody.
+
+What was found out about refusals is not in it: that may name other LMSs and connections.
+"""
 
 from __future__ import annotations
 
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from lti_bridge.core.journal.record import Recorded
@@ -31,14 +34,15 @@ PAGE = """<!DOCTYPE html>
 
 def as_json(trace: Trace) -> str:
     """All hops of a trace and of what belongs to it, for a program."""
-    who = _numbers(trace.all)
-    told = {"reference": trace.ref, "hops": [_plain(one, who) for one in trace.all]}
+    hops = _for_others(trace)
+    who = _numbers(hops)
+    told = {"reference": trace.ref, "hops": [_plain(one, who) for one in hops]}
     return json.dumps(told, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def as_html(trace: Trace) -> str:
     """The same as a page that stands for itself."""
-    hops = trace.all
+    hops = _for_others(trace)
     who = _numbers(hops)
     steps = [_plain(one, who) for one in hops]
     return PAGE.format(
@@ -47,6 +51,10 @@ def as_html(trace: Trace) -> str:
         words=html.escape("\n".join(words(hops))),
         steps=html.escape(json.dumps(steps, indent=2, ensure_ascii=False, default=str)),
     )
+
+
+def _for_others(trace: Trace) -> list[Recorded]:
+    return [replace(one, findings=()) for one in trace.all]
 
 
 def _numbers(hops: Sequence[Recorded]) -> dict[str, str]:
