@@ -10,7 +10,6 @@ from lti_bridge.core.journal.hop import Hop
 
 REFUSED = 60  # a minute, of one party and one process
 LOGINS = 1200  # likewise: they come before any proof, and many at the beginning of an exam
-EXPLAINED = 10
 MINUTE_S = 60.0
 MAX_PARTIES = 1000  # of which is known in one minute what was left out; more are counted as one
 

@@ -9,7 +9,6 @@ from lti_bridge.core.journal.kinds import KINDS, Kind
 from lti_bridge.core.journal.record import Recorded
 from lti_bridge.errors import BridgeError
 
-ARROWS = {"from": "-->", "to": "<--"}
 BRIDGE = "bridge"
 UNKNOWN = Kind("here", "something that this version does not know")
 # what is no error of errors.py: how a try to bring a grade ended
