@@ -69,15 +69,11 @@ def when(hop: Recorded) -> str:
 
 def _line(hop: Recorded, lms: int, provider: int) -> str:
     kind = kind_of(hop)
-    way = kind.way
-    left = hop.registration if way.endswith("lms") else ""
-    right = hop.connection if way.endswith("provider") else ""
-    first = {"from-lms": "-->", "to-lms": "<--"}.get(way, "   ")
-    second = {"from-provider": "<--", "to-provider": "-->"}.get(way, "   ")
-    if way.endswith("lms"):
-        left = left or "?"
-    if way.endswith("provider"):
-        right = right or "?"
+    party = kind.way.partition("-")[2]
+    left = hop.registration or "?" if party == "lms" else ""
+    right = hop.connection or "?" if party == "provider" else ""
+    first = {"from-lms": "-->", "to-lms": "<--"}.get(kind.way, "   ")
+    second = {"from-provider": "<--", "to-provider": "-->"}.get(kind.way, "   ")
     what = f"{kind.words}{': ' if hop.said else ''}{hop.said}"
     end = f"NOT well: {hop.code}" if hop.code else "well"
     who = f"{left:>{lms}} {first} {BRIDGE} {second} {right:{provider}}"
